@@ -1,0 +1,3 @@
+DROP TABLE app.entity_tag;
+DROP TABLE app.entity_parent;
+DROP TABLE app.base_entity;

@@ -1,0 +1,17 @@
+DROP TRIGGER agent_entity_10_guard ON app.agent_entity;
+DROP TRIGGER base_entity_95_privacy ON app.base_entity;
+DROP TRIGGER base_entity_90_log ON app.base_entity;
+DROP TRIGGER base_entity_10_guard ON app.base_entity;
+REVOKE SELECT (tenant_id, id, governance_agent_id) ON app.api_key FROM plant_audit;
+DROP POLICY api_key_audit_read ON app.api_key;
+DROP FUNCTION app.agent_entity_guard();
+DROP FUNCTION app.base_entity_privacy();
+DROP FUNCTION app.base_entity_guard();
+DROP FUNCTION audit.base_entity_log();
+DROP FUNCTION app.check_step(app.base_entity, app.base_entity, text[]);
+DROP FUNCTION app.require_other_author(uuid, uuid, uuid, uuid);
+DROP FUNCTION app.certifier_id();
+DROP FUNCTION app.key_scopes(uuid, uuid);
+DROP FUNCTION app.require_rules(app.base_entity);
+DROP FUNCTION app.lock_references(uuid, uuid);
+DROP FUNCTION app.rule_violations(app.base_entity);

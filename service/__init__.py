@@ -1,0 +1,1 @@
+"""Plant: a registry one can prove."""

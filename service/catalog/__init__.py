@@ -1,0 +1,1 @@
+"""The statement files: header grammar, loading, generated functions, drift."""

@@ -1,0 +1,1 @@
+"""Turn folders of ESCO, NACE and NAICS data into import lines."""

@@ -1,0 +1,229 @@
+"""Every way a request can be refused: one class per problem type of docs/errors.md.
+
+Owns slugs, titles, status codes and the members of a problem (RFC 9457). Knows neither HTTP
+framework nor database driver. Nothing in here may carry a row, a statement or a stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+
+SHOWN_MAX = 100
+"""Characters of a client's own text that an answer repeats at most."""
+
+
+def shown(text: str) -> str:
+    """Cut a client's text for showing and make sure that it can be encoded."""
+    cut = text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
+    return cut.encode("utf-8", "replace").decode("utf-8")
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One field of a body against one rule; the pointer is RFC 6901."""
+
+    pointer: str
+    rule: str
+    message: str
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+    """Something went wrong.
+
+    A subclass names its slug and status; the first line of its docstring is the default detail,
+    safe to show to a client.
+    """
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    status: ClassVar[int]
+    retry_after_s: int | None = None
+
+    def __init_subclass__(cls, *, slug: str, status: int, retry_after_s: int | None = None) -> None:
+        super().__init_subclass__()
+        cls.slug, cls.status, cls.retry_after_s = slug, status, retry_after_s
+        cls.title = slug.replace("-", " ").capitalize().replace(" json", " JSON")
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after_s: int | None = None,
+        extensions: Mapping[str, object] | None = None,
+    ) -> None:
+        self.detail = detail or (type(self).__doc__ or "").partition("\n")[0]
+        self.errors = tuple(errors)
+        self.extensions = dict(extensions or {})
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
+        super().__init__(self.detail)
+
+    def members(self) -> dict[str, object]:
+        """Name the members of the problem in the order in which they are shown."""
+        known: dict[str, object] = {
+            "type": f"/docs/errors#{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            known["errors"] = self.errors
+        if self.retry_after_s is not None:
+            known["retry_after_s"] = self.retry_after_s
+        return known | {k: v for k, v in self.extensions.items() if k not in known}
+
+
+# --- the request cannot be read ---------------------------------------------------------------
+
+
+class MalformedJson(Problem, slug="malformed-json", status=400):
+    """The body is not JSON."""
+
+
+class MalformedRequest(Problem, slug="malformed-request", status=400):
+    """The request line or a header cannot be read."""
+
+
+class UnknownParameter(Problem, slug="unknown-parameter", status=400):
+    """The query has a parameter that this resource does not know."""
+
+
+class InvalidParameter(Problem, slug="invalid-parameter", status=400):
+    """A query parameter has a value that is not allowed."""
+
+
+class InvalidCursor(Problem, slug="invalid-cursor", status=400):
+    """The cursor is none of ours, or it was made for another list."""
+
+
+# --- who asks, and for what --------------------------------------------------------------------
+
+
+class Unauthenticated(Problem, slug="unauthenticated", status=401):
+    """Send a key as `Authorization: Bearer <key>`."""
+
+
+class ScopeMissing(Problem, slug="scope-missing", status=403):
+    """The key lacks the scope that this request needs."""
+
+
+class OwnWork(Problem, slug="own-work", status=403):
+    """Nobody certifies or rejects what their own governance agent wrote."""
+
+
+class NotFound(Problem, slug="not-found", status=404):
+    """There is no such thing, or it is not yours."""
+
+
+class UnknownPath(Problem, slug="unknown-path", status=404):
+    """No resource has this path."""
+
+
+class MethodNotAllowed(Problem, slug="method-not-allowed", status=405):
+    """This resource does not take this method."""
+
+
+class NotAcceptable(Problem, slug="not-acceptable", status=406):
+    """This resource has no representation that the Accept header takes."""
+
+
+# --- conflicts with what is stored -------------------------------------------------------------
+
+
+class Conflict(Problem, slug="conflict", status=409):
+    """The change contradicts what is stored."""
+
+
+class NameTaken(Conflict, slug="name-taken", status=409):
+    """An entity of this kind that is not archived has this name."""
+
+
+class ExternalIdTaken(Conflict, slug="external-id-taken", status=409):
+    """An entity of this kind has this external_id."""
+
+
+class CodeTaken(Conflict, slug="code-taken", status=409):
+    """An industry has this scheme and code."""
+
+
+class ReferenceNotFound(Conflict, slug="reference-not-found", status=409):
+    """An entity that this one refers to is not there, or not yours."""
+
+
+class StepNotAllowed(Conflict, slug="step-not-allowed", status=409):
+    """The life cycle has no such step from here."""
+
+
+class CertifiedIsImmutable(Conflict, slug="certified-is-immutable", status=409):
+    """What is certified changes only by an amendment."""
+
+
+class RuleViolated(Conflict, slug="rule-violated", status=409):
+    """A rule of the registry does not hold for this entity."""
+
+
+class InUse(Conflict, slug="in-use", status=409):
+    """Others that are in force depend on this entity."""
+
+
+class ParentCycle(Conflict, slug="parent-cycle", status=409):
+    """An entity cannot be its own ancestor."""
+
+
+class CursorExpired(Problem, slug="cursor-expired", status=410):
+    """The cursor is older than 24 hours: start again without one."""
+
+
+# --- preconditions and bodies ------------------------------------------------------------------
+
+
+class PreconditionFailed(Problem, slug="precondition-failed", status=412):
+    """The entity has changed since you read it."""
+
+
+class BodyTooLarge(Problem, slug="body-too-large", status=413):
+    """The body is larger than this resource takes."""
+
+
+class UnsupportedMediaType(Problem, slug="unsupported-media-type", status=415):
+    """The body has a media type that this resource does not take."""
+
+
+class InvalidBody(Problem, slug="invalid-body", status=422):
+    """The body is JSON, but not what this resource takes."""
+
+
+class PreconditionRequired(Problem, slug="precondition-required", status=428):
+    """A change needs If-Match with the ETag of the version it changes."""
+
+
+# --- load and faults ---------------------------------------------------------------------------
+
+
+class RateLimited(Problem, slug="rate-limited", status=429, retry_after_s=1):
+    """This key has used up its requests."""
+
+
+class Defect(Problem, slug="defect", status=500):
+    """This is our mistake. Report it with the request id."""
+
+
+class Unavailable(Problem, slug="unavailable", status=503, retry_after_s=1):
+    """Nothing was done. Try again."""
+
+
+class OutcomeUnknown(Problem, slug="outcome-unknown", status=504):
+    """The change may or may not have been made: read the entity before you repeat it."""
+
+
+def _family(of: type[Problem]) -> Iterator[type[Problem]]:
+    for child in of.__subclasses__():
+        yield child
+        yield from _family(child)
+
+
+BY_SLUG: dict[str, type[Problem]] = {problem.slug: problem for problem in _family(Problem)}
+"""Every problem by its slug: what statement headers and docs/errors.md are compared with."""

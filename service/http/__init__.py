@@ -1,0 +1,1 @@
+"""The aiohttp side: requests read, problems answered, routes."""

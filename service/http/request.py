@@ -1,0 +1,223 @@
+"""What handlers take from a request: identity, conditions, query and body, each checked once."""
+
+import re
+import uuid
+from collections import Counter
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from aiohttp import web
+from aiohttp.helpers import parse_mimetype
+from msgspec import Struct
+
+from service.errors import (
+    BodyTooLarge,
+    MalformedJson,
+    MalformedRequest,
+    NotAcceptable,
+    NotFound,
+    Unauthenticated,
+    UnsupportedMediaType,
+    shown,
+)
+from service.model import etag
+from service.model.decode import decode
+from service.model.query import is_uuid
+
+T = TypeVar("T", bound=Struct)
+
+BODY_MAX: Final = 1024 * 1024
+JSON: Final = ("application/json",)
+MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
+NDJSON: Final = ("application/x-ndjson", "application/ndjson")
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+
+SINGLE: Final = frozenset(
+    {
+        "accept-encoding",
+        "authorization",
+        "certifier-authorization",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "request-id",
+        "transfer-encoding",
+    }
+)
+"""Headers, in lower case, that may stand once: of two, one part of a chain may read the other."""
+
+_REQUEST_ID: Final = re.compile(r"[!#-&(-+\--:=?-Z^-z~]{1,128}")
+_BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]{1,512}=*)")
+
+
+def request_id(request: web.BaseRequest) -> str:
+    """Return the id of a request: the client's when it is usable, else a new one."""
+    known = request.get(REQUEST_ID)
+    if known is None:
+        given = request.headers.get("Request-Id", "")
+        known = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request[REQUEST_ID] = known
+    return known
+
+
+def refuse_repeated(request: web.BaseRequest) -> None:
+    """Refuse a header given twice that may stand once.
+
+    Raises: MalformedRequest.
+    """
+    # The raw headers: iterating over the parsed ones yields each name once.
+    names = [name.lower() for name, _ in request.raw_headers]
+    if len(set(names)) == len(names):
+        return
+    repeated = {name.decode("ascii", "replace") for name, n in Counter(names).items() if n > 1}
+    for name in sorted(repeated & SINGLE):
+        raise MalformedRequest(f"The header {name} is given more than once.")
+
+
+def path_id(request: web.Request, name: str = "id") -> str:
+    """Return a UUID of the path in lower case; what is none names nothing.
+
+    Raises: NotFound.
+    """
+    text = request.match_info[name]
+    if not is_uuid(text):
+        raise NotFound
+    return text.lower()
+
+
+def raw_query(request: web.BaseRequest) -> str:
+    """Return the query string as it was sent."""
+    return request.raw_path.partition("#")[0].partition("?")[2]
+
+
+def bearer(request: web.BaseRequest, header: str = "Authorization") -> str:
+    """Return the key that a header carries.
+
+    Raises: Unauthenticated.
+    """
+    value = request.headers.get(header)
+    if value is None:
+        raise Unauthenticated(f"Send a key as `{header}: Bearer <key>`.")
+    found = _BEARER.fullmatch(value)
+    if found is None:
+        raise Unauthenticated(f"{header} must have the form `Bearer <key>`.")
+    return found[1]
+
+
+def if_match(request: web.BaseRequest) -> etag.Condition:
+    """Return the condition under which an entity may change.
+
+    Raises: PreconditionRequired, MalformedRequest.
+    """
+    return etag.if_match(request.headers.get("If-Match"))
+
+
+def if_none_match(request: web.BaseRequest) -> etag.Condition | None:
+    """Return the condition under which a document need not be sent again.
+
+    Raises: MalformedRequest.
+    """
+    return etag.if_none_match(request.headers.get("If-None-Match"))
+
+
+def accepted(request: web.BaseRequest, *offered: str) -> str:
+    """Choose the first offered media type that the client takes.
+
+    Raises: NotAcceptable.
+    """
+    ranges = ",".join(request.headers.getall("Accept", ()))
+    chosen = _chosen(ranges, offered) if ranges else offered[0]
+    if chosen is None:
+        raise NotAcceptable(
+            f"This resource answers with {' or '.join(offered)}.", extensions={"offered": offered}
+        )
+    return chosen
+
+
+def check_media(request: web.BaseRequest, media: tuple[str, ...]) -> None:
+    """Refuse a body that is not of one of these types in plain UTF-8.
+
+    Raises: UnsupportedMediaType.
+    """
+    given = request.headers.get("Content-Type", "")
+    if not _is_media(given, media):
+        named = f"not {shown(given)}" if given else "and say so in Content-Type"
+        raise UnsupportedMediaType(
+            f"Send {' or '.join(media)} in UTF-8, {named}.", extensions={"accepted": media}
+        )
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.strip().lower() != "identity":
+        raise UnsupportedMediaType(
+            "Send the body without a Content-Encoding.", extensions={"accepted": media}
+        )
+
+
+async def read_body(request: web.BaseRequest, limit: int = BODY_MAX) -> bytes:
+    """Read a body of at most `limit` bytes and stop reading at the first byte too many.
+
+    Raises: BodyTooLarge, MalformedRequest.
+    """
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    try:
+        while chunk := await request.content.readany():
+            body += chunk
+            if len(body) > limit:
+                raise _too_large(limit)
+    except web.RequestPayloadError:
+        raise MalformedRequest("The body is not framed as its headers say.") from None
+    return bytes(body)
+
+
+async def read_json(
+    request: web.BaseRequest, wanted: type[T], media: tuple[str, ...] = JSON, limit: int = BODY_MAX
+) -> T:
+    """Read a JSON body as one struct.
+
+    Raises: UnsupportedMediaType, BodyTooLarge, MalformedRequest, MalformedJson, InvalidBody.
+    """
+    if not request.can_read_body:
+        raise MalformedJson("The body is empty.")
+    check_media(request, media)
+    return decode(await read_body(request, limit), wanted)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The body is larger than the {limit:,} bytes that this resource takes.",
+        extensions={"limit_bytes": limit},
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_media(given: str, media: tuple[str, ...]) -> bool:
+    parsed = parse_mimetype(given)
+    suffix = f"+{parsed.suffix}" if parsed.suffix else ""
+    charset = parsed.parameters.get("charset", "utf-8").lower()
+    return f"{parsed.type}/{parsed.subtype}{suffix}" in media and charset in {"utf-8", "utf8"}
+
+
+@lru_cache(maxsize=64)
+def _chosen(ranges: str, offered: tuple[str, ...]) -> str | None:
+    """Match media ranges by what they name; the quality only says whether it is zero.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+    """
+    taken: dict[str, bool] = {}
+    for part in ranges.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        zero = any(re.fullmatch(r"q\s*=\s*0(\.0{0,3})?", piece) for piece in parameters)
+        taken[name] = taken.get(name, False) or not zero
+    for media in offered:
+        kin = (media, f"{media.partition('/')[0]}/*", "*/*")
+        named = next((name for name in kin if name in taken), None)
+        if named is not None and taken[named]:
+            return media
+    return None

@@ -1,0 +1,1 @@
+"""Applying the migrations and installing the functions: yoyo, and what yoyo lacks."""

@@ -1,0 +1,172 @@
+"""Bytes of a client to a checked struct, and a struct to the bytes that SQL takes.
+
+The quick path is one msgspec decoder and the rules of the struct. Only what it refuses is parsed
+again, to name every fault with its pointer. Of a member given twice the last one counts. Numbers
+of custom_attributes: see `attributes`.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from math import inf
+from typing import Any, Final, Generic, NoReturn, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from service.errors import FieldError, InvalidBody, MalformedJson, shown
+from service.model import shape
+from service.model.documents import IndustryCreate, IndustryPatch
+from service.model.lines import IndustryLine, Line
+from service.model.rules import classification_faults, rules_of
+
+T = TypeVar("T", bound=Struct)
+
+ERRORS_MAX: Final = 50
+"""Faults that one answer lists at most."""
+
+DIGITS_MAX: Final = 100
+"""A longer integer is out of every range: it is not worth converting."""
+
+_CLASSIFIED = (IndustryCreate, IndustryPatch, IndustryLine)
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_LINE_DECODER: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
+_LINES: Final[dict[object, type[Line]]] = {cls.__struct_config__.tag: cls for cls in get_args(Line)}
+
+
+def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
+    """Read a JSON body as one struct; pointers of errors begin with `pointer`.
+
+    Raises: MalformedJson, InvalidBody.
+    """
+    codec = _codec(wanted)
+    try:
+        value = codec.decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        codec.refuse(parse(body), pointer, exc)
+    codec.check(value, pointer)
+    return value
+
+
+def decode_line(body: bytes) -> Line:
+    """Read one line of an import; its member `kind` says what it is.
+
+    Raises: MalformedJson, InvalidBody.
+    """
+    try:
+        line = _LINE_DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        tree = parse(body)
+        kind = tree.get("kind") if isinstance(tree, dict) else None
+        wanted = _LINES.get(kind) if isinstance(kind, str) else None
+        if wanted is None:
+            rule, message = "one-of", f"must be one of {', '.join(map(str, _LINES))}"
+            raise refusal([FieldError("/kind", rule, message)]) from None
+        _codec(wanted).refuse(tree, "", exc)
+    _codec(type(line)).check(line, "")
+    return line
+
+
+def payload(body: Struct) -> bytes:
+    """Encode what was given, nulls too, as one compact JSON object for SQL."""
+    return _ENCODER.encode(body)
+
+
+def parse(body: bytes) -> object:
+    """Parse JSON as leniently as can be said precisely: for naming faults, not for values.
+
+    Raises: MalformedJson.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise MalformedJson(f"The body is not UTF-8: byte {exc.start + 1}.") from None
+    if not text.strip():
+        raise MalformedJson("The body is empty.")
+    if text[0] == "\ufeff":
+        raise MalformedJson("The body begins with a byte order mark; JSON has none.")
+    try:
+        return json.loads(text, parse_int=_integer, parse_constant=_no_constant)
+    except json.JSONDecodeError as exc:
+        where = f"line {exc.lineno}, column {exc.colno}"
+        raise MalformedJson(f"The body is not JSON: {exc.msg} at {where}.") from None
+    except RecursionError:
+        raise MalformedJson("The body is nested too deeply.") from None
+
+
+def refusal(faults: list[FieldError]) -> InvalidBody:
+    """Make the problem that lists faults and begins with the first in words."""
+    first = faults[0]
+    more = f" ({len(faults) - 1} more under errors)" if len(faults) > 1 else ""
+    return InvalidBody(f"{first.pointer or 'The body'} {first.message}{more}.", errors=faults)
+
+
+def _integer(digits: str) -> float:
+    if len(digits) <= DIGITS_MAX:
+        return int(digits)
+    return -inf if digits[0] == "-" else inf
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise MalformedJson(f"The body is not JSON: {name} is no number of JSON.")
+
+
+class _Codec(Generic[T]):
+    """Everything that is known about a struct before a request comes."""
+
+    def __init__(self, wanted: type[T]) -> None:
+        self.decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(wanted)
+        self.rules = rules_of(wanted)
+        self.hints = get_type_hints(wanted, include_extras=True)
+        self.shape = msgspec.inspect.type_info(wanted)
+        self.classified = issubclass(wanted, _CLASSIFIED)
+
+    def check(self, value: T, pointer: str) -> None:
+        """Apply the rules to a struct that has the right types and bounds."""
+        faults: list[FieldError] = []
+        for name, rule in self.rules:
+            given = getattr(value, name)
+            if given:  # None, UNSET and what is empty break no rule
+                faults.extend(islice(rule(given, f"{pointer}/{name}"), ERRORS_MAX))
+        if self.classified:
+            faults.extend(classification_faults(value, pointer))
+        if faults:
+            raise refusal(faults[:ERRORS_MAX])
+
+    def refuse(self, tree: object, pointer: str, exc: Exception) -> NoReturn:
+        """Name everything that is wrong with a parsed body that msgspec refused."""
+        faults = list(islice(self._all(tree, pointer), ERRORS_MAX))
+        if faults:
+            raise refusal(faults) from None
+        if isinstance(exc, msgspec.ValidationError):
+            # A member given twice, of which the first is wrong and the last is right.
+            message = f"has a member twice, and the first does not fit: {shown(str(exc))}"
+            raise refusal([FieldError(pointer, "type", message)]) from None
+        raise MalformedJson from None
+
+    def _all(self, tree: object, pointer: str) -> Iterator[FieldError]:
+        unfit = list(islice(shape.faults(tree, self.shape, pointer), ERRORS_MAX))
+        yield from unfit
+        if not isinstance(tree, dict):
+            return
+        for name, rule in self.rules:
+            at = f"{pointer}/{name}"
+            value = tree.get(name)
+            if value and not any(f"{f.pointer}/".startswith(f"{at}/") for f in unfit):
+                yield from rule(self._typed(name, value), at)
+
+    def _typed(self, name: str, value: object) -> Any:
+        """Give a value that fits the type that rules expect; a JSON object needs no change."""
+        if isinstance(value, dict) and name == "custom_attributes":
+            return value
+        return msgspec.convert(value, self.hints[name])
+
+
+_CODECS: Final[dict[type[Struct], _Codec[Any]]] = {}
+
+
+def _codec(wanted: type[T]) -> _Codec[T]:
+    codec = _CODECS.get(wanted)
+    if codec is None:
+        codec = _CODECS.setdefault(wanted, _Codec(wanted))
+    return codec

@@ -1,0 +1,130 @@
+"""The rules on fields and between fields that types and bounds cannot say.
+
+A field's name decides its rule, in every kind and in creates, patches and import lines alike.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import isinf
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from service.errors import FieldError
+from service.model.attributes import attribute_faults
+from service.model.fields import Reference, RequiredSkill
+from service.model.pointer import child
+from service.model.text import Fault, line_fault, notes_fault, prose_fault
+
+FieldRule = Callable[[Any, str], Iterable[FieldError]]
+"""Takes the value of a field, neither null nor unset nor empty, and its pointer."""
+
+
+def _text(check: Callable[[str], Fault | None]) -> FieldRule:
+    def rule(value: str, pointer: str) -> Iterable[FieldError]:
+        fault = check(value)
+        return () if fault is None else (FieldError(pointer, fault.rule, fault.message),)
+
+    return rule
+
+
+def _repeated(values: Sequence[object], pointer: str) -> Iterator[FieldError]:
+    """Name every value that stands further up already; None stands for nothing."""
+    first: dict[object, int] = {}
+    for index, value in enumerate(values):
+        at = first.setdefault(value, index)
+        if at != index and value is not None:
+            message = f"repeats what stands at {child(pointer, at)}"
+            yield FieldError(child(pointer, index), "duplicate", message)
+
+
+def _lines(values: list[str], pointer: str) -> Iterable[FieldError]:
+    if len(set(values)) == len(values) and not any(map(line_fault, values)):
+        return ()
+    return _line_faults(values, pointer)
+
+
+def _line_faults(values: list[str], pointer: str) -> Iterator[FieldError]:
+    for index, value in enumerate(values):
+        fault = line_fault(value)
+        if fault is not None:
+            yield FieldError(child(pointer, index), fault.rule, fault.message)
+    yield from _repeated(values, pointer)
+
+
+def _reference(value: Any, pointer: str) -> Iterator[FieldError]:
+    """Check an object with exactly one of id and external_id; a plain id needs no check."""
+    if not isinstance(value, Reference | RequiredSkill):
+        return
+    if (value.id is UNSET) == (value.external_id is UNSET):
+        yield FieldError(pointer, "exactly-one", "needs either id or external_id")
+    elif isinstance(value.external_id, str):
+        fault = line_fault(value.external_id)
+        if fault is not None:
+            yield FieldError(child(pointer, "external_id"), fault.rule, fault.message)
+
+
+def _references(values: list[Any], pointer: str) -> Iterator[FieldError]:
+    for index, value in enumerate(values):
+        yield from _reference(value, child(pointer, index))
+    yield from _repeated([_target(value) for value in values], pointer)
+
+
+def _target(value: Any) -> object:
+    if not isinstance(value, Reference | RequiredSkill):
+        return value
+    given = value.id if value.id is not UNSET else value.external_id
+    return None if given is UNSET else given
+
+
+def _embedding(values: list[float], pointer: str) -> Iterator[FieldError]:
+    """Check that PostgreSQL's single precision can hold the vector."""
+    single = array("f", values)
+    if not any(single):
+        yield FieldError(pointer, "zero-vector", "must not be all zero in single precision")
+        return
+    # A number other than zero that single precision makes zero is refused by the type `vector`.
+    if single.count(0.0) == values.count(0.0) and not any(map(isinf, single)):
+        return
+    for index, (value, kept) in enumerate(zip(values, single, strict=True)):
+        if isinf(kept) or (value and not kept):
+            yield FieldError(child(pointer, index), "number-range", "is no single-precision number")
+
+
+RULES: dict[str, FieldRule] = {
+    "name": _text(line_fault),
+    "external_id": _text(line_fault),
+    "scheme": _text(line_fault),
+    "code": _text(line_fault),
+    "description": _text(prose_fault),
+    "reason": _text(prose_fault),
+    "governance_notes": _text(notes_fault),
+    "aliases": _lines,
+    "tags": _lines,
+    "custom_attributes": attribute_faults,
+    "embedding_384": _embedding,
+    "parent_ids": _references,
+    "skill_ids": _references,
+    "required_skills": _references,
+    "industry_id": _reference,
+    "job_role_id": _reference,
+    "team_id": _reference,
+}
+
+
+def rules_of(struct: type[Struct]) -> tuple[tuple[str, FieldRule], ...]:
+    """Pick the rules that apply to a struct, in the order of its fields."""
+    return tuple((name, RULES[name]) for name in struct.__struct_fields__ if name in RULES)
+
+
+def classification_faults(body: Struct, pointer: str) -> Iterator[FieldError]:
+    """Check that scheme, code and level of an industry come together or not at all.
+
+    Whether a patch of one of them fits the other two only the stored entity can tell.
+    """
+    values = {name: getattr(body, name) for name in ("scheme", "code", "level")}
+    nulls = [name for name, value in values.items() if value is None]
+    given = [name for name, value in values.items() if value is not UNSET]
+    if nulls and len(nulls) < len(given):
+        message = "is null: scheme, code and level are given together or not at all"
+        yield FieldError(f"{pointer}/{nulls[0]}", "all-or-none", message)

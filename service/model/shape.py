@@ -1,0 +1,148 @@
+"""Find every place where a JSON value does not fit a struct: msgspec stops at the first.
+
+Runs only when msgspec has refused a body, so it may take its time. It reads the same types, so
+the two cannot disagree about a bound.
+"""
+
+from collections.abc import Callable, Iterator
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import inspect as shapes
+
+from service.errors import FieldError
+from service.model.pointer import child
+
+
+def faults(value: object, shape: shapes.Type, pointer: str) -> Iterator[FieldError]:
+    """List what keeps a value from having a shape."""
+    check = _CHECKS.get(type(shape))
+    return check(value, shape, pointer) if check else iter(())
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        msgspec.convert(text, UUID)
+    except ValueError:  # a lone surrogate raises UnicodeEncodeError
+        return False
+    return True
+
+
+def _name(value: object) -> str:
+    return _NAMES.get(type(value), "an object")
+
+
+def _metadata(value: object, shape: shapes.Metadata, pointer: str) -> Iterator[FieldError]:
+    return faults(value, shape.type, pointer)
+
+
+def _uuid(value: object, _: shapes.UUIDType, pointer: str) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield FieldError(pointer, "type", f"must be a text, not {_name(value)}")
+    elif not _is_uuid(value):
+        yield FieldError(pointer, "uuid", "must be a UUID")
+
+
+def _literal(value: object, shape: shapes.LiteralType, pointer: str) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield FieldError(pointer, "type", f"must be a text, not {_name(value)}")
+    elif value not in shape.values:
+        yield FieldError(pointer, "one-of", f"must be one of {', '.join(map(str, shape.values))}")
+
+
+def _dict(value: object, _: shapes.DictType, pointer: str) -> Iterator[FieldError]:
+    if not isinstance(value, dict):
+        yield FieldError(pointer, "type", f"must be an object, not {_name(value)}")
+
+
+def _union(value: object, shape: shapes.UnionType, pointer: str) -> Iterator[FieldError]:
+    if value is None and shape.includes_none:
+        return
+    members = [member for member in shape.types if not isinstance(member, shapes.NoneType)]
+    yield from faults(value, members[0], pointer)
+
+
+def _struct(value: object, shape: shapes.StructType, pointer: str) -> Iterator[FieldError]:
+    if not isinstance(value, dict):
+        yield FieldError(pointer, "type", f"must be an object, not {_name(value)}")
+        return
+    known = {field.encode_name: field for field in shape.fields}
+    for key in value:
+        if key not in known and key != shape.tag_field:
+            yield FieldError(child(pointer, key), "unknown-field", "is not known here")
+    for name, field in known.items():
+        if name in value:
+            yield from faults(value[name], field.type, child(pointer, name))
+        elif field.required:
+            yield FieldError(child(pointer, name), "required", "is missing")
+
+
+def _list(value: object, shape: shapes.ListType, pointer: str) -> Iterator[FieldError]:
+    if not isinstance(value, list):
+        yield FieldError(pointer, "type", f"must be an array, not {_name(value)}")
+        return
+    least, most = shape.min_length or 0, shape.max_length
+    if len(value) < least or (most is not None and len(value) > most):
+        wanted = f"exactly {least}" if least == most else f"at most {most}"
+        message = f"has {len(value):,} elements; {wanted} are allowed"
+        yield FieldError(pointer, "max-length" if len(value) > least else "min-length", message)
+        return
+    for index, item in enumerate(value):
+        yield from faults(item, shape.item_type, child(pointer, index))
+
+
+def _text(value: object, shape: shapes.StrType, pointer: str) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield FieldError(pointer, "type", f"must be a text, not {_name(value)}")
+    elif shape.max_length is not None and len(value) > shape.max_length:
+        message = f"has {len(value):,} characters; at most {shape.max_length:,} are allowed"
+        yield FieldError(pointer, "max-length", message)
+    elif len(value) < (shape.min_length or 0):
+        yield FieldError(pointer, "blank", "must not be empty")
+
+
+def _number(
+    value: object, shape: shapes.IntType | shapes.FloatType, pointer: str
+) -> Iterator[FieldError]:
+    whole = isinstance(shape, shapes.IntType)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        wanted = "a whole number" if whole else "a number"
+        yield FieldError(pointer, "type", f"must be {wanted}, not {_name(value)}")
+    elif not _finite(value):
+        yield FieldError(pointer, "number-range", "is out of range")
+    elif whole and isinstance(value, float):
+        yield FieldError(pointer, "type", "must be a whole number without fraction or exponent")
+    elif (shape.ge is not None and value < shape.ge) or (shape.le is not None and value > shape.le):
+        yield FieldError(pointer, "number-range", f"must be {shape.ge} to {shape.le}")
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
+
+
+_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "an array",
+}
+
+_CHECKS: dict[type[shapes.Type], Callable[[Any, Any, str], Iterator[FieldError]]] = {
+    shapes.Metadata: _metadata,
+    shapes.UnionType: _union,
+    shapes.StructType: _struct,
+    shapes.ListType: _list,
+    shapes.DictType: _dict,
+    shapes.StrType: _text,
+    shapes.IntType: _number,
+    shapes.FloatType: _number,
+    shapes.LiteralType: _literal,
+    shapes.UUIDType: _uuid,
+}

@@ -1,0 +1,1 @@
+"""The sample that comes with Plant: real ESCO and NACE data, invented teams and agents."""

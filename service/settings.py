@@ -1,0 +1,244 @@
+"""Every setting, its default and its rule; the only reader of the environment and of `.env`."""
+
+import os
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from service.refusal import Refusal
+
+PREFIX = "PLANT_"
+# Names that belong to the test suite: read by tests/, never by the service.
+FOREIGN = "PLANT_TEST_"
+SECRETS = frozenset({"database_url", "app_database_url", "worker_database_url", "metrics_token"})
+DURATION_MS_MAX = 3_600_000
+
+
+class SettingsRefusal(Refusal):
+    """A setting is unknown, unreadable or contradicts another one."""
+
+    exit_code = 64
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator can choose; docs/settings.md has a heading for each.
+
+    Units: names that end in `_ms` are milliseconds.
+    """
+
+    database_url: str | None = None
+    app_database_url: str | None = None
+    worker_database_url: str | None = None
+    data_dir: Path = Path(".plant")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    profile: Literal["development", "production"] = "development"
+    pool_min: int = 2
+    pool_max: int = 10
+    acquire_timeout_ms: int = 1_000
+    waiting_max: int = 256
+    connect_timeout_ms: int = 3_000
+    lock_timeout_ms: int = 2_000
+    statement_timeout_ms: int = 5_000
+    command_timeout_ms: int = 7_000
+    request_timeout_ms: int = 10_000
+    metrics_token: str | None = None
+    rate_limit: int | None = None
+    log_format: Literal["text", "json"] = "text"
+
+    def __repr__(self) -> str:
+        """Show every setting; of a secret only whether it is set."""
+        shown = (
+            f"{name}=…" if name in SECRETS and getattr(self, name) else f"{name}={value!r}"
+            for name, value in msgspec.structs.asdict(self).items()
+        )
+        return f"Settings({', '.join(shown)})"
+
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "development": {},
+    "production": {"pool_min": 20, "pool_max": 60},
+}
+
+
+class Rule(NamedTuple):
+    """What a value must be, in words and as a reader that raises ValueError."""
+
+    words: str
+    read: Callable[[str], object]
+
+
+def _whole(low: int, high: int) -> Rule:
+    def read(text: str) -> int:
+        # int() alone takes "1_000" and digits of other scripts.
+        if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+            raise ValueError(text)
+        return int(text)
+
+    return Rule(f"a whole number from {low} to {high}", read)
+
+
+def _choice(*names: str) -> Rule:
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(text)
+        return text
+
+    return Rule(" or ".join(names), read)
+
+
+def _token(text: str) -> str:
+    # It travels in an Authorization header.
+    if not (text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError(text)
+    return text
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    query = parse_qs(parts.query)
+    if "," not in parts.netloc:  # several hosts have their ports between them
+        _ = parts.port  # raises when it is no number
+    host = parts.hostname or query.get("host")
+    # Without a name libpq falls back to the name of the user, and the derived users would each
+    # land in another database.
+    database = parts.path.strip("/") or query.get("dbname") or query.get("database")
+    if parts.scheme not in {"postgresql", "postgres"} or not host or not database:
+        raise ValueError(text)
+    return text
+
+
+_URL = Rule("an address like postgresql://user:password@host:5432/database", _url)
+_DURATION = _whole(1, DURATION_MS_MAX)
+
+RULES: dict[str, Rule] = {
+    "database_url": _URL,
+    "app_database_url": _URL,
+    "worker_database_url": _URL,
+    "data_dir": Rule("the path of a directory", Path),
+    "host": Rule("a host name or an address, without blanks", _token),
+    "port": _whole(0, 65_535),
+    "profile": _choice("development", "production"),
+    "pool_min": _whole(0, 10_000),
+    "pool_max": _whole(1, 10_000),
+    "acquire_timeout_ms": _DURATION,
+    "waiting_max": _whole(0, 1_000_000),
+    "connect_timeout_ms": _DURATION,
+    "lock_timeout_ms": _DURATION,
+    "statement_timeout_ms": _DURATION,
+    "command_timeout_ms": _DURATION,
+    "request_timeout_ms": _DURATION,
+    "metrics_token": Rule("printable ASCII without blanks", _token),
+    "rate_limit": _whole(1, 1_000_000),
+    "log_format": _choice("text", "json"),
+}
+
+# A deadline inside another one ends first, so that the answer says what happened.
+ORDERED = (
+    ("pool_min", "pool_max"),
+    ("lock_timeout_ms", "statement_timeout_ms"),
+    ("statement_timeout_ms", "command_timeout_ms"),
+    ("command_timeout_ms", "request_timeout_ms"),
+)
+
+
+def variable(field: str) -> str:
+    """Name the environment variable of a setting."""
+    return PREFIX + field.upper()
+
+
+def load(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """Read the settings from the environment and, beneath it, from `.env` in the directory.
+
+    Raises: SettingsRefusal, naming the setting, where it stands, the rule and the way out.
+    """
+    directory = directory or Path.cwd()
+    environ = os.environ if environ is None else environ
+    dotenv = directory / ".env"
+    given = {name: (text, str(dotenv)) for name, text in _dotenv(dotenv).items()}
+    given |= {name: (text, "the environment") for name, text in environ.items()}
+
+    values: dict[str, Any] = {}
+    for name, (text, source) in given.items():
+        if not name.startswith(PREFIX) or name.startswith(FOREIGN):
+            continue
+        field = _field(name, source)
+        # Compose files hand over a variable that nobody set as an empty one.
+        if text.strip():
+            values[field] = _value(field, text.strip(), source)
+    values = PROFILES[values.get("profile", "development")] | values
+    data_dir = values.get("data_dir", Path(".plant")).expanduser()
+    values["data_dir"] = Path(os.path.abspath(directory / data_dir))  # noqa: PTH100 - keeps links
+    return _ordered(Settings(**values))
+
+
+def _field(name: str, source: str) -> str:
+    field = name.removeprefix(PREFIX).lower()
+    if field in RULES and name == variable(field):
+        return field
+    names = [variable(known) for known in RULES]
+    near = get_close_matches(name.upper(), names, n=1)
+    guess = f"Did you mean {near[0]}?" if near else "docs/settings.md lists the settings."
+    raise SettingsRefusal(f"There is no setting {name} (it stands in {source}).", guess)
+
+
+def _value(field: str, text: str, source: str) -> object:
+    rule = RULES[field]
+    try:
+        return rule.read(text)
+    except ValueError:
+        default = Settings.__struct_defaults__[Settings.__struct_fields__.index(field)]
+        shown = "is not readable" if field in SECRETS else f"is {text!r}"
+        without = "to do without" if default is None else f"for the default, {default}"
+        raise SettingsRefusal(
+            f"{variable(field)} {shown} (it stands in {source}): it must be {rule.words}.",
+            f"Correct it, or remove it {without}.",
+        ) from None
+
+
+def _ordered(settings: Settings) -> Settings:
+    for low, high in ORDERED:
+        if getattr(settings, low) > getattr(settings, high):
+            raise SettingsRefusal(
+                f"{variable(low)} is {getattr(settings, low)} and {variable(high)} only "
+                f"{getattr(settings, high)}: the first may not be above the second.",
+                f"Lower {variable(low)} or raise {variable(high)}.",
+            )
+    return settings
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise SettingsRefusal(
+            f"{path} cannot be read: {reason}.", "Make it readable, or remove it."
+        ) from None
+    pairs: dict[str, str] = {}
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip().removeprefix("export ").lstrip()
+        name, equals, value = line.partition("=")
+        # Other programs keep their own variables there, in their own syntax.
+        if not name.startswith(PREFIX):
+            continue
+        if not equals:
+            raise SettingsRefusal(
+                f"Line {number} of {path} has no '='.", f"Write it as {name.split()[0]}=value."
+            )
+        pairs[name.rstrip()] = _unquoted(value.strip())
+    return pairs
+
+
+def _unquoted(value: str) -> str:
+    quote = value[:1]
+    if quote in {"'", '"'} and (end := value.find(quote, 1)) > 0:
+        return value[1:end]
+    # As in Compose: a comment after a bare value needs a blank before its mark.
+    return value.partition(" #")[0].rstrip()

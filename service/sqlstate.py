@@ -1,0 +1,246 @@
+"""What a failure of PostgreSQL means to a client: constraint name, then SQLSTATE, then class.
+
+Owns the tables below and decides on codes, never on a server's message text (it is localised).
+Only the MESSAGE and DETAIL of our own SQLSTATEs (class PL) reach a client: the detail of any
+other error may be a whole row.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+
+from service import errors
+from service.errors import FieldError, Problem
+
+log = logging.getLogger(__name__)
+
+CHAIN_MAX = 20
+"""Links of a chain of causes that are followed."""
+
+
+class Violation(NamedTuple):
+    """What breaking one constraint means; pointer names the field when there is one."""
+
+    problem: type[Problem]
+    message: str
+    pointer: str | None = None
+    rule: str | None = None
+
+
+BY_CONSTRAINT: dict[str, Violation] = {}
+"""Constraint or unique index name -> meaning. A test compares it with pg_constraint."""
+
+HOUSE: dict[str, type[Problem]] = {
+    "PL001": errors.NotFound,
+    "PL002": errors.PreconditionFailed,
+    "PL003": errors.StepNotAllowed,
+    "PL004": errors.CertifiedIsImmutable,
+    "PL005": errors.ReferenceNotFound,
+    "PL006": errors.RuleViolated,
+    "PL007": errors.ScopeMissing,
+    "PL008": errors.OwnWork,
+    "PL009": errors.InvalidBody,
+    "PL010": errors.InUse,
+    "PL011": errors.Unauthenticated,
+    "PL012": errors.ParentCycle,
+    "PL013": errors.Defect,
+    "PL014": errors.PreconditionRequired,
+    "PL015": errors.NameTaken,
+    "PL016": errors.ExternalIdTaken,
+    "PL017": errors.CodeTaken,
+}
+"""SQLSTATEs that our own functions raise: MESSAGE is the detail, DETAIL the extensions."""
+
+BUSY = "The entity is being changed by others. Nothing was done: try again."
+SLOW = "The database took too long and was stopped. Nothing was done."
+GONE = "The database cannot be reached just now. Nothing was done: try again."
+FULL = "The database has no capacity for this just now. Nothing was done."
+MOVED = "The schema has just changed. Nothing was done: try again."
+STORED = "A value in the request cannot be stored."
+
+BY_CODE: dict[str, tuple[type[Problem], str | None]] = {
+    "08007": (errors.OutcomeUnknown, None),
+    "23001": (errors.InUse, None),
+    "23502": (errors.InvalidBody, STORED),
+    "23514": (errors.InvalidBody, STORED),
+    "25006": (errors.Unavailable, GONE),  # a demoted primary: the next connection finds the new one
+    "25P04": (errors.Unavailable, SLOW),
+    "28000": (errors.Unavailable, GONE),
+    "28P01": (errors.Unavailable, GONE),
+    "3D000": (errors.Unavailable, GONE),
+    "40001": (errors.Unavailable, BUSY),
+    "40003": (errors.OutcomeUnknown, None),
+    "40P01": (errors.Unavailable, BUSY),
+    "42501": (errors.ScopeMissing, "The database refuses this to the service's role."),
+    "54000": (errors.InvalidBody, STORED),
+    "54001": (errors.InvalidBody, STORED),
+    "55P03": (errors.Unavailable, BUSY),
+    "57014": (errors.Unavailable, SLOW),
+    "57P03": (errors.Unavailable, GONE),  # refused at connect: nothing was sent
+}
+
+BY_CLASS: dict[str, tuple[type[Problem], str | None]] = {
+    "22": (errors.InvalidBody, STORED),
+    "23": (errors.Conflict, None),
+    "40": (errors.Unavailable, BUSY),
+    "53": (errors.Unavailable, FULL),
+    "58": (errors.Unavailable, FULL),
+}
+
+BY_TYPE: tuple[tuple[tuple[type[BaseException], ...], str, bool], ...] = (
+    ((asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError), MOVED, True),
+    ((ConnectionRefusedError, FileNotFoundError), GONE, True),  # connecting failed
+    ((TimeoutError,), SLOW, False),
+    ((OSError, asyncpg.InternalClientError), GONE, False),
+)
+"""Exceptions without a telling SQLSTATE, most specific first; True: nothing had been sent."""
+
+LOST_CLASSES = frozenset({"08", "57"})
+"""The connection ended under us; whether a COMMIT on its way arrived cannot be known."""
+
+SURPRISES = frozenset({"42501", "22", "54"})
+"""Codes and classes that validation and grants should make unreachable: worth a line in the log."""
+
+RETRYABLE = frozenset({"40001", "40P01"})
+
+
+def classify(exc: BaseException, *, committing: bool = False) -> Problem:
+    """Say what a failure means to the client; `exc` becomes the problem's cause.
+
+    `committing`: a COMMIT, or a single statement that commits itself, may have been sent. Then a
+    lost connection or a missed deadline is OutcomeUnknown instead of Unavailable.
+    """
+    if isinstance(exc, Problem):
+        return exc
+    problem = next(filter(None, (_meaning(e, committing=committing) for e in _chain(exc))), None)
+    problem = problem or errors.Defect()
+    problem.__cause__ = exc
+    return problem
+
+
+def retryable(exc: BaseException) -> bool:
+    """Say whether repeating the whole transaction may succeed and can do no harm."""
+    return any(
+        _code(e) in RETRYABLE
+        or isinstance(e, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError)
+        for e in _chain(exc)
+    )
+
+
+def is_database_failure(exc: BaseException) -> bool:
+    """Say whether the driver or the server raised this."""
+    return isinstance(
+        exc, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError
+    )
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    """Follow causes through exceptions that only wrap another one.
+
+    asyncpg hides the SQLSTATE after a kill behind InterfaceError and 08003. An exception of our
+    own raised while one of PostgreSQL's was handled is a defect and is not looked behind.
+    """
+    found: BaseException | None = exc
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen and len(seen) < CHAIN_MAX:
+        seen.add(id(found))
+        yield found
+        if isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+        elif _wraps(found):
+            found = found.__cause__ or found.__context__
+        else:
+            return
+
+
+def _wraps(exc: BaseException) -> bool:
+    lost = (_code(exc) or "")[:2] in LOST_CLASSES
+    return lost or isinstance(
+        exc, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | Problem
+    )
+
+
+def _code(exc: BaseException) -> str | None:
+    code = getattr(exc, "sqlstate", None)
+    return code if isinstance(code, str) else None
+
+
+def _meaning(exc: BaseException, *, committing: bool) -> Problem | None:
+    """Classify one link of the chain; None when it does not decide."""
+    if isinstance(exc, Problem):
+        return exc
+    for types, detail, nothing_sent in BY_TYPE:
+        if isinstance(exc, types):
+            return _lost(detail, committing=committing and not nothing_sent)
+    code = _code(exc)
+    if code is not None:
+        return _from_code(exc, code, committing=committing)
+    if isinstance(exc, asyncpg.InterfaceError):
+        return _from_interface(str(exc), committing=committing)
+    return None
+
+
+def _lost(detail: str, *, committing: bool) -> Problem:
+    return errors.OutcomeUnknown() if committing else errors.Unavailable(detail)
+
+
+def _from_interface(text: str, *, committing: bool) -> Problem | None:
+    """Tell a closed connection from a wrong call: asyncpg's own words are all there is."""
+    if "pool is clos" in text:
+        return errors.Unavailable("The service is shutting down. Nothing was done: try again.")
+    if "clos" in text or "released back to the pool" in text:
+        return _lost(GONE, committing=committing)
+    return None
+
+
+def _from_code(exc: BaseException, code: str, *, committing: bool) -> Problem:
+    if code in HOUSE:
+        return _house(exc, HOUSE[code])
+    violation = BY_CONSTRAINT.get(getattr(exc, "constraint_name", None) or "")
+    if violation is not None and code.startswith("23"):
+        return _violated(violation)
+    if code in SURPRISES or code[:2] in SURPRISES:
+        log.warning("unexpected SQLSTATE %s: %s", code, type(exc).__name__)
+    if code in BY_CODE:
+        problem, detail = BY_CODE[code]
+        return problem(detail)
+    if code[:2] in LOST_CLASSES:
+        return _lost(GONE, committing=committing)
+    problem, detail = BY_CLASS.get(code[:2], (errors.Defect, None))
+    return problem(detail)
+
+
+def _violated(violation: Violation) -> Problem:
+    if violation.pointer is None:
+        return violation.problem(violation.message)
+    rule = violation.rule or violation.problem.slug
+    return violation.problem(
+        violation.message, errors=[FieldError(violation.pointer, rule, violation.message)]
+    )
+
+
+class _Detail(msgspec.Struct):
+    errors: list[FieldError] = []
+
+
+def _house(exc: BaseException, problem: type[Problem]) -> Problem:
+    """Turn an error that our own SQL raised into its problem."""
+    if problem is errors.Defect:
+        return errors.Defect()
+    message = getattr(exc, "message", None) or None
+    detail = getattr(exc, "detail", None)
+    if not detail:
+        return problem(message)
+    try:
+        members = msgspec.json.decode(detail, type=dict[str, object])
+        listed = msgspec.convert(members, type=_Detail).errors
+    except (msgspec.DecodeError, RecursionError):
+        log.exception("DETAIL of %s is not the JSON object it should be", _code(exc))
+        return problem(message)
+    members.pop("errors", None)
+    return problem(message, errors=listed, extensions=members)

@@ -1,0 +1,12 @@
+-- name: import_stage :one
+-- Stage lines of an import: a JSON array of {"line", "kind", "external_id", "body"} or
+-- {"line", "problem"}.
+--
+-- param: $1 import_id uuid
+-- param: $2 lines jsonb
+-- returns: staged bigint
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+SELECT app.import_stage($1, $2) AS staged;

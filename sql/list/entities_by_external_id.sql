@@ -1,0 +1,23 @@
+-- name: entities_by_external_id :many
+-- List a kind by external ids, newest first.
+--
+-- param: $1 kind text
+-- param: $2 external_ids text[]
+-- param: $3 before uuid
+-- param: $4 count bigint
+-- returns: id uuid, document text
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+-- plan: base_entity_external_id_key
+SELECT
+    base_entity.id,
+    base_entity.document
+FROM unnest($2) AS wanted (external_id)
+INNER JOIN app.base_entity ON wanted.external_id = base_entity.external_id
+WHERE
+    base_entity.entity_type = $1
+    AND base_entity.id < $3
+ORDER BY base_entity.id DESC
+LIMIT $4;

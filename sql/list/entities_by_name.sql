@@ -1,0 +1,36 @@
+-- name: entities_by_name :many
+-- List a kind by prefixes of the name, in the order of names.
+--
+-- param: $1 kind text
+-- param: $2 prefixes text[]
+-- param: $3 after_name text
+-- param: $4 after_id uuid
+-- param: $5 count bigint
+-- returns: id uuid, document text, name_key text
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+-- plan: base_entity_name_idx
+SELECT DISTINCT ON (page.name_key, page.id)
+    page.id,
+    page.document,
+    page.name_key
+FROM unnest($2) AS wanted (prefix)
+CROSS JOIN LATERAL (
+    SELECT
+        base_entity.id,
+        base_entity.document,
+        base_entity.name_key
+    FROM app.base_entity
+    WHERE
+        base_entity.entity_type = $1
+        AND base_entity.name_key >= app.name_key(wanted.prefix)
+        AND base_entity.name_key < app.prefix_end(app.name_key(wanted.prefix))
+        AND base_entity.name_key >= $3
+        AND (base_entity.name_key > $3 OR base_entity.id < $4)
+    ORDER BY base_entity.name_key ASC, base_entity.id DESC
+    LIMIT $5
+) AS page
+ORDER BY page.name_key ASC, page.id DESC
+LIMIT $5;

@@ -1,0 +1,31 @@
+-- name: entities_by_status :many
+-- List a kind by state, newest first: one ordered scan per state, merged.
+--
+-- param: $1 kind text
+-- param: $2 statuses text[]
+-- param: $3 before uuid
+-- param: $4 count bigint
+-- returns: id uuid, document text
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+-- plan: base_entity_status_idx
+SELECT
+    page.id,
+    page.document
+FROM unnest($2) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT
+        base_entity.id,
+        base_entity.document
+    FROM app.base_entity
+    WHERE
+        base_entity.entity_type = $1
+        AND base_entity.status = wanted.status
+        AND base_entity.id < $3
+    ORDER BY base_entity.id DESC
+    LIMIT $4
+) AS page
+ORDER BY page.id DESC
+LIMIT $4;

@@ -1,0 +1,34 @@
+-- name: skills_by_category_matching :many
+-- List skills by category, newest first, among those that meet the other filters too.
+--
+-- param: $1 categories text[]
+-- param: $2 before uuid
+-- param: $3 count bigint
+-- param: $4 filters jsonb
+-- returns: id uuid, document text
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+-- plan: skill_entity_category_idx
+SELECT
+    page.id,
+    page.document
+FROM unnest($1) AS wanted (value)
+CROSS JOIN LATERAL (
+    SELECT
+        base_entity.id,
+        base_entity.document
+    FROM app.skill_entity
+    INNER JOIN app.base_entity ON skill_entity.id = base_entity.id
+    WHERE
+        skill_entity.category = wanted.value
+        AND skill_entity.id < $2
+        AND app.document_matches(
+            base_entity.document, base_entity.name_key, $4
+        )
+    ORDER BY skill_entity.id DESC
+    LIMIT $3
+) AS page
+ORDER BY page.id DESC
+LIMIT $3;

@@ -1,0 +1,30 @@
+-- name: teams_by_job_role :many
+-- List teams by job role, newest first.
+--
+-- param: $1 job_role_ids uuid[]
+-- param: $2 before uuid
+-- param: $3 count bigint
+-- returns: id uuid, document text
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+-- plan: team_entity_job_role_idx
+SELECT
+    page.id,
+    page.document
+FROM unnest($1) AS wanted (value)
+CROSS JOIN LATERAL (
+    SELECT
+        base_entity.id,
+        base_entity.document
+    FROM app.team_entity
+    INNER JOIN app.base_entity ON team_entity.id = base_entity.id
+    WHERE
+        team_entity.job_role_id = wanted.value
+        AND team_entity.id < $2
+    ORDER BY team_entity.id DESC
+    LIMIT $3
+) AS page
+ORDER BY page.id DESC
+LIMIT $3;

