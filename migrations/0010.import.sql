@@ -10,6 +10,8 @@ CREATE UNLOGGED TABLE app.import_line (
     governance_agent_id uuid NOT NULL,
     kind text,
     external_id text,
+    -- the id that it gets when it turns out to be new
+    entity_id uuid NOT NULL DEFAULT uuidv7(),
     body jsonb,
     problem jsonb,
     depth integer,
@@ -66,7 +68,7 @@ WITH staged AS (
     )
     SELECT
         app.tenant_id(), p_import_id, given.line, app.governance_agent_id(),
-        given.kind, given.external_id, given.body, given.problem
+        given.kind, given.external_id, given.body - '{kind,external_id}'::text[], given.problem
     FROM jsonb_to_recordset(p_lines) AS given (
         line bigint, kind text, external_id text, body jsonb, problem jsonb
     )
@@ -339,6 +341,7 @@ AS $$
 DECLARE
     v_lines bigint[];
     v_bodies jsonb[];
+    v_team_ids uuid[];
     v_new_ids uuid[];
     v_new_bodies jsonb[];
     v_old_ids uuid[];
@@ -347,10 +350,31 @@ DECLARE
     v_raised_bodies jsonb[];
     v_outcomes app.import_outcome[];
 BEGIN
-    SELECT array_agg(import_line.line ORDER BY import_line.line),
-        array_agg(import_line.body ORDER BY import_line.line)
-    INTO v_lines, v_bodies
+    -- A team that comes with this set is not there to be found yet: its id is known.
+    SELECT
+        array_agg(import_line.line ORDER BY import_line.line),
+        array_agg(
+            CASE
+                WHEN team.entity_id IS NULL THEN import_line.body
+                ELSE import_line.body - 'team_id'
+            END ORDER BY import_line.line),
+        array_agg(team.entity_id ORDER BY import_line.line)
+    INTO v_lines, v_bodies, v_team_ids
     FROM app.import_line
+    LEFT JOIN app.import_line AS team
+        ON
+            team.tenant_id = import_line.tenant_id
+            AND team.import_id = import_line.import_id
+            AND team.kind = 'team'
+            AND team.external_id = import_line.body #>> '{team_id,external_id}'
+            AND team.line = ANY(p_lines)
+            AND NOT EXISTS (
+                SELECT FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = (SELECT app.tenant_id())
+                    AND base_entity.entity_type = 'team'
+                    AND base_entity.external_id = team.external_id
+            )
     WHERE
         import_line.tenant_id = app.tenant_id()
         AND import_line.import_id = p_import_id
@@ -363,8 +387,15 @@ BEGIN
 
     WITH resolved AS MATERIALIZED (
         SELECT
-            v_lines[resolution.line] AS line, resolution.body, resolution.missing,
-            import_line.external_id
+            v_lines[resolution.line] AS line,
+            CASE
+                WHEN v_team_ids[resolution.line] IS NULL THEN resolution.body
+                ELSE resolution.body
+                    || jsonb_build_object('team_id', v_team_ids[resolution.line])
+            END AS body,
+            resolution.missing,
+            import_line.external_id,
+            import_line.entity_id
         FROM app.resolve_references(p_kind, v_bodies) AS resolution
         INNER JOIN app.import_line
             ON
@@ -379,7 +410,7 @@ BEGIN
             resolved.body || jsonb_build_object('external_id', resolved.external_id) AS body,
             resolved.missing,
             base_entity.id IS NULL AS is_new,
-            coalesce(base_entity.id, uuidv7()) AS id,
+            coalesce(base_entity.id, resolved.entity_id) AS id,
             p_active AND base_entity.status IN ('draft', 'under_review', 'certified')
                 AS is_raised,
             base_entity.id IS NOT NULL
@@ -493,6 +524,7 @@ DECLARE
     v_kind text;
     v_state text;
     v_constraint text;
+    v_column text;
     v_message text;
     v_detail text;
     v_teams bigint[];
@@ -518,7 +550,7 @@ BEGIN
         WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS
                 v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
-                v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+                v_column = COLUMN_NAME, v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
             -- Only what the line itself is to blame for.
             IF left(v_state, 2) NOT IN ('22', '23', 'PL') OR v_state IN ('PL011', 'PL007') THEN
                 RAISE;
@@ -529,7 +561,8 @@ BEGIN
         RETURN NEXT ROW(
             p_lines[1], 'rejected', NULL,
             jsonb_build_object(
-                'sqlstate', v_state, 'constraint', v_constraint, 'message', v_message,
+                'sqlstate', v_state, 'constraint', v_constraint, 'column', v_column,
+                'message', v_message,
                 'detail', CASE WHEN v_state LIKE 'PL%' THEN v_detail END)
         )::app.import_outcome;
         RETURN;

@@ -161,6 +161,10 @@ class CertifiedIsImmutable(Conflict, slug="certified-is-immutable", status=409):
     """What is certified changes only by an amendment."""
 
 
+class ImmutableField(Conflict, slug="immutable-field", status=409):
+    """A field never changes after the entity was created."""
+
+
 class RuleViolated(Conflict, slug="rule-violated", status=409):
     """A rule of the registry does not hold for this entity."""
 

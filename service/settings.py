@@ -47,7 +47,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     command_timeout_ms: int = 7_000
     request_timeout_ms: int = 10_000
     metrics_token: str | None = None
-    rate_limit: int | None = None
     log_format: Literal["text", "json"] = "text"
 
     def __repr__(self) -> str:
@@ -133,7 +132,6 @@ RULES: dict[str, Rule] = {
     "command_timeout_ms": _DURATION,
     "request_timeout_ms": _DURATION,
     "metrics_token": Rule("printable ASCII without blanks", _token),
-    "rate_limit": _whole(1, 1_000_000),
     "log_format": _choice("text", "json"),
 }
 

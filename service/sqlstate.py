@@ -8,13 +8,14 @@ other error may be a whole row.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
 
 from service import errors
+from service.constraints import BY_CONSTRAINT, Violation
 from service.errors import FieldError, Problem
 
 log = logging.getLogger(__name__)
@@ -22,18 +23,6 @@ log = logging.getLogger(__name__)
 CHAIN_MAX = 20
 """Links of a chain of causes that are followed."""
 
-
-class Violation(NamedTuple):
-    """What breaking one constraint means; pointer names the field when there is one."""
-
-    problem: type[Problem]
-    message: str
-    pointer: str | None = None
-    rule: str | None = None
-
-
-BY_CONSTRAINT: dict[str, Violation] = {}
-"""Constraint or unique index name -> meaning. A test compares it with pg_constraint."""
 
 HOUSE: dict[str, type[Problem]] = {
     "PL001": errors.NotFound,
@@ -53,6 +42,7 @@ HOUSE: dict[str, type[Problem]] = {
     "PL015": errors.NameTaken,
     "PL016": errors.ExternalIdTaken,
     "PL017": errors.CodeTaken,
+    "PL018": errors.ImmutableField,
 }
 """SQLSTATEs that our own functions raise: MESSAGE is the detail, DETAIL the extensions."""
 
@@ -65,6 +55,7 @@ STORED = "A value in the request cannot be stored."
 
 BY_CODE: dict[str, tuple[type[Problem], str | None]] = {
     "08007": (errors.OutcomeUnknown, None),
+    "22012": (errors.Defect, None),  # no client chooses what we divide by
     "23001": (errors.InUse, None),
     "23502": (errors.InvalidBody, STORED),
     "23514": (errors.InvalidBody, STORED),
@@ -123,6 +114,15 @@ def classify(exc: BaseException, *, committing: bool = False) -> Problem:
     return problem
 
 
+def from_diagnostics(stored: Mapping[str, Any]) -> Problem:
+    """Say what an error means that our own SQL caught and kept.
+
+    `stored`: sqlstate, and message, detail and constraint as far as there are any.
+    """
+    fields = map(stored.get, ("message", "detail", "constraint"))
+    return _from_code(_Diagnosis(stored["sqlstate"], *fields))
+
+
 def retryable(exc: BaseException) -> bool:
     """Say whether repeating the whole transaction may succeed and can do no harm."""
     return any(
@@ -159,10 +159,8 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _wraps(exc: BaseException) -> bool:
-    lost = (_code(exc) or "")[:2] in LOST_CLASSES
-    return lost or isinstance(
-        exc, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | Problem
-    )
+    hiding = asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | Problem
+    return isinstance(exc, hiding) or (_code(exc) or "")[:2] in LOST_CLASSES
 
 
 def _code(exc: BaseException) -> str | None:
@@ -179,7 +177,8 @@ def _meaning(exc: BaseException, *, committing: bool) -> Problem | None:
             return _lost(detail, committing=committing and not nothing_sent)
     code = _code(exc)
     if code is not None:
-        return _from_code(exc, code, committing=committing)
+        fields = (getattr(exc, name, None) for name in ("message", "detail", "constraint_name"))
+        return _from_code(_Diagnosis(code, *fields), committing=committing)
     if isinstance(exc, asyncpg.InterfaceError):
         return _from_interface(str(exc), committing=committing)
     return None
@@ -198,14 +197,22 @@ def _from_interface(text: str, *, committing: bool) -> Problem | None:
     return None
 
 
-def _from_code(exc: BaseException, code: str, *, committing: bool) -> Problem:
+class _Diagnosis(NamedTuple):
+    code: str
+    message: str | None
+    detail: str | None
+    constraint: str | None
+
+
+def _from_code(diagnosis: _Diagnosis, *, committing: bool = False) -> Problem:
+    code = diagnosis.code
     if code in HOUSE:
-        return _house(exc, HOUSE[code])
-    violation = BY_CONSTRAINT.get(getattr(exc, "constraint_name", None) or "")
+        return _house(diagnosis)
+    violation = BY_CONSTRAINT.get(diagnosis.constraint or "")
     if violation is not None and code.startswith("23"):
         return _violated(violation)
     if code in SURPRISES or code[:2] in SURPRISES:
-        log.warning("unexpected SQLSTATE %s: %s", code, type(exc).__name__)
+        log.warning("unexpected SQLSTATE %s", code)
     if code in BY_CODE:
         problem, detail = BY_CODE[code]
         return problem(detail)
@@ -216,31 +223,27 @@ def _from_code(exc: BaseException, code: str, *, committing: bool) -> Problem:
 
 
 def _violated(violation: Violation) -> Problem:
-    if violation.pointer is None:
-        return violation.problem(violation.message)
-    rule = violation.rule or violation.problem.slug
-    return violation.problem(
-        violation.message, errors=[FieldError(violation.pointer, rule, violation.message)]
-    )
+    at, rule = violation.pointer, violation.rule or violation.problem.slug
+    listed = [FieldError(at, rule, violation.message)] if at is not None else ()
+    return violation.problem(violation.message, errors=listed)
 
 
 class _Detail(msgspec.Struct):
     errors: list[FieldError] = []
 
 
-def _house(exc: BaseException, problem: type[Problem]) -> Problem:
+def _house(diagnosis: _Diagnosis) -> Problem:
     """Turn an error that our own SQL raised into its problem."""
+    problem = HOUSE[diagnosis.code]
     if problem is errors.Defect:
         return errors.Defect()
-    message = getattr(exc, "message", None) or None
-    detail = getattr(exc, "detail", None)
-    if not detail:
-        return problem(message)
+    if not diagnosis.detail:
+        return problem(diagnosis.message)
     try:
-        members = msgspec.json.decode(detail, type=dict[str, object])
+        members = msgspec.json.decode(diagnosis.detail, type=dict[str, object])
         listed = msgspec.convert(members, type=_Detail).errors
     except (msgspec.DecodeError, RecursionError):
-        log.exception("DETAIL of %s is not the JSON object it should be", _code(exc))
-        return problem(message)
+        log.exception("DETAIL of %s is not the JSON object it should be", diagnosis.code)
+        return problem(diagnosis.message)
     members.pop("errors", None)
-    return problem(message, errors=listed, extensions=members)
+    return problem(diagnosis.message, errors=listed, extensions=members)

@@ -196,11 +196,13 @@ def _teller(output: Output) -> Progress:
     def tell(event: Event) -> None:
         line = {
             "bootstrap": f"bootstrap: {event.subject}",
+            "statement": f"running {event.subject}: {event.total} statements",
             "waiting": f"waiting: another migration runs, {event.subject}",
             "retry": f"{event.subject}: attempt {event.number} gave way: {event.detail}",
             "applied": f"applied {event.subject}",
             "repaired": f"repaired {event.subject}",
             "rolled back": f"rolled back {event.subject}",
+            "warning": f"the server warns: {event.subject}",
         }.get(event.kind)
         if line and line not in told:
             told.add(line)

@@ -76,7 +76,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         except OSError as error:
             if not self.other:
                 raise
-            if error.filename is not None:
+            if error.filename == os.fspath(command[0]):
                 raise AccountRefusal(
                     f"The user {self.name}, who runs the server for root, may not run "
                     f"{error.filename}: {error.strerror}.",

@@ -83,6 +83,11 @@ class EmbeddedServer:
             reference = take(name)
             try:
                 found = self._up()
+            except Refusal:
+                # What is there did not come up and may still: it is not ours to stop.
+                name.unlink(missing_ok=True)
+                os.close(reference)
+                raise
             except BaseException:
                 self._leave(name, reference)
                 raise
@@ -144,8 +149,10 @@ class EmbeddedServer:
             self._tell("starting PostgreSQL")
             return postmaster.start(self.place, programs, self._tell)
         except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
             raise postmaster.ServerRefusal(
-                f"The embedded PostgreSQL in {self.place.home} does not start: {error}.",
+                f"The embedded PostgreSQL in {self.place.home} does not start: "
+                f"{error.strerror or error}{where}.",
                 "Make room or give access there, or choose another PLANT_DATA_DIR.",
             ) from error
 

@@ -108,13 +108,19 @@ def held_by(path: Path) -> Holder | None:
         os.close(descriptor)
 
 
+def open_private(path: Path, flags: int) -> int:
+    """Open a file that only its owner may read, making it where it is absent."""
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if os.geteuid() == 0:
+        # What root leaves in somebody's directory must not lock that one out later.
+        above = path.parent.stat()
+        os.fchown(descriptor, above.st_uid, above.st_gid)
+    return descriptor
+
+
 def _locked(path: Path, deadline: float) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = open_private(path, os.O_RDWR)
     try:
-        if os.geteuid() == 0:
-            # What root leaves in somebody's directory must not lock that one out later.
-            above = path.parent.stat()
-            os.fchown(descriptor, above.st_uid, above.st_gid)
         _wait(descriptor, path, deadline)
     except BaseException:
         os.close(descriptor)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.database.locks import Held, lock
+from service.database.locks import Held, lock, open_private
 from service.refusal import Refusal
 
 EMBEDDED = "embedded"
@@ -70,11 +70,7 @@ class Passwords:
     def _write(self, everything: dict[str, dict[str, str]]) -> None:
         draft = self.path.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            above = self.path.parent.stat()
-            if os.geteuid() == 0:
-                os.fchown(file.fileno(), above.st_uid, above.st_gid)
+        with os.fdopen(open_private(draft, os.O_WRONLY | os.O_EXCL), "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(everything)) + b"\n")
             file.flush()
             os.fsync(file.fileno())

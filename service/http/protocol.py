@@ -72,7 +72,7 @@ class Protocol(web.RequestHandler):
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log what aiohttp could not handle, but not a client's broken body that nobody reads."""
-        if True:
+        if not isinstance(kwargs.get("exc_info"), web.RequestPayloadError):
             super().log_exception(*args, **kwargs)
 
     def _answer(self, request: web.BaseRequest, problem: Problem) -> web.Response:

@@ -1,5 +1,6 @@
 """What handlers take from a request: identity, conditions, query and body, each checked once."""
 
+import asyncio
 import re
 import uuid
 from collections import Counter
@@ -27,6 +28,8 @@ from service.model.query import is_uuid
 T = TypeVar("T", bound=Struct)
 
 BODY_MAX: Final = 1024 * 1024
+BODY_S: Final = 8.0
+"""Less than a whole request may take, so that a body that does not come is 400 and not 504."""
 JSON: Final = ("application/json",)
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 NDJSON: Final = ("application/x-ndjson", "application/ndjson")
@@ -158,7 +161,9 @@ def check_media(request: web.BaseRequest, media: tuple[str, ...]) -> None:
         )
 
 
-async def read_body(request: web.BaseRequest, limit: int = BODY_MAX) -> bytes:
+async def read_body(
+    request: web.BaseRequest, limit: int = BODY_MAX, within_s: float = BODY_S
+) -> bytes:
     """Read a body of at most `limit` bytes and stop reading at the first byte too many.
 
     Raises: BodyTooLarge, MalformedRequest.
@@ -167,12 +172,16 @@ async def read_body(request: web.BaseRequest, limit: int = BODY_MAX) -> bytes:
         raise _too_large(limit)
     body = bytearray()
     try:
-        while chunk := await request.content.readany():
-            body += chunk
-            if len(body) > limit:
-                raise _too_large(limit)
+        async with asyncio.timeout(within_s):
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
     except web.RequestPayloadError:
         raise MalformedRequest("The body is not framed as its headers say.") from None
+    except TimeoutError:
+        # Also what becomes of a chunk that is none: the framework leaves its reader waiting.
+        raise MalformedRequest(f"The body did not arrive within {within_s:g} seconds.") from None
     return bytes(body)
 
 

@@ -1,7 +1,7 @@
 """Owns the generated functions in the database: installing them, comparing them with the files."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
@@ -14,6 +14,9 @@ from service.catalog.statement import Statement
 from service.migrate.bootstrap import become_owner, may_become_owner
 from service.migrate.refusals import Failed
 from service.migrate.session import Connection, Event, Limits, Turn, connect
+
+_UNTYPED: Final = frozenset({"42725", "42883", "42P18"})
+"""Ambiguous function, undefined function, indeterminate type: what a missing cast leads to."""
 
 
 def listed(connection: Connection, catalog: Catalog) -> list[dict[str, Any]]:
@@ -99,7 +102,9 @@ def _differences(
         message = prepared.error_field(DiagnosticField.MESSAGE_PRIMARY) or b""
         position = int(prepared.error_field(DiagnosticField.STATEMENT_POSITION) or 1)
         line = text.count("\n", 0, position - 1) + 1
-        return [f"sql/{statement.path}:{line}: {message.decode()}"]
+        state = (prepared.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+        hint = "; without a cast psql sees no type of a parameter" if state in _UNTYPED else ""
+        return [f"sql/{statement.path}:{line}: {message.decode()}{hint}"]
     described = session.describe_prepared(b"")
     params = [described.param_type(number) for number in range(described.nparams)]
     fields = [described.ftype(number) for number in range(described.nfields)]

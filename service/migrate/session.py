@@ -46,7 +46,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Kind = Literal[
-    "applied", "bootstrap", "function", "repaired", "retry", "rolled back", "statement", "waiting"
+    "applied",
+    "bootstrap",
+    "function",
+    "repaired",
+    "retry",
+    "rolled back",
+    "statement",
+    "waiting",
+    "warning",
 ]
 
 
@@ -79,7 +87,7 @@ def connect(url: str, limits: Limits) -> Iterator[Connection]:
         )
     except psycopg.Error as error:
         raise Unreachable(
-            f"No connection to {shown(url)}: {str(error).strip()}",
+            f"No connection to {shown(url)}: {shown(str(error).strip())}.",
             "Check PLANT_DATABASE_URL, and that the server runs and lets this user in.",
         ) from None
     with connection:
@@ -160,6 +168,9 @@ def turn(owner_url: str, limits: Limits, progress: Progress) -> Iterator[Turn]:
     deadline = time.monotonic() + limits.turn_timeout_s
     pause = 0.05
     with connect(owner_url, limits) as connection:
+        connection.add_notice_handler(
+            lambda notice: progress(Event(kind="warning", subject=notice.message_primary or ""))
+        )
         while not one(connection, "SELECT pg_try_advisory_lock(%s)", _LOCK_KEY):
             holder = _holder(connection)
             if time.monotonic() > deadline:

@@ -3,6 +3,7 @@
 --
 -- param: $1 kind text
 -- param: $2 name text
+-- param: $3 scope text
 -- returns: id uuid
 -- raises: -
 -- isolation: read committed
@@ -14,6 +15,7 @@ FROM app.base_entity
 WHERE
     base_entity.entity_type = $1
     AND base_entity.name_key = app.name_key($2)
+    AND base_entity.name_scope IS NOT DISTINCT FROM $3
     AND base_entity.status <> 'archived'
 ORDER BY base_entity.id DESC
 LIMIT 1;

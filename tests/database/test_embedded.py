@@ -17,10 +17,10 @@ import pytest
 from service.database.cluster import ClusterRefusal
 from service.database.data_dir import DataDirectoryHeld, DataDirectoryUnusable, hold
 from service.database.embedded import EmbeddedServer, ServerBusy, embedded_server
-from service.database.place import SOCKET, SOCKET_PATH_BYTES_MAX, PlaceRefusal
+from service.database.place import SOCKET, SOCKET_PATH_BYTES_MAX, PlaceRefusal, wheel_programs
 from service.database.postmaster import ServerRefusal
 from service.settings import Settings
-from tests.servers import PLANT, ask, room, settings_with_room
+from tests.servers import PLANT, ask, copy, room, settings_with_room
 
 pytestmark = pytest.mark.database
 
@@ -100,12 +100,16 @@ def test_a_first_start_makes_what_plant_needs(
 
 def test_psql_takes_the_address_as_it_is(server: EmbeddedServer) -> None:
     """The address that asyncpg takes is one that psql takes, for the superuser too."""
-    told = subprocess.run(
-        ["psql", server.url("postgres"), "-Atc", "SELECT rolsuper FROM pg_roles WHERE rolname = user"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    command = [
+        str(wheel_programs() / "psql"),
+        server.url("postgres"),
+        "-Atc",
+        "SELECT current_user",
+    ]
 
-    assert "t\n" == told.stdout
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+
+    assert "postgres\n" == told.stdout
 
 
 def test_nobody_gets_in_without_the_password(server: EmbeddedServer) -> None:
@@ -257,12 +261,11 @@ def test_two_run_side_by_side(settings: Settings) -> None:
 @pytest.mark.parametrize("name", ["long" * 30, "with,comma"])
 def test_a_path_that_no_socket_can_have_is_no_hindrance(settings: Settings, name: str) -> None:
     """A socket's path ends at 107 bytes and an address splits at commas: it lies elsewhere then."""
-    with room() as directory:
-        with embedded_server(copy(settings, directory / name)) as server:
-            sockets = server.place.sockets
-            length = len(os.fsencode(sockets / SOCKET))
-            mode = sockets.stat().st_mode & 0o777
-            answer = ask(server.url("plant_owner"), "SELECT 1")
+    with room() as directory, embedded_server(copy(settings, directory / name)) as server:
+        sockets = server.place.sockets
+        length = len(os.fsencode(sockets / SOCKET))
+        mode = sockets.stat().st_mode & 0o777
+        answer = ask(server.url("plant_owner"), "SELECT 1")
 
     assert (1, 0o700) == (answer, mode)
     assert length <= SOCKET_PATH_BYTES_MAX
@@ -293,7 +296,7 @@ def test_a_link_that_leads_nowhere_is_named() -> None:
         settings.data_dir.mkdir()
         (settings.data_dir / "postgres").symlink_to(settings.data_dir / "gone" / "postgres")
 
-        with pytest.raises(PlaceRefusal, match="which is gone. Bring it back, or remove the link"):
+        with pytest.raises(PlaceRefusal, match=r"which is gone\. Bring it back, or"):
             EmbeddedServer(settings)
 
 
@@ -342,7 +345,7 @@ def test_a_server_somebody_started_by_hand_is_left_alone(settings: Settings) -> 
         pid_file = server.place.data / "postmaster.pid"
     text = "import signal; print('up', flush=True); signal.pause()"
     # What tells it is its command line.
-    command = [sys.executable, "-c", text, "postgres", "-D", server.place.data]
+    command = [sys.executable, "-c", text, "postgres", str(server.place.data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -401,8 +404,8 @@ def test_the_programs_are_copied_where_every_user_may_run_them(
 
     with room() as directory:
         monkeypatch.setattr(place, "CLOSED_HOMES", directory / "plant")
-        copied = place._copied(place.wheel_programs().parents[1])
-        assert copied == place._copied(place.wheel_programs().parents[1])
+        copied = place.copied(wheel_programs().parents[1])
+        assert copied == place.copied(wheel_programs().parents[1])
         monkeypatch.setattr(
             "service.database.embedded.binaries", lambda _: copied / "pginstall" / "bin"
         )

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -52,15 +53,23 @@ class Service(NamedTuple):
 
     port: int
 
-    async def raw(self, data: bytes) -> Answer:
-        """Send bytes as they are and read one answer."""
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """Open a connection that is closed in the end, and wait for nothing longer than 20 s."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(data)
             async with asyncio.timeout(20):
-                return await read_answer(reader, bodyless=data.startswith(b"HEAD"))
+                yield reader, writer
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def raw(self, data: bytes) -> Answer:
+        """Send bytes as they are and read one answer."""
+        async with self.connection() as (reader, writer):
+            writer.write(data)
+            return await read_answer(reader, bodyless=data.startswith(b"HEAD"))
 
     async def send(
         self, method: str, target: str, body: bytes = b"", **headers: str | list[str]
@@ -104,6 +113,25 @@ async def patch(http: web.Request) -> web.Response:
     """Read a merge patch."""
     body = await request.read_json(http, SkillPatch, request.MERGE_PATCH, 1000)
     return web.Response(body=payload(body))
+
+
+async def framework(http: web.Request) -> web.Response:
+    """Raise an exception of aiohttp's by its name."""
+    name = http.match_info["name"]
+    kind = getattr(web, name)
+    if name == "HTTPRequestEntityTooLarge":
+        raise kind(max_size=1, actual_size=2)
+    raise kind(None) if name == "HTTPUnavailableForLegalReasons" else kind
+
+
+async def fail_on_expectation(_: web.Request) -> None:
+    """Fail where no middleware is."""
+    raise RuntimeError(SECRET)
+
+
+async def hasty(http: web.Request) -> web.Response:
+    """Read a body that has to come quickly."""
+    return web.Response(body=await request.read_body(http, within_s=0.1))
 
 
 async def item(http: web.Request) -> web.Response:
@@ -155,6 +183,9 @@ def build() -> web.Application:
     add = app.router.add_route
     add("POST", "/create", create)
     add("PATCH", "/create", patch)
+    add("POST", "/hasty", hasty)
+    add("GET", "/framework/{name}", framework)
+    add("GET", "/outside", listed, expect_handler=fail_on_expectation)
     add("GET", "/item/{id}", item)
     add("GET", "/list", listed)
     add("GET", "/stream", stream)
@@ -234,6 +265,32 @@ class TestProblems:
         assert (answer.status, answer.headers["location"]) == (302, "/list")
         assert "request-id" in answer.headers
 
+    @pytest.mark.parametrize(
+        "name,status,slug",
+        [
+            ("HTTPRequestEntityTooLarge", 413, "body-too-large"),
+            ("HTTPUnavailableForLegalReasons", 400, "malformed-request"),
+            ("HTTPBadGateway", 500, "defect"),
+        ],
+    )
+    async def test_other_refusals_of_the_framework_become_ours(
+        self, service: Service, name: str, status: int, slug: str
+    ) -> None:
+        """Whatever aiohttp may raise, the answer is one of our types."""
+        answer = await service.send("GET", f"/framework/{name}")
+
+        assert (answer.status, answer.slug) == (status, slug)
+
+    async def test_a_bug_outside_of_every_handler_is_answered_too(
+        self, service: Service, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What fails before a middleware runs is 500 as a problem, and logged."""
+        answer = await service.send("GET", "/outside", Expect="100-continue")
+
+        assert (answer.status, answer.slug) == (500, "defect")
+        assert SECRET.encode() not in answer.body
+        assert SECRET in caplog.text
+
     async def test_a_bug_is_logged_and_not_shown(
         self, service: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -275,11 +332,9 @@ class TestProblems:
         self, service: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
         """No second answer is written into the first, and the log has the cause."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(b"GET /broken-stream HTTP/1.1\r\nHost: test\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with service.connection() as (reader, writer):
+            writer.write(b"GET /broken-stream HTTP/1.1\r\nHost: test\r\n\r\n")
             everything = await reader.read()
-        writer.close()
 
         assert everything.endswith(b"4\r\nhalf\r\n")
         assert SECRET in caplog.text
@@ -339,14 +394,12 @@ class TestHostileRequests:
         self, service: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A client that goes away in mid-body leaves no error behind."""
-        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(
-            b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 50\r\n\r\n{"
-        )
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
+        async with service.connection() as (_, writer):
+            writer.write(
+                b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 50\r\n\r\n{"
+            )
+            await writer.drain()
         answer = await service.send("GET", "/list")
 
         assert answer.status == 200
@@ -356,31 +409,31 @@ class TestHostileRequests:
         self, service: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
         """After a refusal the rest of a body is thrown away, whatever it is."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with service.connection() as (reader, writer):
+            writer.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
             answer = await read_answer(reader)
             writer.write(b"zz\r\n\r\n")
             assert await reader.read() == b""
-        writer.close()
 
         assert answer.slug == "unknown-path"
         assert caplog.records == []
 
-    async def test_a_broken_body_that_is_read_is_malformed(self, service: Service) -> None:
-        """A chunk that is none ends the reading with 400."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(
-            b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
-            b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
-        async with asyncio.timeout(20):
+    @pytest.mark.parametrize("rest", [b"zz\r\n\r\n", b"5\r\nab", b""])
+    async def test_a_body_that_does_not_arrive_is_malformed(
+        self, service: Service, rest: bytes
+    ) -> None:
+        """A chunk that is none, half a chunk and silence end with 400 when the time is over."""
+        async with service.connection() as (reader, writer):
+            writer.write(
+                b"POST /hasty HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            )
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"zz\r\n\r\n")
+            writer.write(rest)
             answer = await read_answer(reader)
-        writer.close()
 
         assert (answer.status, answer.slug) == (400, "malformed-request")
+        assert "0.1 seconds" in answer.problem["detail"]
 
 
 class TestRequestId:
@@ -672,15 +725,13 @@ class TestBodies:
 
     async def test_expecting_clients_are_told_to_continue(self, service: Service) -> None:
         """A client asks before it sends a large body, as curl does."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(
-            b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
-            b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
-        )
-        async with asyncio.timeout(20):
+        async with service.connection() as (reader, writer):
+            writer.write(
+                b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+                b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
+            )
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
             writer.write(GOOD)
             answer = await read_answer(reader)
-        writer.close()
 
         assert answer.status == 200

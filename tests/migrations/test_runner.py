@@ -27,14 +27,23 @@ import os, signal, sys
 from pathlib import Path
 import psycopg
 from service.migrate.release import release
-from service.migrate.runner import apply
+from service.migrate.runner import apply, roll_back
 from service.migrate.survey import verify
 
-url, superuser = sys.argv[1], sys.argv[4]
+url, superuser, direction = sys.argv[1], sys.argv[4], sys.argv[5]
 brings = release(Path(sys.argv[2]), Path(sys.argv[3]))
 wait = psycopg.Connection.wait
 
-def child(last):
+def up():
+    apply(url, brings=brings)
+
+def down():
+    roll_back(url, everything=True, brings=brings)
+
+def killed(work, last):
+    pid = os.fork()
+    if pid:
+        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
     count = 0
     def counted(self, *arguments, **options):
         nonlocal count
@@ -43,24 +52,37 @@ def child(last):
             os.kill(os.getpid(), signal.SIGKILL)
         return wait(self, *arguments, **options)
     psycopg.Connection.wait = counted
-    apply(url, brings=brings)
+    work()
     os._exit(0)
 
-last, killed = 0, True
-while killed:
-    last += 1
-    pid = os.fork()
-    if not pid:
-        child(last)
-    killed = os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-    apply(url, brings=brings)
+def check(last):
     found = verify(url, brings=brings)
     with psycopg.connect(superuser, autocommit=True) as connection:
         things = connection.execute("SELECT count(*) FROM app.thing").fetchone()[0]
-        if found or things != 3:
-            sys.exit(f"after a kill before exchange {last}: {found}, {things} things")
+        indexes = connection.execute(
+            "SELECT count(*) FROM pg_index WHERE indrelid = 'app.thing'::regclass"
+        ).fetchone()[0]
+        if found or (things, indexes) != (3, 2):
+            sys.exit(f"killed before exchange {last}: {found}, {things}, {indexes}")
+
+def clean():
+    with psycopg.connect(superuser, autocommit=True) as connection:
         for schema in ("app", "audit", "q", "plant_migrate"):
-            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+last, on = 0, True
+while on:
+    last += 1
+    if direction == "up":
+        on = killed(up, last)
+    else:
+        up()
+        on = killed(down, last)
+        if last % 2:
+            down()
+    up()
+    check(last)
+    clean()
 print(last)
 """
 
@@ -159,6 +181,15 @@ class TestApply:
 
         assert capfd.readouterr() == ("", "")
 
+    def test_passes_on_warnings(self, schemas: Folder, owner_url: str) -> None:
+        """What the server warns of while a file runs is told; its notices are not."""
+        schemas.add("0001.warn", "DO $$ BEGIN RAISE NOTICE 'no'; RAISE WARNING 'look'; END $$;")
+        events: list[Event] = []
+
+        apply(owner_url, brings=schemas.release(), progress=events.append)
+
+        assert [event.subject for event in events if event.kind == "warning"] == ["look"]
+
     def test_leaves_nothing_of_a_file_that_fails(
         self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
     ) -> None:
@@ -203,7 +234,10 @@ class TestApply:
             apply(owner_url, brings=schemas.release(), limits=Limits(statement_timeout_ms=50))
 
     def test_grants_nobody_its_memory(self, schemas: Folder, owner_url: str) -> None:
-        """The service's role can neither read nor change what was migrated."""
+        """The service's role cannot reach what was migrated, whatever the owner's defaults are."""
+        with psycopg.connect(owner_url) as connection:
+            connection.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO PUBLIC")
+
         apply(owner_url, brings=schemas.release())
 
         with psycopg.connect(owner_url) as connection:
@@ -235,6 +269,7 @@ class TestRefused:
         assert planned
         assert all(line in text for line in planned)
         assert set(planned) <= set(found)
+        assert f"-- REFUSED: {planned[0]}" in review(owner_url, brings=brings)
         assert refused.value.exit_code == 1
         return text
 
@@ -317,6 +352,32 @@ class TestTogether:
 
         assert {event.kind for event in events} == {"waiting"}
 
+    def test_waits_without_holding_up_an_index(
+        self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
+    ) -> None:
+        """CREATE INDEX CONCURRENTLY waits for every snapshot: who waits for the turn holds none."""
+        schemas.add(
+            "0001.index",
+            "-- transactional: false\nCREATE INDEX CONCURRENTLY thing_idx ON app.thing (name);",
+            "-- transactional: false\nDROP INDEX CONCURRENTLY IF EXISTS app.thing_idx;",
+        )
+        waiting: list[subprocess.Popen[str]] = []
+
+        def progress(event: Event) -> None:
+            if event.subject == "0001.index" and not waiting:
+                waiting.append(schemas.deploy(owner_url))
+                wait_until(
+                    connection,
+                    "SELECT count(*) = 1 FROM pg_stat_activity"
+                    " WHERE application_name = 'plant migrate' AND query LIKE '%advisory_lock%'",
+                )
+
+        report = apply(owner_url, brings=schemas.release(), progress=progress)
+        (out, _) = waiting[0].communicate(timeout=60)
+
+        assert report.applied == ("0000.schemas", "0001.index")
+        assert (waiting[0].returncode, out) == (0, "0 0\n")
+
     def test_breaks_the_lock_row_of_a_killed_yoyo(
         self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
     ) -> None:
@@ -369,11 +430,19 @@ class TestTogether:
 class TestKilled:
     """Runs that end in the middle."""
 
+    @pytest.mark.parametrize("direction", ["up", "down"])
     def test_before_every_exchange_with_the_server(
-        self, schemas: Folder, cluster: Cluster, database: str, owner_url: str
+        self, schemas: Folder, cluster: Cluster, database: str, owner_url: str, direction: str
     ) -> None:
-        """Killed anywhere, the next run finishes it: every file once, nothing half, no lock."""
-        schemas.add("0001.more", "INSERT INTO app.thing VALUES (3, 'three');\nSELECT 1;")
+        """Killed anywhere, up or down, the next run finishes it: every file once, nothing half.
+
+        A rollback that was killed can be finished or taken back.
+        """
+        schemas.add(
+            "0001.more",
+            "INSERT INTO app.thing VALUES (3, 'three');\nSELECT 1;",
+            "DELETE FROM app.thing WHERE id = 3;",
+        )
         schemas.add(
             "0002.index",
             "-- transactional: false\nCREATE INDEX CONCURRENTLY thing_idx ON app.thing (name);",
@@ -383,11 +452,11 @@ class TestKilled:
 
         superuser = cluster.url("postgres", database)
         done = subprocess.run(
-            [*schemas.command(owner_url, KILLED_EVERYWHERE), superuser],
+            [*schemas.command(owner_url, KILLED_EVERYWHERE), superuser, direction],
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
         )
 
         assert (done.returncode, done.stderr) == (0, "")
@@ -446,6 +515,43 @@ class TestConcurrently:
         assert report.rolled_back == ("0001.same",)
         assert values(connection, self.VALID) == []
         assert values(connection, MARKED) == values(connection, LEDGER) == ["0000.schemas"]
+
+    def test_marks_what_was_built_and_not_marked(
+        self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
+    ) -> None:
+        """An index that an earlier run built before it was killed is marked, not built again."""
+        schemas.add("0001.same", self.FORWARD, self.BACKWARD)
+        apply(owner_url, brings=schemas.release())
+        connection.execute("DELETE FROM plant_migrate._yoyo_migration WHERE migration_id ~ '^0001'")
+        connection.execute(
+            "UPDATE plant_migrate.ledger SET finished_at = NULL WHERE migration_id ~ '^0001'"
+        )
+        before = values(connection, "SELECT 'app.same'::regclass::oid")
+
+        report = apply(owner_url, brings=schemas.release())
+
+        assert (report.applied, report.repaired) == ((), ("0001.same",))
+        assert values(connection, "SELECT 'app.same'::regclass::oid") == before
+        assert verify(owner_url, brings=schemas.release()) == ()
+
+    def test_builds_anew_what_was_edited_meanwhile(
+        self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
+    ) -> None:
+        """An index of an unfinished run is dropped when its file says something else now."""
+        schemas.add("0001.same", self.FORWARD, self.BACKWARD)
+        apply(owner_url, brings=schemas.release())
+        connection.execute("DELETE FROM plant_migrate._yoyo_migration WHERE migration_id ~ '^0001'")
+        connection.execute(
+            "UPDATE plant_migrate.ledger SET finished_at = NULL WHERE migration_id ~ '^0001'"
+        )
+        schemas.add("0001.same", self.FORWARD.replace("(name)", "(id, name)"), self.BACKWARD)
+
+        report = apply(owner_url, brings=schemas.release())
+
+        assert report.applied == ("0001.same",)
+        assert values(
+            connection, "SELECT indnatts FROM pg_index WHERE indexrelid = 'app.same'::regclass"
+        ) == [2]
 
     def test_leaves_no_half_built_index(
         self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
@@ -590,6 +696,9 @@ class TestSurvey:
         assert [(item.line, item.statement) for item in found.migrations[1].destructive] == [
             (2, "DROP TABLE app.thing;")
         ]
+        assert "-- THROWS DATA AWAY, line 2: DROP TABLE app.thing;" in review(
+            owner_url, brings=schemas.release()
+        )
         assert len(found.functions) == 1
         assert values(connection, "SELECT count(*) FROM pg_namespace WHERE nspname = 'app'") == [0]
         assert values(connection, "SELECT to_regnamespace('plant_migrate')") == [None]

@@ -1,11 +1,13 @@
 """Every problem is complete, safe to show, and explained in docs/errors.md."""
 
+import ast
 import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
+import service.model
 from service.errors import (
     BY_SLUG,
     SHOWN_MAX,
@@ -39,6 +41,7 @@ CONTRACT = {
         "reference-not-found",
         "step-not-allowed",
         "certified-is-immutable",
+        "immutable-field",
         "rule-violated",
         "in-use",
         "parent-cycle",
@@ -109,6 +112,27 @@ def test_examples_on_the_page_are_what_the_classes_say() -> None:
         problem = BY_SLUG[str(example["type"]).removeprefix("/docs/errors#")]
         assert (problem.title, problem.status) == (example["title"], example["status"])
         assert problem.retry_after_s == example.get("retry_after_s")
+
+
+def rules_in(source: str) -> set[str]:
+    """Give the rule of every FieldError and Fault that a module makes from literals."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            place = {"FieldError": 1, "Fault": 0}.get(node.func.id)
+            if place is not None:
+                constants = [n for n in ast.walk(node.args[place]) if isinstance(n, ast.Constant)]
+                found |= {str(constant.value) for constant in constants}
+    return found
+
+
+def test_the_page_lists_every_rule_for_bodies() -> None:
+    """What `rule` may say is in the table of invalid-body, and the table has no more."""
+    table = re.findall(r"^\| (`[a-z`, -]+`) \|", sections()["invalid-body"], re.MULTILINE)
+    listed = {rule for cell in table for rule in re.findall("`([a-z-]+)`", cell)}
+    modules = Path(service.model.__file__).parent.glob("*.py")
+
+    assert listed == set().union(*(rules_in(path.read_text("utf-8")) for path in modules))
 
 
 def test_members_stand_in_the_order_of_the_rfc() -> None:

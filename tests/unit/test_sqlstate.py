@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 
 from service import errors, sqlstate
+from service.constraints import BY_CONSTRAINT, Violation
 from service.errors import Problem
-from service.sqlstate import Violation, classify, is_database_failure, retryable
+from service.sqlstate import classify, from_diagnostics, is_database_failure, retryable
 
 ROW = "Failing row contains (secret, another column)."
 
@@ -42,6 +43,7 @@ def closed() -> BaseException:
         ("22P02", errors.InvalidBody),
         ("22P05", errors.InvalidBody),
         ("22003", errors.InvalidBody),
+        ("22012", errors.Defect),
         ("23502", errors.InvalidBody),
         ("23503", errors.Conflict),
         ("23505", errors.Conflict),
@@ -84,13 +86,13 @@ def test_a_code_has_its_problem(code: str, problem: type[Problem]) -> None:
 
 @pytest.mark.parametrize("code,problem", sqlstate.HOUSE.items())
 def test_our_own_codes_have_their_problems(code: str, problem: type[Problem]) -> None:
-    """PL001 to PL017 each have a class of their own."""
+    """PL001 and those after it each have a class of their own."""
     assert problem is type(classify(server_error(code)))
 
 
 def test_our_own_codes_are_numbered_without_a_gap() -> None:
-    """The codes are those of the plan and stand for different problems."""
-    assert [f"PL{n:03}" for n in range(1, 18)] == list(sqlstate.HOUSE)
+    """The codes count up from PL001 and stand for different problems."""
+    assert [f"PL{n:03}" for n in range(1, 1 + len(sqlstate.HOUSE))] == list(sqlstate.HOUSE)
     assert len(set(sqlstate.HOUSE.values())) == len(sqlstate.HOUSE)
 
 
@@ -135,7 +137,7 @@ def test_nothing_of_the_server_is_shown() -> None:
 def test_a_constraint_speaks_before_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """A violation of a known constraint has the meaning and the field that the table gives."""
     meaning = Violation(errors.NameTaken, "A skill has this name.", "/name")
-    monkeypatch.setitem(sqlstate.BY_CONSTRAINT, "base_entity_name_key", meaning)
+    monkeypatch.setitem(BY_CONSTRAINT, "base_entity_name_key", meaning)
     problem = classify(server_error("23505", constraint="base_entity_name_key", detail=ROW))
 
     assert type(problem) is errors.NameTaken
@@ -145,9 +147,29 @@ def test_a_constraint_speaks_before_its_code(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_constraint_without_a_field_lists_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no single field is to blame there is no pointer."""
-    monkeypatch.setitem(sqlstate.BY_CONSTRAINT, "cycle", Violation(errors.ParentCycle, "A cycle."))
+    monkeypatch.setitem(BY_CONSTRAINT, "cycle", Violation(errors.ParentCycle, "A cycle."))
 
     assert () == classify(server_error("23514", constraint="cycle")).errors
+
+
+@pytest.mark.parametrize(
+    "stored,expected",
+    [
+        (
+            {"sqlstate": "PL012", "message": "A circle.", "detail": '{"line": 3}'},
+            errors.ParentCycle("A circle.", extensions={"line": 3}),
+        ),
+        (
+            {"sqlstate": "23505", "constraint": "industry_entity_code_key", "detail": ROW},
+            classify(server_error("23505", constraint="industry_entity_code_key")),
+        ),
+        ({"sqlstate": "23514", "message": "raw", "detail": ROW}, classify(server_error("23514"))),
+        ({"sqlstate": "XX000", "message": "raw", "detail": None}, errors.Defect()),
+    ],
+)
+def test_an_error_that_sql_kept_means_the_same(stored: dict[str, str], expected: Problem) -> None:
+    """Diagnostics of a line of an import are read by the same tables."""
+    assert expected.members() == from_diagnostics(stored).members()
 
 
 LOST: dict[str, Callable[[], BaseException]] = {

@@ -1,0 +1,229 @@
+"""`plant serve`: the service in the foreground, with its database made ready first."""
+
+import argparse
+import asyncio
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from service.cli.connected import repository
+from service.cli.output import Output, Progress
+from service.cli.parser import Subparsers, add_command
+from service.database.data_dir import hold
+from service.database.roles import ensure_login_roles
+from service.database.target import Target, resolve
+from service.http.app import build_app
+from service.http.protocol import Runner
+from service.migrate.runner import apply
+from service.migrate.session import Event
+from service.refusal import Refusal
+from service.settings import Settings, load
+from service.usecases.sample import SampleKeys, ensure_sample
+
+log = logging.getLogger(__name__)
+
+SERVE = """\
+Serve the JSON API in the foreground until SIGTERM or Ctrl-C.
+
+With the embedded database, pending migrations are applied first. On a server of your own
+(PLANT_DATABASE_URL) run `plant migrate apply` before, or add --migrate."""
+
+WATCH_S = 1.0
+BACKLOG = 512
+
+
+class PortTaken(Refusal):
+    """Something else listens there."""
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `serve`."""
+    parser = add_command(subparsers, "serve", _serve, SERVE)
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help="migrate, load the sample into tenant `sample`, print its keys and first requests",
+    )
+    parser.add_argument("--migrate", action="store_true", help="apply pending migrations first")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    settings = load()
+    output = Output()
+    _log_to_stderr(settings)
+    with hold(settings, "plant serve"), _bound(settings) as listener:
+        with resolve(settings, output.say) as target:
+            if target.embedded or arguments.sample or arguments.migrate:
+                _migrate(target, output)
+            ensure_login_roles(settings, target)
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(_run(settings, target, listener, output, sample=arguments.sample))
+    return 0
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """Take the address first: the rest is worth doing only when it is free.
+
+    Raises: PortTaken.
+    """
+    where = f"{settings.host}:{settings.port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(
+                f"Something else listens on {where}.",
+                "Stop it, or choose another port: PLANT_PORT=8081.",
+            ) from None
+        raise PortTaken(
+            f"Plant cannot listen on {where}: {error.strerror or error}.",
+            "Check PLANT_HOST and PLANT_PORT.",
+        ) from None
+    return listener
+
+
+def _migrate(target: Target, output: Output) -> None:
+    def tell(event: Event) -> None:
+        if event.kind in {"applied", "repaired", "waiting", "warning"}:
+            output.say(f"migrations: {event.kind} {event.subject} {event.detail}".rstrip())
+
+    report = apply(target.url("owner"), progress=tell)
+    if report.applied or report.functions:
+        output.say(
+            f"migrations: {len(report.applied)} applied, "
+            f"{len(report.functions)} functions installed, newest {report.newest}"
+        )
+
+
+async def _run(
+    settings: Settings, target: Target, listener: socket.socket, output: Output, *, sample: bool
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    keys = await _sample(settings, target, stop) if sample else None
+    if stop.is_set():
+        return
+    app = build_app(settings, target.url("app"))
+    runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
+    async with _serving(runner, listener), _watching(target):
+        output.say(_welcome(settings, keys))
+        await stop.wait()
+        output.say("stopping")
+
+
+@asynccontextmanager
+async def _serving(runner: Runner, listener: socket.socket) -> AsyncIterator[None]:
+    from aiohttp import web
+
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _watching(target: Target) -> AsyncIterator[None]:
+    """Start the embedded server again when it dies under the service."""
+    server = target.server
+    if server is None:
+        yield
+        return
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                if await asyncio.to_thread(server.revive):
+                    log.warning("the embedded PostgreSQL had died and was started again")
+            except Refusal as refusal:
+                log.error("the embedded PostgreSQL died and does not start: %s", refusal)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _sample(
+    settings: Settings, target: Target, stop: asyncio.Event
+) -> SampleKeys | None:
+    """Load the sample, or give up when a signal asks to stop."""
+    async with (
+        repository(settings, target, "app") as app,
+        repository(settings, target, "owner") as owner,
+    ):
+        path = settings.data_dir / "sample-keys.json"
+        work = asyncio.create_task(ensure_sample(app, owner, path, _shown()))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            return None
+        return work.result()
+
+
+def _shown() -> Callable[[int, int], None]:
+    """Make what tells how far the sample has come."""
+    begun: list[Progress] = []
+
+    def tell(done: int, total: int) -> None:
+        if not begun:
+            begun.append(Progress("sample", total, sys.stderr))
+        begun[0].total = total
+        begun[0].reach(done)
+        if done == total:
+            begun.pop().close()
+
+    return tell
+
+
+def _welcome(settings: Settings, keys: SampleKeys | None) -> str:
+    url = f"http://{settings.host}:{settings.port}"
+    lines = [f"Plant serves on {url} (Ctrl-C stops it)."]
+    if keys is not None:
+        lines += [
+            "",
+            "Keys of tenant sample, one for each of its governance agents:",
+            f"  author     {keys.author}",
+            f"  certifier  {keys.certifier}",
+            "",
+            "Requests to copy:",
+            f"  export KEY={keys.author}",
+            f'  curl -s -H "Authorization: Bearer $KEY" {url}/v1/me',
+            f'  curl -s -H "Authorization: Bearer $KEY" "{url}/v1/skills?name=sql&limit=3"',
+            f'  curl -s -H "Authorization: Bearer $KEY" "{url}/v1/agents?status=active&limit=1"',
+        ]
+    return "\n".join(lines)
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    from service.cli.logs import configure
+
+    configure(settings.log_format)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not on every platform; the standard loop serves as well
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+

@@ -1,0 +1,167 @@
+"""The pool of connections of one role: sizes, a bounded gate in front, deadlines, counters.
+
+Nothing here knows a statement. State of a session is never set (context travels with each
+statement, transaction-local), which is why connections go back without a reset query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import asyncpg
+from msgspec import Struct
+
+from service.errors import Unavailable
+from service.settings import Settings
+
+IDLE_LIFETIME_S: Final = 300.0
+STATEMENT_CACHE: Final = 200
+"""More than there are statement files: each is prepared once for each connection."""
+
+CLOSE_S_MAX: Final = 5.0
+
+
+class PoolStatistics(Struct, frozen=True):
+    """What a pool is doing at this moment, and what it has refused since it opened."""
+
+    size: int
+    idle: int
+    in_use: int
+    waiting: int
+    refused: int
+    timeouts: int
+
+
+if TYPE_CHECKING:
+    _Connection = asyncpg.Connection[Any]
+else:
+    _Connection = asyncpg.Connection
+
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+
+class Connection(_Connection):
+    """A connection that keeps no state of a session and so needs no reset between users."""
+
+    def get_reset_query(self) -> str:
+        """Send nothing when the connection goes back: there is nothing to take away."""
+        return ""
+
+
+class Pool:
+    """Connections of one role to one server.
+
+    Units: deadlines are seconds. Raises: Unavailable when no connection comes free in time.
+    """
+
+    def __init__(self, url: str, settings: Settings, *, name: str = "app") -> None:
+        self._url = url
+        self._settings = settings
+        self._name = name
+        self._pool: asyncpg.Pool[Any] | None = None
+        self._in_use = 0
+        self._waiting = 0
+        self._refused = 0
+        self._timeouts = 0
+
+    async def open(self) -> None:
+        """Connect as many as the settings ask for at least."""
+        settings = self._settings
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=settings.pool_min,
+            max_size=settings.pool_max,
+            connection_class=Connection,
+            timeout=settings.connect_timeout_ms / 1000,
+            command_timeout=settings.command_timeout_ms / 1000,
+            max_inactive_connection_lifetime=IDLE_LIFETIME_S,
+            statement_cache_size=STATEMENT_CACHE,
+            max_cached_statement_lifetime=0,
+            server_settings=self._server_settings(),
+        )
+
+    def _server_settings(self) -> dict[str, str]:
+        settings = self._settings
+        return {
+            "application_name": f"plant {self._name}",
+            "statement_timeout": str(settings.statement_timeout_ms),
+            "lock_timeout": str(settings.lock_timeout_ms),
+            "idle_in_transaction_session_timeout": str(settings.request_timeout_ms),
+            "jit": "off",
+            # Every statement has an index. A table that was vacuumed while it was empty would
+            # otherwise be read whole by every plan that was made then.
+            "enable_seqscan": "off",
+        }
+
+    async def close(self) -> None:
+        """Wait for what is under way, then end the connections that did not come back."""
+        if self._pool is None:
+            return
+        try:
+            await asyncio.wait_for(self._pool.close(), CLOSE_S_MAX)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """Lend a connection; it goes back whatever happens.
+
+        Raises: Unavailable.
+        """
+        if self._pool is None:
+            raise Unavailable("The service is starting. Nothing was done: try again.")
+        connection = await self._acquired(self._pool)
+        self._in_use += 1
+        try:
+            yield connection
+        finally:
+            self._in_use -= 1
+            await self._pool.release(connection)
+
+    async def _acquired(self, pool: asyncpg.Pool[Any]) -> Any:
+        # The gate: beyond this many, waiting would only make everybody late.
+        if self._waiting >= self._settings.waiting_max:
+            self._refused += 1
+            raise Unavailable("The service is busy. Nothing was done: try again.")
+        self._waiting += 1
+        try:
+            return await pool.acquire(timeout=self._settings.acquire_timeout_ms / 1000)
+        except TimeoutError:
+            self._timeouts += 1
+            raise Unavailable("The service is busy. Nothing was done: try again.") from None
+        finally:
+            self._waiting -= 1
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, isolation: Isolation = "read_committed", statement_timeout_ms: int | None = None
+    ) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """Lend a connection inside a transaction, which commits at the end.
+
+        `statement_timeout_ms` is for work that is long on purpose.
+
+        Raises: Unavailable, and what the server raises.
+        """
+        async with self.connection() as connection, connection.transaction(isolation=isolation):
+            if statement_timeout_ms is not None:
+                await connection.execute(
+                    "SELECT set_config('statement_timeout', $1, TRUE)", str(statement_timeout_ms)
+                )
+            yield connection
+
+    @property
+    def statistics(self) -> PoolStatistics:
+        """Count connections and waiters."""
+        size = self._pool.get_size() if self._pool else 0
+        idle = self._pool.get_idle_size() if self._pool else 0
+        return PoolStatistics(
+            size=size,
+            idle=idle,
+            in_use=self._in_use,
+            waiting=self._waiting,
+            refused=self._refused,
+            timeouts=self._timeouts,
+        )

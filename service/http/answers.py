@@ -1,0 +1,44 @@
+"""What an answer with a document looks like: headers, entity tags, lists joined from documents."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from aiohttp import web
+
+from service.model.etag import Condition, quoted
+from service.repository.entities import Written
+
+JSON: Final = "application/json"
+PRIVATE: Final = "private, no-cache"
+"""Documents belong to whoever holds a key; a cache asks again, which the entity tag makes cheap."""
+
+
+def document(body: str, etag: str, condition: Condition | None = None) -> web.Response:
+    """Answer with a document, or 304 when the client has it."""
+    headers = {"ETag": quoted(etag), "Cache-Control": PRIVATE}
+    if condition is not None and condition.names(etag):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body.encode(), content_type=JSON, headers=headers)
+
+
+def written(row: Written, *, status: int = 200, location: str | None = None) -> web.Response:
+    """Answer a write: the document, its entity tag and the log entry."""
+    headers = {
+        "ETag": quoted(row.etag),
+        "Cache-Control": PRIVATE,
+        "Audit-Entry": f"id={row.audit_id}, hash={row.entry_hash.hex()}",
+    }
+    if location is not None:
+        headers["Location"] = location
+    return web.Response(
+        body=row.document.encode(), status=status, content_type=JSON, headers=headers
+    )
+
+
+def joined(documents: Iterable[str], rest: bytes, link: str | None = None) -> web.Response:
+    """Answer with a list made of documents as they are; `rest` is what follows the items."""
+    body = b'{"items":[' + ",".join(documents).encode() + b"]," + rest + b"}"
+    headers = {"Cache-Control": PRIVATE}
+    if link is not None:
+        headers["Link"] = link
+    return web.Response(body=body, content_type=JSON, headers=headers)

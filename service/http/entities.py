@@ -1,0 +1,201 @@
+"""The routes of the five kinds: create, read, list, change, step."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Struct
+
+from service.errors import ExternalIdTaken, NameTaken, NotFound, Problem
+from service.http.answers import document, joined, written
+from service.http.caller import Caller, caller
+from service.http.request import (
+    MERGE_PATCH,
+    if_match,
+    if_none_match,
+    path_id,
+    raw_query,
+    read_json,
+)
+from service.model.cursor import CursorCodec
+from service.model.decode import payload
+from service.model.documents import StatusStep
+from service.model.etag import Condition
+from service.model.kinds import KINDS, Kind
+from service.model.query import ListQuery, id_list, list_query, parameters
+from service.repository.base import Repository
+from service.repository.entities import (
+    AMEND,
+    CREATE,
+    EntitiesById,
+    EntityById,
+    EntityIdByExternalId,
+    EntityIdByName,
+    EntityStep,
+)
+from service.repository.lists import listed, position, start
+
+REPOSITORY: Final = web.AppKey("repository", Repository)
+CURSORS: Final = web.AppKey("cursors", CursorCodec)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Kinds:
+    """The handlers of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def routes(self) -> list[web.RouteDef]:
+        """List the routes of this kind."""
+        path = f"/v1/{self._kind.path}"
+        return [
+            web.post(path, self.create),
+            web.get(path, self.list),
+            web.get(f"{path}/{{id}}", self.read),
+            web.patch(f"{path}/{{id}}", self.amend),
+            web.post(f"{path}/{{id}}/status", self.step),
+        ]
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """Create an entity as a draft of the caller's governance agent."""
+        who = await caller(request, "write")
+        parameters(raw_query(request))
+        body = await read_json(request, self._kind.create)
+        query = CREATE[self._kind.name](payload(body).decode())
+        repository = request.app[REPOSITORY]
+        try:
+            row = await repository.one(query, who.context, writes=True)
+        except (NameTaken, ExternalIdTaken) as taken:
+            raise await self._with_holder(repository, who, body, taken) from taken
+        return written(row, status=201, location=f"/v1/{self._kind.path}/{row.id}")
+
+    async def read(self, request: web.Request) -> web.StreamResponse:
+        """Return an entity as it is now."""
+        who = await caller(request, "read")
+        parameters(raw_query(request))
+        condition = if_none_match(request)
+        query = EntityById(self._kind.name, path_id(request))
+        found = await request.app[REPOSITORY].maybe(query, who.context)
+        if found is None:
+            raise self._absent()
+        return document(found.document, found.etag, condition)
+
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """Return a page of entities, filtered, newest first or by name."""
+        who = await caller(request, "read")
+        query = list_query(raw_query(request), self._kind)
+        codec = request.app[CURSORS]
+        listing = query.listing(who.context.tenant_id)
+        after = start(query.order)
+        if query.cursor is not None:
+            after = codec.decode(query.cursor, listing, datetime.now(UTC))
+        rows = await listed(
+            request.app[REPOSITORY],
+            who.context,
+            self._kind.name,
+            query.filters,
+            after,
+            query.limit + 1,
+        )
+        page, more = rows[: query.limit], len(rows) > query.limit
+        cursor = None
+        if more:
+            place = position(query.order, page[-1])
+            cursor = codec.encode(listing, place, datetime.now(UTC))
+        link = f'<{_next(query, cursor)}>; rel="next"' if cursor else None
+        rest = b'"next_cursor":' + msgspec.json.encode(cursor)
+        return joined((row.document for row in page), rest, link)
+
+    async def amend(self, request: web.Request) -> web.StreamResponse:
+        """Change an entity by a JSON Merge Patch."""
+        who = await caller(request, "write")
+        parameters(raw_query(request))
+        identity = path_id(request)
+        etags = _tags(if_match(request))
+        body = await read_json(request, self._kind.patch, MERGE_PATCH)
+        query = AMEND[self._kind.name](identity, etags, payload(body).decode())
+        repository = request.app[REPOSITORY]
+        try:
+            row = await repository.one(query, who.context, writes=True)
+        except (NameTaken, ExternalIdTaken) as taken:
+            raise await self._with_holder(repository, who, body, taken) from taken
+        return written(row)
+
+    async def step(self, request: web.Request) -> web.StreamResponse:
+        """Take one life-cycle step."""
+        who = await caller(request, "write", "certify")
+        parameters(raw_query(request))
+        identity = path_id(request)
+        etags = _tags(if_match(request))
+        body = await read_json(request, StatusStep)
+        successor = body.successor_id if body.successor_id is not UNSET else None
+        query = EntityStep(
+            self._kind.name,
+            identity,
+            etags,
+            body.to,
+            body.reason,
+            str(successor) if successor else None,
+        )
+        return written(await request.app[REPOSITORY].one(query, who.context, writes=True))
+
+    def _absent(self) -> NotFound:
+        return NotFound(f"No {self._kind.title} with this id is visible to you.")
+
+    async def _with_holder(
+        self, repository: Repository, who: Caller, body: Struct, taken: Problem
+    ) -> Problem:
+        """Name who holds the name or external id, when the caller may see it."""
+        holder = None
+        name = getattr(body, "name", UNSET)
+        external_id = getattr(body, "external_id", UNSET)
+        if isinstance(taken, NameTaken) and isinstance(name, str):
+            scope = _scope(body) if self._kind.name == "industry" else None
+            holder = await repository.maybe(
+                EntityIdByName(self._kind.name, name, scope), who.context
+            )
+        elif isinstance(taken, ExternalIdTaken) and isinstance(external_id, str):
+            holder = await repository.maybe(
+                EntityIdByExternalId(self._kind.name, external_id), who.context
+            )
+        if holder is not None:
+            taken.extensions["existing_id"] = str(holder.id)
+        return taken
+
+
+def _scope(body: Struct) -> str | None:
+    scheme, level = getattr(body, "scheme", None), getattr(body, "level", None)
+    return f"{scheme} {level}" if isinstance(scheme, str) and isinstance(level, int) else None
+
+
+def _tags(condition: Condition) -> str | None:
+    """Give the strong tags as SQL takes them: none for `*`; a weak tag matches nothing."""
+    return None if condition.any else ",".join(condition.strong)
+
+
+def _next(query: ListQuery, cursor: str) -> str:
+    pairs = [f"{name}={quote(value, safe='')}" for name, vs in query.filters.items() for value in vs]
+    pairs += [f"limit={query.limit}", f"cursor={cursor}"]
+    return f"/v1/{query.kind.path}?{'&'.join(pairs)}"
+
+
+async def many(request: web.Request) -> web.StreamResponse:
+    """Return up to 100 entities of any kind, and which ids are missing."""
+    who = await caller(request, "read")
+    ids = id_list(raw_query(request))
+    rows = await request.app[REPOSITORY].many(EntitiesById(list(ids)), who.context)
+    found = {str(row.id): row.document for row in rows}
+    missing = [identity for identity in ids if identity not in found]
+    documents = (found[identity] for identity in ids if identity in found)
+    return joined(documents, b'"missing":' + msgspec.json.encode(missing))
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes of all kinds."""
+    own = [route for kind in KINDS.values() for route in Kinds(kind).routes()]
+    return [*own, web.get("/v1/entities", many)]

@@ -1,0 +1,87 @@
+"""Whether the service lives and is ready, what it counts, and who the caller is."""
+
+import hmac
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from service.errors import Problem, Unauthenticated
+from service.http.caller import caller
+from service.http.entities import REPOSITORY
+from service.http.metrics import METRICS
+from service.http.request import bearer, raw_query
+from service.model.query import parameters
+from service.repository.keys import HealthPing
+
+METRICS_TOKEN: Final = web.AppKey("metrics_token", str)
+
+
+async def live(request: web.Request) -> web.Response:
+    """Tell that the process answers."""
+    return _json({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Tell whether the database answers too; 503 when it does not."""
+    try:
+        await request.app[REPOSITORY].one(HealthPing())
+    except Problem as problem:
+        return _json({"status": "not ready", "database": problem.detail}, status=503)
+    return _json({"status": "ok", "database": "ok"})
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Return counters in the text format of Prometheus."""
+    token = request.app[METRICS_TOKEN]
+    if token and not hmac.compare_digest(bearer(request).encode(), token.encode()):
+        raise Unauthenticated("/metrics needs the token of PLANT_METRICS_TOKEN.")
+    body = generate_latest(request.app[METRICS].registry)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def me(request: web.Request) -> web.Response:
+    """Tell whose key this is and what it may do."""
+    identity = (await caller(request)).identity
+    parameters(raw_query(request))
+    return _json(
+        {
+            "tenant": {"id": identity.tenant_id, "name": identity.tenant_name},
+            "governance_agent": {
+                "id": identity.governance_agent_id,
+                "name": identity.governance_agent_name,
+            },
+            "key": {
+                "id": identity.key_id,
+                "expires_at": _time(identity.expires_at),
+                "last_used_at": _time(identity.last_used_at),
+            },
+            "scopes": identity.scopes,
+            "rate_limit": None,
+        }
+    )
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else None
+
+
+def _json(members: dict[str, Any], *, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(members),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes that need no kind."""
+    return [
+        web.get("/livez", live),
+        web.get("/readyz", ready),
+        web.get("/metrics", metrics),
+        web.get("/v1/me", me),
+    ]

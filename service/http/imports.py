@@ -1,0 +1,99 @@
+"""POST /v1/imports: NDJSON in, one line of outcome for each line, totals last."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from aiohttp import web
+
+from service.errors import (
+    InvalidParameter,
+    MalformedRequest,
+    OwnWork,
+    Problem,
+    Unauthenticated,
+)
+from service.http.caller import AUTHENTICATOR, Caller, caller, require
+from service.http.entities import REPOSITORY
+from service.http.problems import report
+from service.http.request import NDJSON, bearer, check_media, raw_query, request_id
+from service.model.query import parameters
+from service.repository.base import Context
+from service.usecases.importing import LINE_BYTES_MAX, Import, Reported
+
+
+async def imports(request: web.Request) -> web.StreamResponse:
+    """Import NDJSON; the answer is 200 with NDJSON, whatever becomes of single lines."""
+    who = await caller(request, "write")
+    given = parameters(raw_query(request), single=("as",))
+    as_active = bool(given)
+    if as_active and given["as"] != ["active"]:
+        raise InvalidParameter(
+            "as must be active.", extensions={"parameter": "as", "allowed": ["active"]}
+        )
+    check_media(request, NDJSON)
+    context = await _certified(request, who) if as_active else who.context
+    run = Import(request.app[REPOSITORY], context, as_active=as_active)
+    outcomes = run.run(_lines(request))
+    # The first chunk decides whether there is an answer at all; after it, it is 200.
+    first: list[Reported] = await anext(outcomes, [])
+    answer = web.StreamResponse(
+        headers={"Content-Type": NDJSON[0], "Cache-Control": "no-store"}
+    )
+    await answer.prepare(request)
+    encoder = msgspec.json.Encoder()
+    try:
+        await answer.write(encoder.encode_lines(first))
+        async for chunk in outcomes:
+            await answer.write(encoder.encode_lines(chunk))
+        await answer.write(encoder.encode({"totals": run.totals}) + b"\n")
+    except Problem as problem:
+        # 200 is out: an answer without totals is incomplete, and the last line says why.
+        report(problem, request_id(request), request.method, "/v1/imports")
+        await answer.write(encoder.encode({"problem": problem.members()}) + b"\n")
+    finally:
+        await outcomes.aclose()
+    await answer.write_eof()
+    return answer
+
+
+async def _certified(request: web.Request, who: Caller) -> Context:
+    """Add the second identity that an import as active needs.
+
+    Raises: Unauthenticated, ScopeMissing, OwnWork.
+    """
+    key = bearer(request, "Certifier-Authorization")
+    certifier = await request.app[AUTHENTICATOR].identity(key)
+    if certifier.tenant_id != who.identity.tenant_id:
+        raise Unauthenticated("The certifier's key is unknown, expired or revoked.")
+    require(certifier, "certify")
+    if certifier.governance_agent_id == who.identity.governance_agent_id:
+        raise OwnWork
+    return msgspec.structs.replace(who.context, certifier_key_id=str(certifier.key_id))
+
+
+async def _lines(request: web.Request) -> AsyncIterator[bytes]:
+    """Cut the body into lines as it comes; a line that is too long is cut off, not kept."""
+    rest = b""
+    skipping = False
+    try:
+        async for piece in request.content.iter_any():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if not skipping:
+                    yield line
+                skipping = False
+            if len(rest) > LINE_BYTES_MAX:
+                if not skipping:
+                    yield rest
+                rest, skipping = b"", True
+            await asyncio.sleep(0)
+    except web.RequestPayloadError:
+        raise MalformedRequest("The body is not framed as its headers say.") from None
+    if rest and not skipping:
+        yield rest
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes of imports."""
+    return [web.post("/v1/imports", imports)]

@@ -1,0 +1,1 @@
+"""One struct per statement file, and the runner that sends them."""

@@ -1,0 +1,165 @@
+"""Entities of all five kinds: the structs of sql/entity and sql/<kind>."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.repository.base import Many, Maybe, One
+
+
+class Document(Struct, frozen=True):
+    """The bytes that are served, and their entity tag without quotes."""
+
+    document: str
+    etag: str
+
+
+class Found(Struct, frozen=True):
+    """The id of an entity."""
+
+    id: UUID
+
+
+class Written(Struct, frozen=True):
+    """What a write answers with."""
+
+    id: UUID
+    version: int
+    document: str
+    etag: str
+    audit_id: UUID
+    entry_hash: bytes
+
+
+class ListedById(Struct, frozen=True):
+    """One entity of any kind."""
+
+    id: UUID
+    document: str
+
+
+class EntityById(Maybe[Document], frozen=True):
+    """Find one entity that the caller may see."""
+
+    kind: str
+    id: str
+
+
+class EntitiesById(Many[ListedById], frozen=True):
+    """Find entities of any kind."""
+
+    ids: Sequence[str]
+
+
+class EntityIdByName(Maybe[Found], frozen=True):
+    """Find who holds a name."""
+
+    kind: str
+    name: str
+    scope: str | None
+
+
+class EntityIdByExternalId(Maybe[Found], frozen=True):
+    """Find who holds an external id."""
+
+    kind: str
+    external_id: str
+
+
+class SkillCreate(One[Written], frozen=True):
+    """Create a skill."""
+
+    body: str
+
+
+class JobRoleCreate(One[Written], frozen=True):
+    """Create a job role."""
+
+    body: str
+
+
+class TeamCreate(One[Written], frozen=True):
+    """Create a team."""
+
+    body: str
+
+
+class AgentCreate(One[Written], frozen=True):
+    """Create an agent."""
+
+    body: str
+
+
+class IndustryCreate(One[Written], frozen=True):
+    """Create an industry."""
+
+    body: str
+
+
+class SkillAmend(One[Written], frozen=True):
+    """Change a skill."""
+
+    id: str
+    etags: str | None
+    patch: str
+
+
+class JobRoleAmend(One[Written], frozen=True):
+    """Change a job role."""
+
+    id: str
+    etags: str | None
+    patch: str
+
+
+class TeamAmend(One[Written], frozen=True):
+    """Change a team."""
+
+    id: str
+    etags: str | None
+    patch: str
+
+
+class AgentAmend(One[Written], frozen=True):
+    """Change an agent."""
+
+    id: str
+    etags: str | None
+    patch: str
+
+
+class IndustryAmend(One[Written], frozen=True):
+    """Change an industry."""
+
+    id: str
+    etags: str | None
+    patch: str
+
+
+class EntityStep(One[Written], frozen=True):
+    """Take one life-cycle step."""
+
+    kind: str
+    id: str
+    etags: str | None
+    to_status: str
+    reason: str
+    successor_id: str | None
+
+
+CREATE: Final = {
+    "skill": SkillCreate,
+    "job_role": JobRoleCreate,
+    "team": TeamCreate,
+    "agent": AgentCreate,
+    "industry": IndustryCreate,
+}
+AMEND: Final = {
+    "skill": SkillAmend,
+    "job_role": JobRoleAmend,
+    "team": TeamAmend,
+    "agent": AgentAmend,
+    "industry": IndustryAmend,
+}

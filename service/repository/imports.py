@@ -1,0 +1,73 @@
+"""Bulk import: the structs of sql/import."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.repository.base import Many, One
+
+
+class Staged(Struct, frozen=True):
+    """How many lines were staged."""
+
+    staged: int
+
+
+class Chunk(Struct, frozen=True):
+    """A part of an import that needs nothing from a later part."""
+
+    chunk: int
+    kind: str | None
+    lines: int
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a line; `problem` holds sqlstate, constraint, message and detail as JSON."""
+
+    line: int
+    outcome: str
+    id: UUID | None
+    problem: str | None
+
+
+class Removed(Struct, frozen=True):
+    """How many staged lines were removed."""
+
+    removed: int
+
+
+class Done(Struct, frozen=True):
+    """That it was done."""
+
+    done: bool
+
+
+class ImportStage(One[Staged], frozen=True):
+    """Stage lines."""
+
+    import_id: UUID
+    lines: str
+
+
+class ImportArrange(Many[Chunk], frozen=True):
+    """Order the staged lines into chunks."""
+
+    import_id: UUID
+
+
+class ImportApply(Many[Outcome], frozen=True):
+    """Apply one chunk."""
+
+    import_id: UUID
+    chunk: int
+    as_active: bool
+
+
+class ImportDiscard(One[Removed], frozen=True):
+    """Remove staged lines."""
+
+    import_id: UUID
+
+
+class ImportAnalyse(One[Done], frozen=True):
+    """Renew statistics."""

@@ -1,0 +1,1 @@
+"""Flows that need more than one statement."""
