@@ -87,6 +87,7 @@ class EmbeddedServer:
                 # What is there did not come up and may still: it is not ours to stop.
                 name.unlink(missing_ok=True)
                 os.close(reference)
+                self._tidy()
                 raise
             except BaseException:
                 self._leave(name, reference)
@@ -171,6 +172,10 @@ class EmbeddedServer:
 
     def _down(self) -> None:
         postmaster.stop(self.place)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Leave nothing in /tmp; a directory with a socket in it stays."""
         if self.place.sockets.parent != self.place.home:
             with suppress(OSError):
                 self.place.sockets.rmdir()

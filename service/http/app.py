@@ -34,7 +34,7 @@ class SchemaBehind(Refusal):
 
 def build_app(settings: Settings, app_url: str) -> web.Application:
     """Make the application; it connects when it starts."""
-    app = web.Application(middlewares=[metrics.count, _deadline])
+    app = web.Application(middlewares=[_deadline])
     catalog = load()
     check_all(catalog)
     app[SETTINGS] = settings
@@ -45,6 +45,8 @@ def build_app(settings: Settings, app_url: str) -> web.Application:
     app[AUTHENTICATOR] = Authenticator(repository)
     app.cleanup_ctx.append(_database)
     middleware.install(app)
+    # Outermost: it counts the answer that leaves, problems too.
+    app.middlewares.insert(0, metrics.count)
     app.add_routes([*health.routes(), *entities.routes(), *imports.routes()])
     return app
 

@@ -19,5 +19,9 @@ SELECT
     written.entry_hash
 FROM
     app.agent_amend(
-        ARRAY[$1], ARRAY[$2], ARRAY[app.resolved_body('agent', $3)], TRUE, NULL
+        ARRAY[$1::uuid],
+        ARRAY[$2::text],
+        ARRAY[app.resolved_body('agent', $3::jsonb)],
+        TRUE,
+        NULL
     ) AS written;

@@ -17,5 +17,5 @@ SELECT
     written.entry_hash
 FROM
     app.agent_create(
-        ARRAY[uuidv7()], ARRAY[app.resolved_body('agent', $1)], 'draft'
+        ARRAY[uuidv7()], ARRAY[app.resolved_body('agent', $1::jsonb)], 'draft'
     ) AS written;

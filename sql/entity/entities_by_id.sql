@@ -11,7 +11,7 @@
 SELECT
     base_entity.id,
     base_entity.document
-FROM unnest($1) AS wanted (id)
+FROM unnest($1::uuid[]) AS wanted (id)
 INNER JOIN app.base_entity ON wanted.id = base_entity.id
 ORDER BY base_entity.id ASC
 LIMIT 100;

@@ -17,5 +17,5 @@ SELECT
     written.entry_hash
 FROM
     app.industry_create(
-        ARRAY[uuidv7()], ARRAY[app.resolved_body('industry', $1)], 'draft'
+        ARRAY[uuidv7()], ARRAY[app.resolved_body('industry', $1::jsonb)], 'draft'
     ) AS written;

@@ -17,5 +17,5 @@ SELECT
     written.entry_hash
 FROM
     app.job_role_create(
-        ARRAY[uuidv7()], ARRAY[app.resolved_body('job_role', $1)], 'draft'
+        ARRAY[uuidv7()], ARRAY[app.resolved_body('job_role', $1::jsonb)], 'draft'
     ) AS written;

@@ -16,7 +16,7 @@
 SELECT
     base_entity.id,
     base_entity.document
-FROM unnest($2) AS wanted (external_id)
+FROM unnest($2::text[]) AS wanted (external_id)
 INNER JOIN app.base_entity ON wanted.external_id = base_entity.external_id
 WHERE
     base_entity.entity_type = $1

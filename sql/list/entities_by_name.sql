@@ -16,7 +16,7 @@ SELECT DISTINCT ON (page.name_key, page.id)
     page.id,
     page.document,
     page.name_key
-FROM unnest($2) AS wanted (prefix)
+FROM unnest($2::text[]) AS wanted (prefix)
 CROSS JOIN LATERAL (
     SELECT
         base_entity.id,

@@ -14,7 +14,7 @@
 SELECT DISTINCT ON (page.id)
     page.id,
     page.document
-FROM unnest($2) AS wanted (value)
+FROM unnest($2::uuid[]) AS wanted (value)
 CROSS JOIN LATERAL (
     SELECT
         base_entity.id,

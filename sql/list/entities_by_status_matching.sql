@@ -16,7 +16,7 @@
 SELECT
     page.id,
     page.document
-FROM unnest($2) AS wanted (status)
+FROM unnest($2::text[]) AS wanted (status)
 CROSS JOIN LATERAL (
     SELECT
         base_entity.id,

@@ -15,7 +15,7 @@
 SELECT DISTINCT ON (page.id)
     page.id,
     page.document
-FROM unnest($2) AS wanted (tag)
+FROM unnest($2::text[]) AS wanted (tag)
 CROSS JOIN LATERAL (
     SELECT
         base_entity.id,

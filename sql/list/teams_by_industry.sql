@@ -13,7 +13,7 @@
 SELECT
     page.id,
     page.document
-FROM unnest($1) AS wanted (value)
+FROM unnest($1::uuid[]) AS wanted (value)
 CROSS JOIN LATERAL (
     SELECT
         base_entity.id,

@@ -17,5 +17,5 @@ SELECT
     written.entry_hash
 FROM
     app.skill_create(
-        ARRAY[uuidv7()], ARRAY[app.resolved_body('skill', $1)], 'draft'
+        ARRAY[uuidv7()], ARRAY[app.resolved_body('skill', $1::jsonb)], 'draft'
     ) AS written;
