@@ -6,8 +6,11 @@
 
 PYTHON = python3
 PYTEST_ARGS =
+# A worker for each core, each with a PostgreSQL of its own; one module stays on one worker.
+PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 VENV = .venv
 STAMP = $(VENV)/installed
+TESTS = $(VENV)/tests-installed
 # No questions, and no warnings about pip itself or about running it as root.
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1 \
 	$(VENV)/bin/python -m pip --quiet
@@ -24,15 +27,16 @@ help:
 run: $(STAMP)
 	@exec $(VENV)/bin/plant serve --sample
 
-test: $(STAMP)
-	@exec $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+test: $(TESTS)
+	@exec $(VENV)/bin/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 ifneq ($(shell $(HERE)),$(CURDIR))
 $(STAMP): again
 endif
 
-# Everything is pinned by hash, and the project itself is installed without a look anywhere else.
-$(STAMP): pyproject.toml $(wildcard requirements/*.lock)
+# What serving needs, and nothing more: the first start is quick. Everything is pinned by hash, and
+# the project itself is installed without a look anywhere else.
+$(STAMP): pyproject.toml requirements/run.lock requirements/build.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo 'Plant needs Python 3.11 or newer; $(PYTHON) is:' >&2; \
 		$(PYTHON) --version 2>&1 | head -n 1 >&2; \
@@ -43,6 +47,12 @@ $(STAMP): pyproject.toml $(wildcard requirements/*.lock)
 	@echo 'Installing into $(VENV) ...' >&2
 	@test "$$($(HERE))" = '$(CURDIR)' || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	@rm -f $@
-	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --require-hashes -r requirements/run.lock -r requirements/build.lock
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@echo '$(CURDIR)' > $@
+
+# The locks agree on every version they share.
+$(TESTS): $(STAMP) requirements/dev.lock
+	@echo 'Installing what the tests need ...' >&2
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@

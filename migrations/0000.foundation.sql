@@ -19,6 +19,15 @@ BEGIN
                     ELSE 'NOLOGIN'
                 END);
         END IF;
+        -- A role that another hand made with more rights would make every policy void.
+        IF EXISTS (
+            SELECT FROM pg_catalog.pg_roles
+            WHERE rolname = v_role AND (rolsuper OR rolbypassrls OR rolcreaterole)
+        ) THEN
+            RAISE EXCEPTION 'The role % may do more than row security can hold.', v_role
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS NOCREATEROLE;', v_role);
+        END IF;
         -- SET lets the owner hand functions to these roles; without INHERIT none of
         -- their policies applies to the owner itself.
         IF NOT pg_catalog.pg_has_role('plant_owner', v_role, 'SET')
@@ -103,7 +112,7 @@ CREATE TABLE app.api_key (
     id uuid NOT NULL DEFAULT uuidv7(),
     governance_agent_id uuid NOT NULL,
     key_hash bytea NOT NULL,
-    scopes text [] NOT NULL,
+    scopes text[] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
     revoked_at timestamptz,
@@ -131,7 +140,7 @@ CREATE TABLE app.idempotency (
     key text NOT NULL,
     request_hash bytea NOT NULL,
     status smallint NOT NULL,
-    audit_ids uuid [] NOT NULL,
+    audit_ids uuid[] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT idempotency_pkey
         PRIMARY KEY (tenant_id, governance_agent_id, method, path, key),

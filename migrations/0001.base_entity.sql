@@ -2,6 +2,39 @@
 -- metadata, relations; its links to parents and tags.
 -- depends: 0000.foundation
 
+-- Bytes of a JSON value written without white space: jsonb's own text has a blank after
+-- every colon and comma.
+CREATE FUNCTION app.compact_length(p_value jsonb) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT octet_length(p_value::text) - coalesce(sum(
+    CASE jsonb_typeof(part.value)
+        WHEN 'object' THEN greatest(
+            2 * (SELECT count(*) FROM jsonb_object_keys(part.value)) - 1, 0)
+        WHEN 'array' THEN greatest(jsonb_array_length(part.value) - 1, 0)
+        ELSE 0
+    END), 0)
+FROM jsonb_path_query(p_value, 'strict $.**') AS part (value)
+$$;
+COMMENT ON FUNCTION app.compact_length(jsonb) IS 'Length in bytes of the JSON text without white space.';
+GRANT EXECUTE ON FUNCTION app.compact_length(jsonb) TO plant_app, plant_writer, plant_rules;
+
+-- What a name, an alias and a tag have in common; NULL is no line.
+CREATE FUNCTION app.are_lines(p_texts text[], p_length_max integer) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN NOT EXISTS (
+    SELECT
+    FROM unnest(p_texts) AS line (value)
+    WHERE (
+        char_length(line.value) BETWEEN 1 AND p_length_max
+        AND line.value = btrim(line.value)
+        AND line.value !~ '[\u0001-\u001f\u007f-\u009f]'
+    ) IS NOT TRUE
+);
+COMMENT ON FUNCTION app.are_lines(text[], integer) IS 'Whether each text is trimmed, without control characters, and within its length.';
+GRANT EXECUTE ON FUNCTION app.are_lines(text[], integer) TO plant_app, plant_writer, plant_rules;
+
 CREATE TABLE app.base_entity (
     tenant_id uuid NOT NULL,
     -- identity
@@ -28,7 +61,7 @@ CREATE TABLE app.base_entity (
     -- audit
     last_entry_id uuid NOT NULL,
     -- metadata
-    aliases text [] NOT NULL DEFAULT '{}',
+    aliases text[] NOT NULL DEFAULT '{}',
     custom_attributes jsonb NOT NULL DEFAULT '{}',
     governance_notes text,
     -- relations
@@ -36,7 +69,6 @@ CREATE TABLE app.base_entity (
     -- what is served, hashed and logged
     document text NOT NULL,
     CONSTRAINT base_entity_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT base_entity_external_id_key UNIQUE (tenant_id, entity_type, external_id),
     CONSTRAINT base_entity_entity_type_known CHECK (
         entity_type IN ('skill', 'job_role', 'team', 'agent', 'industry')
     ),
@@ -63,11 +95,21 @@ CREATE TABLE app.base_entity (
         char_length(governance_notes) <= 10000
     ),
     CONSTRAINT base_entity_aliases_bounds CHECK (
-        cardinality(aliases) <= 200 AND array_position(aliases, NULL) IS NULL
+        cardinality(aliases) = 0
+        OR (cardinality(aliases) <= 200 AND app.are_lines(aliases, 255))
     ),
     CONSTRAINT base_entity_custom_attributes_shape CHECK (
         jsonb_typeof(custom_attributes) = 'object'
-        AND octet_length(custom_attributes::text) <= 65536
+    ),
+    CONSTRAINT base_entity_custom_attributes_size CHECK (
+        octet_length(custom_attributes::text) <= 32768
+        OR app.compact_length(custom_attributes) <= 32768
+    ),
+    CONSTRAINT base_entity_custom_attributes_depth CHECK (
+        NOT jsonb_path_exists(
+            custom_attributes,
+            'strict $.**{16 to last} ? (@.type() == "object" || @.type() == "array")'
+        )
     ),
     CONSTRAINT base_entity_version_range CHECK (version >= 1),
     CONSTRAINT base_entity_version_hash_shape CHECK (octet_length(version_hash) = 32),
@@ -102,14 +144,21 @@ COMMENT ON COLUMN app.base_entity.governance_notes IS 'metadata: notes; operatio
 COMMENT ON COLUMN app.base_entity.governance_agent_id IS 'relations: the accountable governance agent';
 COMMENT ON COLUMN app.base_entity.document IS 'alignment and serving: the exact bytes that are served, hashed and logged';
 
+-- Partial, so that external_id counts as no key column: an UPDATE that names it would else
+-- keep out, until COMMIT, whoever only refers to the row.
+CREATE UNIQUE INDEX base_entity_external_id_key
+ON app.base_entity (tenant_id, entity_type, external_id)
+WHERE external_id IS NOT NULL;
+
 -- A name is taken only by what is not archived. Industries repeat names from level to
 -- level, hence the scope; NULLS NOT DISTINCT makes the other kinds' NULL scope one scope.
 CREATE UNIQUE INDEX base_entity_name_key_key
 ON app.base_entity (tenant_id, entity_type, name_scope, name_key) NULLS NOT DISTINCT
 WHERE status <> 'archived';
 
--- The list paths. Each carries the list order (id descending, or the name).
-CREATE INDEX base_entity_kind_idx ON app.base_entity (tenant_id, entity_type, id DESC);
+-- The list paths. Each carries the list order (id descending, or the name). The first is
+-- unique so that links can refer to an entity together with its kind.
+CREATE UNIQUE INDEX base_entity_kind_key ON app.base_entity (tenant_id, entity_type, id DESC);
 CREATE INDEX base_entity_status_idx
 ON app.base_entity (tenant_id, entity_type, status, id DESC);
 CREATE INDEX base_entity_name_idx
@@ -121,13 +170,17 @@ CREATE TABLE app.entity_parent (
     tenant_id uuid NOT NULL,
     entity_id uuid NOT NULL,
     parent_id uuid NOT NULL,
+    -- of both: a parent is of the same kind
+    entity_type text NOT NULL,
     private_to uuid,
     CONSTRAINT entity_parent_pkey PRIMARY KEY (tenant_id, entity_id, parent_id),
     CONSTRAINT entity_parent_not_itself CHECK (entity_id <> parent_id),
-    CONSTRAINT entity_parent_entity_fkey FOREIGN KEY (tenant_id, entity_id)
-        REFERENCES app.base_entity (tenant_id, id) DEFERRABLE INITIALLY DEFERRED,
-    CONSTRAINT entity_parent_parent_fkey FOREIGN KEY (tenant_id, parent_id)
-        REFERENCES app.base_entity (tenant_id, id) DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT entity_parent_entity_fkey FOREIGN KEY (tenant_id, entity_type, entity_id)
+        REFERENCES app.base_entity (tenant_id, entity_type, id)
+        DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT entity_parent_parent_fkey FOREIGN KEY (tenant_id, entity_type, parent_id)
+        REFERENCES app.base_entity (tenant_id, entity_type, id)
+        DEFERRABLE INITIALLY DEFERRED
 );
 COMMENT ON TABLE app.entity_parent IS 'Broader entities of the same kind; several parents, no cycle.';
 CREATE INDEX entity_parent_parent_idx ON app.entity_parent (tenant_id, parent_id, entity_id DESC);
@@ -144,8 +197,9 @@ CREATE TABLE app.entity_tag (
         AND tag = btrim(tag)
         AND tag !~ '[\u0001-\u001f\u007f-\u009f]'
     ),
-    CONSTRAINT entity_tag_entity_fkey FOREIGN KEY (tenant_id, entity_id)
-        REFERENCES app.base_entity (tenant_id, id) DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT entity_tag_entity_fkey FOREIGN KEY (tenant_id, entity_type, entity_id)
+        REFERENCES app.base_entity (tenant_id, entity_type, id)
+        DEFERRABLE INITIALLY DEFERRED
 );
 COMMENT ON TABLE app.entity_tag IS 'Tags; operational, may change in any state but archived.';
 CREATE INDEX entity_tag_tag_idx

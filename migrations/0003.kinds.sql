@@ -14,10 +14,14 @@ CREATE TABLE app.industry_entity (
         num_nulls(scheme, code, level) IN (0, 3)
     ),
     CONSTRAINT industry_entity_scheme_shape CHECK (
-        char_length(scheme) BETWEEN 1 AND 64 AND scheme = btrim(scheme)
+        char_length(scheme) BETWEEN 1 AND 64
+        AND scheme = btrim(scheme)
+        AND scheme !~ '[\u0001-\u001f\u007f-\u009f]'
     ),
     CONSTRAINT industry_entity_code_shape CHECK (
-        char_length(code) BETWEEN 1 AND 64 AND code = btrim(code)
+        char_length(code) BETWEEN 1 AND 64
+        AND code = btrim(code)
+        AND code !~ '[\u0001-\u001f\u007f-\u009f]'
     ),
     CONSTRAINT industry_entity_level_range CHECK (level BETWEEN 1 AND 99),
     CONSTRAINT industry_entity_base_fkey FOREIGN KEY (tenant_id, id)

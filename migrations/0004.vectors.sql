@@ -1,8 +1,8 @@
 -- Vectors: the caller's own, kept as given, and the table that is searched.
 -- depends: 0003.kinds
 
-ALTER TABLE app.skill_entity ADD COLUMN embedding_384 public.vector (384);
-ALTER TABLE app.industry_entity ADD COLUMN embedding_384 public.vector (384);
+ALTER TABLE app.skill_entity ADD COLUMN embedding_384 public.vector(384);
+ALTER TABLE app.industry_entity ADD COLUMN embedding_384 public.vector(384);
 COMMENT ON COLUMN app.skill_entity.embedding_384 IS 'The caller''s vector as given; never searched, see app.entity_label.';
 COMMENT ON COLUMN app.industry_entity.embedding_384 IS 'The caller''s vector as given; never searched, see app.entity_label.';
 
@@ -18,8 +18,8 @@ CREATE TABLE app.entity_label (
     label text NOT NULL,
     text_sha256 bytea NOT NULL,
     embedder text NOT NULL,
-    embedding_384 public.vector (384) NOT NULL,
-    lexical_384 public.vector (384) NOT NULL,
+    embedding_384 public.vector(384) NOT NULL,
+    lexical_384 public.vector(384) NOT NULL,
     private_to uuid,
     CONSTRAINT entity_label_pkey PRIMARY KEY (tenant_id, entity_id, label_no),
     CONSTRAINT entity_label_source_known CHECK (

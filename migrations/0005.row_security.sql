@@ -15,7 +15,8 @@
 -- base_entity
 ALTER TABLE app.base_entity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.base_entity FORCE ROW LEVEL SECURITY;
-CREATE POLICY base_entity_read ON app.base_entity FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY base_entity_read ON app.base_entity FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -47,7 +48,8 @@ GRANT UPDATE (status) ON app.base_entity TO plant_rules;
 -- skill_entity
 ALTER TABLE app.skill_entity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.skill_entity FORCE ROW LEVEL SECURITY;
-CREATE POLICY skill_entity_read ON app.skill_entity FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY skill_entity_read ON app.skill_entity FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -78,7 +80,8 @@ GRANT UPDATE (private_to) ON app.skill_entity TO plant_rules;
 -- industry_entity
 ALTER TABLE app.industry_entity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.industry_entity FORCE ROW LEVEL SECURITY;
-CREATE POLICY industry_entity_read ON app.industry_entity FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY industry_entity_read ON app.industry_entity FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -109,7 +112,8 @@ GRANT UPDATE (private_to) ON app.industry_entity TO plant_rules;
 -- job_role_entity
 ALTER TABLE app.job_role_entity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.job_role_entity FORCE ROW LEVEL SECURITY;
-CREATE POLICY job_role_entity_read ON app.job_role_entity FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY job_role_entity_read ON app.job_role_entity FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -140,7 +144,8 @@ GRANT UPDATE (private_to) ON app.job_role_entity TO plant_rules;
 -- team_entity
 ALTER TABLE app.team_entity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.team_entity FORCE ROW LEVEL SECURITY;
-CREATE POLICY team_entity_read ON app.team_entity FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY team_entity_read ON app.team_entity FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -171,7 +176,8 @@ GRANT UPDATE (private_to) ON app.team_entity TO plant_rules;
 -- agent_entity
 ALTER TABLE app.agent_entity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.agent_entity FORCE ROW LEVEL SECURITY;
-CREATE POLICY agent_entity_read ON app.agent_entity FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY agent_entity_read ON app.agent_entity FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -202,7 +208,8 @@ GRANT UPDATE (private_to) ON app.agent_entity TO plant_rules;
 -- entity_parent
 ALTER TABLE app.entity_parent ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.entity_parent FORCE ROW LEVEL SECURITY;
-CREATE POLICY entity_parent_read ON app.entity_parent FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY entity_parent_read ON app.entity_parent FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -238,7 +245,8 @@ GRANT UPDATE (private_to) ON app.entity_parent TO plant_rules;
 -- entity_tag
 ALTER TABLE app.entity_tag ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.entity_tag FORCE ROW LEVEL SECURITY;
-CREATE POLICY entity_tag_read ON app.entity_tag FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY entity_tag_read ON app.entity_tag FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -274,7 +282,8 @@ GRANT UPDATE (private_to) ON app.entity_tag TO plant_rules;
 -- job_role_skill
 ALTER TABLE app.job_role_skill ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.job_role_skill FORCE ROW LEVEL SECURITY;
-CREATE POLICY job_role_skill_read ON app.job_role_skill FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY job_role_skill_read ON app.job_role_skill FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -310,7 +319,8 @@ GRANT UPDATE (private_to) ON app.job_role_skill TO plant_rules;
 -- agent_skill
 ALTER TABLE app.agent_skill ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.agent_skill FORCE ROW LEVEL SECURITY;
-CREATE POLICY agent_skill_read ON app.agent_skill FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY agent_skill_read ON app.agent_skill FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -346,7 +356,8 @@ GRANT UPDATE (private_to) ON app.agent_skill TO plant_rules;
 -- entity_label (written by the embedder; the partition itself is open to nobody)
 ALTER TABLE app.entity_label ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.entity_label FORCE ROW LEVEL SECURITY;
-CREATE POLICY entity_label_read ON app.entity_label FOR SELECT TO plant_app, plant_readonly, plant_writer
+CREATE POLICY entity_label_read ON app.entity_label FOR SELECT
+TO plant_app, plant_readonly, plant_writer
 USING (
     tenant_id = (SELECT app.tenant_id())
     AND (private_to IS NULL OR private_to = (SELECT app.governance_agent_id()))
@@ -374,7 +385,8 @@ ALTER TABLE app.entity_label_default FORCE ROW LEVEL SECURITY;
 -- tenant
 ALTER TABLE app.tenant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.tenant FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant_read ON app.tenant FOR SELECT TO plant_app, plant_readonly, plant_rules
+CREATE POLICY tenant_read ON app.tenant FOR SELECT
+TO plant_app, plant_readonly, plant_rules
 USING (tenant_id = (SELECT app.tenant_id()));
 CREATE POLICY tenant_auth_read ON app.tenant FOR SELECT TO plant_auth
 USING (TRUE);
@@ -390,7 +402,8 @@ GRANT SELECT ON app.tenant TO plant_app, plant_readonly, plant_rules, plant_auth
 -- governance_agent
 ALTER TABLE app.governance_agent ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.governance_agent FORCE ROW LEVEL SECURITY;
-CREATE POLICY governance_agent_read ON app.governance_agent FOR SELECT TO plant_app, plant_readonly, plant_rules
+CREATE POLICY governance_agent_read ON app.governance_agent FOR SELECT
+TO plant_app, plant_readonly, plant_rules
 USING (tenant_id = (SELECT app.tenant_id()));
 CREATE POLICY governance_agent_auth_read ON app.governance_agent FOR SELECT TO plant_auth
 USING (TRUE);
@@ -406,7 +419,8 @@ GRANT SELECT ON app.governance_agent TO plant_app, plant_readonly, plant_rules, 
 -- api_key
 ALTER TABLE app.api_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.api_key FORCE ROW LEVEL SECURITY;
-CREATE POLICY api_key_read ON app.api_key FOR SELECT TO plant_app, plant_readonly, plant_rules
+CREATE POLICY api_key_read ON app.api_key FOR SELECT
+TO plant_app, plant_readonly, plant_rules
 USING (tenant_id = (SELECT app.tenant_id()));
 CREATE POLICY api_key_auth_read ON app.api_key FOR SELECT TO plant_auth
 USING (TRUE);

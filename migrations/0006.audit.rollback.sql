@@ -1,4 +1,6 @@
-DROP FUNCTION audit.entry_bytes(uuid, text, uuid, integer, text, text, text, timestamptz, bytea, bytea);
+DROP FUNCTION audit.entry_bytes(
+    uuid, text, uuid, integer, text, text, text, timestamptz, bytea, bytea
+);
 DROP TRIGGER agent_entity_append_only ON app.agent_entity;
 DROP TRIGGER team_entity_append_only ON app.team_entity;
 DROP TRIGGER job_role_entity_append_only ON app.job_role_entity;

@@ -6,7 +6,8 @@
 -- audit.pending  what the sequencer has not placed yet
 --
 -- An entry is the JSON array
---   ["plant-entry/v1", tenant, kind, entity, version, operation, actor, key, time, payload hash, previous hash]
+--   ["plant-entry/v1", tenant, kind, entity, version, operation, actor, key, time,
+--    payload hash, previous hash]
 -- without white space: ids as text, version and time (microseconds since 1970) as
 -- integers, hashes as lower-case hex. Payload hash = sha256(salt || document). Previous
 -- hash = hash of the entity's previous entry, 64 zeros for the first. Entry hash =

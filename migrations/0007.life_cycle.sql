@@ -47,39 +47,6 @@ COMMENT ON FUNCTION app.etag(integer, bytea) IS 'Strong entity tag of a version,
 GRANT EXECUTE ON FUNCTION app.etag(integer, bytea)
 TO plant_app, plant_readonly, plant_writer, plant_rules;
 
--- Bytes of a JSON value written without white space: jsonb's own text has a blank after
--- every colon and comma.
-CREATE FUNCTION app.compact_length(p_value jsonb) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT octet_length(p_value::text) - coalesce(sum(
-    CASE jsonb_typeof(part.value)
-        WHEN 'object' THEN greatest(
-            2 * (SELECT count(*) FROM jsonb_object_keys(part.value)) - 1, 0)
-        WHEN 'array' THEN greatest(jsonb_array_length(part.value) - 1, 0)
-        ELSE 0
-    END), 0)
-FROM jsonb_path_query(p_value, 'strict $.**') AS part (value)
-$$;
-COMMENT ON FUNCTION app.compact_length(jsonb) IS 'Length in bytes of the JSON text without white space.';
-GRANT EXECUTE ON FUNCTION app.compact_length(jsonb) TO plant_app, plant_writer, plant_rules;
-ALTER TABLE app.base_entity
-DROP CONSTRAINT base_entity_custom_attributes_shape,
-ADD CONSTRAINT base_entity_custom_attributes_shape CHECK (
-    jsonb_typeof(custom_attributes) = 'object'
-),
-ADD CONSTRAINT base_entity_custom_attributes_size CHECK (
-    octet_length(custom_attributes::text) <= 32768
-    OR app.compact_length(custom_attributes) <= 32768
-),
-ADD CONSTRAINT base_entity_custom_attributes_depth CHECK (
-    NOT jsonb_path_exists(
-        custom_attributes,
-        'strict $.**{16 to last} ? (@.type() == "object" || @.type() == "array")'
-    )
-);
-
 -- Who refers to whom, over all relations. security_invoker: a reader sees through it
 -- what the reader may see.
 CREATE VIEW app.entity_reference

@@ -12,16 +12,18 @@ AS $$
 DECLARE
     v_count bigint;
 BEGIN
-    IF p_base.name !~ '\S' OR (p_base.description !~ '\S') THEN
-        RETURN QUERY VALUES (
-            CASE p_base.entity_type
-                WHEN 'industry' THEN 'L1-IND-1' ELSE 'L1-SKILL-1'
-            END,
-            'Name and description must not be blank.'
-        );
-    END IF;
+    -- Character classes without backslashes: how those are read is a setting of the caller.
+    IF p_base.entity_type = 'skill' THEN
+        IF p_base.name !~ '[^[:space:]]' OR p_base.description !~ '[^[:space:]]' THEN
+            RETURN QUERY VALUES ('L1-SKILL-1', 'Name and description must not be blank.');
+        END IF;
 
-    IF p_base.entity_type = 'job_role' THEN
+    ELSIF p_base.entity_type = 'industry' THEN
+        IF p_base.name !~ '[^[:space:]]' THEN
+            RETURN QUERY VALUES ('L1-IND-1', 'The name must not be blank.');
+        END IF;
+
+    ELSIF p_base.entity_type = 'job_role' THEN
         SELECT count(*) INTO v_count FROM app.job_role_skill
         WHERE
             job_role_skill.tenant_id = p_base.tenant_id
@@ -164,7 +166,8 @@ $$;
 COMMENT ON FUNCTION app.rule_violations(app.base_entity) IS 'L1 checks that an entity does not meet.';
 
 -- Everything the entity refers to, locked in id order, so that archiving a target and
--- certifying what needs it cannot both succeed.
+-- certifying what needs it cannot both succeed. Not an agent's team: no rule of the agent
+-- asks for it, and a team locks its members.
 CREATE FUNCTION app.lock_references(p_tenant_id uuid, p_id uuid) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -178,6 +181,7 @@ WHERE
         WHERE
             entity_reference.tenant_id = p_tenant_id
             AND entity_reference.dependent_id = p_id
+            AND entity_reference.relation <> 'team'
         UNION
         SELECT agent_entity.id FROM app.agent_entity
         WHERE agent_entity.tenant_id = p_tenant_id AND agent_entity.team_id = p_id
@@ -313,7 +317,7 @@ BEGIN
             USING ERRCODE = 'PL007',
             DETAIL = jsonb_build_object('required_scope', v_step.scope)::text;
     END IF;
-    IF v_step.operation = 'certify' THEN
+    IF v_step.scope = 'certify' THEN
         PERFORM app.require_other_author(
             p_old.tenant_id, p_old.id, app.governance_agent_id(), NULL);
     END IF;
@@ -356,7 +360,7 @@ BEGIN
         RETURN;
     END IF;
 
-    IF coalesce(current_setting('app.step_reason', TRUE), '') !~ '\S' THEN
+    IF coalesce(current_setting('app.step_reason', TRUE), '') !~ '[^[:space:]]' THEN
         RAISE EXCEPTION 'Deprecation names a reason.'
             USING ERRCODE = 'PL009', DETAIL = jsonb_build_object('errors', jsonb_build_array(
                 jsonb_build_object('pointer', '/reason', 'rule', 'required',
@@ -403,9 +407,16 @@ DECLARE
     -- What may change in force without a certification, and what changes by itself.
     v_operational constant text[] :=
         '{tags,governance_notes,team_id,status,version,updated_at}';
+    v_of_step constant text[] := '{status,version,updated_at}';
 BEGIN
     IF NEW.tenant_id <> app.tenant_id() THEN
         RAISE EXCEPTION 'The row belongs to another tenant.' USING ERRCODE = 'PL013';
+    END IF;
+    -- Rules are asked after the locks are held. An older snapshot would not show what was
+    -- certified or archived while this transaction waited for them.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'Entities are changed in READ COMMITTED transactions only.'
+            USING ERRCODE = 'PL013';
     END IF;
     IF NEW.status = 'active'
         AND (tg_op = 'INSERT' OR OLD.status IN ('draft', 'under_review', 'certified'))
@@ -420,6 +431,13 @@ BEGIN
     IF 'write' <> ALL(v_scopes) AND (tg_op = 'INSERT' OR NEW.status = OLD.status) THEN
         RAISE EXCEPTION 'A change needs a key with scope write.'
             USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+    END IF;
+    -- Within which a name is unique: the guard's to say, so that no caller can choose it.
+    NEW.name_scope := NULL;
+    IF NEW.entity_type = 'industry' THEN
+        SELECT industry_entity.scheme || ' ' || industry_entity.level INTO NEW.name_scope
+        FROM app.industry_entity
+        WHERE industry_entity.tenant_id = NEW.tenant_id AND industry_entity.id = NEW.id;
     END IF;
 
     IF tg_op = 'INSERT' THEN
@@ -467,9 +485,24 @@ BEGIN
     THEN
         RAISE EXCEPTION 'The content of an entity that is % changes only by an amendment.',
             OLD.status
-            USING ERRCODE = 'PL004', DETAIL = jsonb_build_object('status', OLD.status)::text;
+            USING ERRCODE = 'PL004', DETAIL = jsonb_build_object(
+                'current_status', OLD.status,
+                'errors', (
+                    SELECT jsonb_agg(jsonb_build_object(
+                        'pointer', '/' || replace(field.key, '_sha256', '_384'),
+                        'rule', 'immutable',
+                        'message', 'changes only by an amendment') ORDER BY field.key)
+                    FROM jsonb_each(NEW.document::jsonb - v_operational) AS field
+                    WHERE field.value IS DISTINCT FROM OLD.document::jsonb -> field.key
+                ))::text;
     END IF;
     IF NEW.status <> OLD.status THEN
+        IF 'write' <> ALL(v_scopes)
+            AND (NEW.document::jsonb - v_of_step) <> (OLD.document::jsonb - v_of_step)
+        THEN
+            RAISE EXCEPTION 'A step with this key changes nothing but the state.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+        END IF;
         IF v_certifier IS NOT NULL THEN
             IF 'write' <> ALL(v_scopes) THEN
                 RAISE EXCEPTION 'An import needs a key with scope write.'

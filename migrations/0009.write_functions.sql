@@ -47,7 +47,7 @@ GRANT EXECUTE ON FUNCTION app.merge_patch(jsonb, jsonb) TO plant_writer;
 -- Bodies with every reference turned into an id, and what cannot be found. A reference
 -- is an id, {"id": …} or {"external_id": …}. Runs as the caller: another governance
 -- agent's draft is as absent as what never was.
-CREATE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb [])
+CREATE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb[])
 RETURNS TABLE (line integer, body jsonb, missing jsonb)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -156,8 +156,8 @@ FROM given
 LEFT JOIN line_resolved ON given.line = line_resolved.line
 ORDER BY given.line
 $$;
-COMMENT ON FUNCTION app.resolve_references(text, jsonb []) IS 'Turns references into ids; names those that are not there.';
-GRANT EXECUTE ON FUNCTION app.resolve_references(text, jsonb []) TO plant_app, plant_writer;
+COMMENT ON FUNCTION app.resolve_references(text, jsonb[]) IS 'Turns references into ids; names those that are not there.';
+GRANT EXECUTE ON FUNCTION app.resolve_references(text, jsonb[]) TO plant_app, plant_writer;
 
 CREATE FUNCTION app.resolved_body(p_kind text, p_body jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -181,9 +181,10 @@ $$;
 COMMENT ON FUNCTION app.resolved_body(text, jsonb) IS 'One body with its references as ids; raises PL005.';
 GRANT EXECUTE ON FUNCTION app.resolved_body(text, jsonb) TO plant_app, plant_writer;
 
--- Locks in id order, so that two writers of the same set wait instead of deadlocking.
+-- Locks in id order, so that two writers of the same set wait instead of deadlocking. No
+-- key changes: whoever only refers to these rows need not wait.
 -- An etag of NULL matches anything; several are separated by commas.
-CREATE FUNCTION app.lock_for_change(p_kind text, p_ids uuid [], p_etags text [])
+CREATE FUNCTION app.lock_for_change(p_kind text, p_ids uuid[], p_etags text[])
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -203,7 +204,7 @@ BEGIN
                 AND base_entity.id = wanted.id
                 AND base_entity.entity_type = p_kind
         ORDER BY base_entity.id
-        FOR UPDATE OF base_entity
+        FOR NO KEY UPDATE OF base_entity
     LOOP
         v_found := v_found + 1;
         IF v_row.etag <> ALL(string_to_array(v_row.wanted, ',')) THEN
@@ -218,18 +219,27 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION app.lock_for_change(text, uuid [], text [])
+COMMENT ON FUNCTION app.lock_for_change(text, uuid[], text[])
 IS 'Locks base rows for a change; raises PL001 when one is absent, PL002 when stale.';
-GRANT EXECUTE ON FUNCTION app.lock_for_change(text, uuid [], text []) TO plant_writer;
+GRANT EXECUTE ON FUNCTION app.lock_for_change(text, uuid[], text[]) TO plant_writer;
 
 -- Parents form no cycle. Sees every governance agent's drafts, which may stand on the
 -- way; one writer of parents per tenant at a time, so that two cannot close a cycle
--- together (the statements after the lock see what was committed before it).
-CREATE FUNCTION app.check_parents(p_ids uuid []) RETURNS void
+-- together (the statements after the lock see what was committed before it). Nothing
+-- refers to what is new unless this transaction made it so; then nobody has to wait.
+CREATE FUNCTION app.check_parents(p_ids uuid[], p_are_new boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF p_are_new AND NOT EXISTS (
+        SELECT FROM app.entity_parent
+        WHERE
+            entity_parent.tenant_id = app.tenant_id()
+            AND entity_parent.parent_id = ANY(p_ids)
+    ) THEN
+        RETURN;
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('plant parents ' || app.tenant_id(), 0));
     PERFORM
     FROM (
@@ -261,13 +271,13 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION app.check_parents(uuid []) IS 'Raises PL012 when one of these is its own ancestor.';
-GRANT EXECUTE ON FUNCTION app.check_parents(uuid []) TO plant_writer;
+COMMENT ON FUNCTION app.check_parents(uuid[], boolean) IS 'Raises PL012 when one of these is its own ancestor.';
+GRANT EXECUTE ON FUNCTION app.check_parents(uuid[], boolean) TO plant_writer;
 
 -- Tags and parents, for the bodies that give them. Rows of an existing entity are as
 -- private as it is, rows of a new one as private as p_private_to.
 CREATE FUNCTION app.write_links(
-    p_kind text, p_ids uuid [], p_bodies jsonb [], p_private_to uuid
+    p_kind text, p_ids uuid[], p_bodies jsonb[], p_private_to uuid
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -314,31 +324,30 @@ BEGIN
                 AND entity_parent.entity_id = line.id
                 AND line.body ? 'parent_ids';
         END IF;
-        INSERT INTO app.entity_parent (tenant_id, entity_id, parent_id, private_to)
+        INSERT INTO app.entity_parent (
+            tenant_id, entity_id, parent_id, entity_type, private_to
+        )
         SELECT
-            app.tenant_id(), line.id, (parent.value #>> '{}')::uuid,
+            app.tenant_id(), line.id, (parent.value #>> '{}')::uuid, p_kind,
             CASE WHEN base_entity.id IS NULL THEN p_private_to ELSE base_entity.private_to END
         FROM unnest(p_ids, p_bodies) AS line (id, body)
         CROSS JOIN LATERAL jsonb_array_elements(line.body -> 'parent_ids') AS parent (value)
         LEFT JOIN app.base_entity
             ON base_entity.tenant_id = app.tenant_id() AND base_entity.id = line.id;
-        -- Nothing refers to what is new, so only a change can close a cycle.
-        IF v_exists THEN
-            PERFORM app.check_parents(p_ids);
-        END IF;
+        PERFORM app.check_parents(p_ids, NOT v_exists);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION app.write_links(text, uuid [], jsonb [], uuid) IS 'Writes tags and parents of entities.';
-GRANT EXECUTE ON FUNCTION app.write_links(text, uuid [], jsonb [], uuid) TO plant_writer;
+COMMENT ON FUNCTION app.write_links(text, uuid[], jsonb[], uuid) IS 'Writes tags and parents of entities.';
+GRANT EXECUTE ON FUNCTION app.write_links(text, uuid[], jsonb[], uuid) TO plant_writer;
 
-CREATE FUNCTION app.base_create(p_kind text, p_ids uuid [], p_bodies jsonb [], p_status text)
+CREATE FUNCTION app.base_create(p_kind text, p_ids uuid[], p_bodies jsonb[], p_status text)
 RETURNS SETOF app.written
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
 INSERT INTO app.base_entity (
-    tenant_id, id, entity_type, external_id, name, name_scope, description, status,
+    tenant_id, id, entity_type, external_id, name, description, status,
     aliases, custom_attributes, governance_notes, governance_agent_id
 )
 SELECT
@@ -347,7 +356,6 @@ SELECT
     p_kind,
     line.body ->> 'external_id',
     line.body ->> 'name',
-    (line.body ->> 'scheme') || ' ' || (line.body ->> 'level'),
     line.body ->> 'description',
     p_status,
     CASE
@@ -364,11 +372,11 @@ RETURNING
     app.etag(base_entity.version, base_entity.version_hash),
     base_entity.last_entry_id, base_entity.version_hash
 $$;
-COMMENT ON FUNCTION app.base_create(text, uuid [], jsonb [], text) IS 'Inserts base rows; the triggers check, render and log.';
-GRANT EXECUTE ON FUNCTION app.base_create(text, uuid [], jsonb [], text) TO plant_writer;
+COMMENT ON FUNCTION app.base_create(text, uuid[], jsonb[], text) IS 'Inserts base rows; the triggers check, render and log.';
+GRANT EXECUTE ON FUNCTION app.base_create(text, uuid[], jsonb[], text) TO plant_writer;
 
 CREATE FUNCTION app.base_amend(
-    p_kind text, p_ids uuid [], p_bodies jsonb [], p_merge boolean, p_status text
+    p_kind text, p_ids uuid[], p_bodies jsonb[], p_merge boolean, p_status text
 ) RETURNS SETOF app.written
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -379,15 +387,6 @@ UPDATE app.base_entity SET
         ELSE base_entity.external_id
     END,
     name = coalesce(line.body ->> 'name', base_entity.name),
-    name_scope = CASE
-        WHEN p_kind = 'industry' THEN (
-            SELECT industry_entity.scheme || ' ' || industry_entity.level
-            FROM app.industry_entity
-            WHERE
-                industry_entity.tenant_id = base_entity.tenant_id
-                AND industry_entity.id = base_entity.id
-        )
-    END,
     description = CASE
         WHEN line.body ? 'description' THEN line.body ->> 'description'
         ELSE base_entity.description
@@ -409,19 +408,22 @@ UPDATE app.base_entity SET
         ELSE base_entity.governance_notes
     END
 FROM unnest(p_ids, p_bodies) AS line (id, body)
-WHERE base_entity.tenant_id = (SELECT app.tenant_id()) AND base_entity.id = line.id
+WHERE
+    base_entity.tenant_id = (SELECT app.tenant_id())
+    AND base_entity.id = line.id
+    AND base_entity.entity_type = p_kind
 RETURNING
     base_entity.id, base_entity.version, base_entity.document,
     app.etag(base_entity.version, base_entity.version_hash),
     base_entity.last_entry_id, base_entity.version_hash
 $$;
-COMMENT ON FUNCTION app.base_amend(text, uuid [], jsonb [], boolean, text)
+COMMENT ON FUNCTION app.base_amend(text, uuid[], jsonb[], boolean, text)
 IS 'Updates base rows by the fields that are given; NULL keeps the status.';
-GRANT EXECUTE ON FUNCTION app.base_amend(text, uuid [], jsonb [], boolean, text)
+GRANT EXECUTE ON FUNCTION app.base_amend(text, uuid[], jsonb[], boolean, text)
 TO plant_writer;
 
 -- skill
-CREATE FUNCTION app.skill_create(p_ids uuid [], p_bodies jsonb [], p_status text)
+CREATE FUNCTION app.skill_create(p_ids uuid[], p_bodies jsonb[], p_status text)
 RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -441,10 +443,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_create('skill', p_ids, p_bodies, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.skill_create(uuid [], jsonb [], text) IS 'Creates skills: kind and link rows first, base rows last.';
+COMMENT ON FUNCTION app.skill_create(uuid[], jsonb[], text) IS 'Creates skills: kind and link rows first, base rows last.';
 
 CREATE FUNCTION app.skill_amend(
-    p_ids uuid [], p_etags text [], p_bodies jsonb [], p_merge boolean, p_status text
+    p_ids uuid[], p_etags text[], p_bodies jsonb[], p_merge boolean, p_status text
 ) RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -469,10 +471,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_amend('skill', p_ids, p_bodies, p_merge, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.skill_amend(uuid [], text [], jsonb [], boolean, text) IS 'Changes the fields that are given of skills.';
+COMMENT ON FUNCTION app.skill_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of skills.';
 
 -- industry
-CREATE FUNCTION app.industry_create(p_ids uuid [], p_bodies jsonb [], p_status text)
+CREATE FUNCTION app.industry_create(p_ids uuid[], p_bodies jsonb[], p_status text)
 RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -494,10 +496,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_create('industry', p_ids, p_bodies, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.industry_create(uuid [], jsonb [], text) IS 'Creates industrys: kind and link rows first, base rows last.';
+COMMENT ON FUNCTION app.industry_create(uuid[], jsonb[], text) IS 'Creates industries: kind and link rows first, base rows last.';
 
 CREATE FUNCTION app.industry_amend(
-    p_ids uuid [], p_etags text [], p_bodies jsonb [], p_merge boolean, p_status text
+    p_ids uuid[], p_etags text[], p_bodies jsonb[], p_merge boolean, p_status text
 ) RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -530,10 +532,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_amend('industry', p_ids, p_bodies, p_merge, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.industry_amend(uuid [], text [], jsonb [], boolean, text) IS 'Changes the fields that are given of industrys.';
+COMMENT ON FUNCTION app.industry_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of industries.';
 
 -- job role
-CREATE FUNCTION app.job_role_create(p_ids uuid [], p_bodies jsonb [], p_status text)
+CREATE FUNCTION app.job_role_create(p_ids uuid[], p_bodies jsonb[], p_status text)
 RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -558,10 +560,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_create('job_role', p_ids, p_bodies, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.job_role_create(uuid [], jsonb [], text) IS 'Creates job roles: kind and link rows first, base rows last.';
+COMMENT ON FUNCTION app.job_role_create(uuid[], jsonb[], text) IS 'Creates job roles: kind and link rows first, base rows last.';
 
 CREATE FUNCTION app.job_role_amend(
-    p_ids uuid [], p_etags text [], p_bodies jsonb [], p_merge boolean, p_status text
+    p_ids uuid[], p_etags text[], p_bodies jsonb[], p_merge boolean, p_status text
 ) RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -599,10 +601,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_amend('job_role', p_ids, p_bodies, p_merge, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.job_role_amend(uuid [], text [], jsonb [], boolean, text) IS 'Changes the fields that are given of job roles.';
+COMMENT ON FUNCTION app.job_role_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of job roles.';
 
 -- team
-CREATE FUNCTION app.team_create(p_ids uuid [], p_bodies jsonb [], p_status text)
+CREATE FUNCTION app.team_create(p_ids uuid[], p_bodies jsonb[], p_status text)
 RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -622,10 +624,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_create('team', p_ids, p_bodies, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.team_create(uuid [], jsonb [], text) IS 'Creates teams: kind and link rows first, base rows last.';
+COMMENT ON FUNCTION app.team_create(uuid[], jsonb[], text) IS 'Creates teams: kind and link rows first, base rows last.';
 
 CREATE FUNCTION app.team_amend(
-    p_ids uuid [], p_etags text [], p_bodies jsonb [], p_merge boolean, p_status text
+    p_ids uuid[], p_etags text[], p_bodies jsonb[], p_merge boolean, p_status text
 ) RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -650,10 +652,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_amend('team', p_ids, p_bodies, p_merge, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.team_amend(uuid [], text [], jsonb [], boolean, text) IS 'Changes the fields that are given of teams.';
+COMMENT ON FUNCTION app.team_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of teams.';
 
 -- agent
-CREATE FUNCTION app.agent_create(p_ids uuid [], p_bodies jsonb [], p_status text)
+CREATE FUNCTION app.agent_create(p_ids uuid[], p_bodies jsonb[], p_status text)
 RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -679,10 +681,10 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_create('agent', p_ids, p_bodies, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.agent_create(uuid [], jsonb [], text) IS 'Creates agents: kind and link rows first, base rows last.';
+COMMENT ON FUNCTION app.agent_create(uuid[], jsonb[], text) IS 'Creates agents: kind and link rows first, base rows last.';
 
 CREATE FUNCTION app.agent_amend(
-    p_ids uuid [], p_etags text [], p_bodies jsonb [], p_merge boolean, p_status text
+    p_ids uuid[], p_etags text[], p_bodies jsonb[], p_merge boolean, p_status text
 ) RETURNS SETOF app.written
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -724,7 +726,7 @@ BEGIN
     RETURN QUERY SELECT * FROM app.base_amend('agent', p_ids, p_bodies, p_merge, p_status);
 END
 $$;
-COMMENT ON FUNCTION app.agent_amend(uuid [], text [], jsonb [], boolean, text) IS 'Changes the fields that are given of agents.';
+COMMENT ON FUNCTION app.agent_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of agents.';
 
 -- One life-cycle step. Owned by plant_rules: a certifier who rejects gives a draft back
 -- to its author and may not see it any more, which row security would refuse to
@@ -737,9 +739,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_etag text;
+    v_status text;
     v_written app.written;
 BEGIN
-    SELECT app.etag(base_entity.version, base_entity.version_hash) INTO v_etag
+    SELECT app.etag(base_entity.version, base_entity.version_hash), base_entity.status
+    INTO v_etag, v_status
     FROM app.base_entity
     WHERE
         base_entity.tenant_id = app.tenant_id()
@@ -749,7 +753,7 @@ BEGIN
             base_entity.private_to IS NULL
             OR base_entity.private_to = app.governance_agent_id()
         )
-    FOR UPDATE;
+    FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'No % with this id is visible to you.', replace(p_kind, '_', ' ')
             USING ERRCODE = 'PL001';
@@ -758,6 +762,15 @@ BEGIN
         RAISE EXCEPTION 'The entity has changed since you read it.'
             USING ERRCODE = 'PL002',
             DETAIL = jsonb_build_object('current_etag', '"' || v_etag || '"')::text;
+    END IF;
+    -- Without a change of state the trigger would take it for a change of content.
+    IF v_status = p_to THEN
+        RAISE EXCEPTION 'It is % already.', p_to
+            USING ERRCODE = 'PL003', DETAIL = jsonb_build_object('allowed', (
+                SELECT coalesce(jsonb_agg(DISTINCT life_cycle_step.to_status), '[]')
+                FROM app.life_cycle_step
+                WHERE life_cycle_step.from_status = v_status
+            ))::text;
     END IF;
     PERFORM
         set_config('app.step_reason', p_reason, TRUE),
@@ -781,7 +794,7 @@ COMMENT ON FUNCTION app.entity_step(text, uuid, text, text, text, uuid) IS 'Take
 CREATE FUNCTION app.authenticate(p_key_hash bytea)
 RETURNS TABLE (
     tenant_id uuid, tenant_name text, governance_agent_id uuid, governance_agent_name text,
-    key_id uuid, scopes text [], expires_at timestamptz, last_used_at timestamptz
+    key_id uuid, scopes text[], expires_at timestamptz, last_used_at timestamptz
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -817,33 +830,33 @@ $$;
 COMMENT ON FUNCTION app.authenticate(bytea) IS 'The identity behind sha256 of a key; no row for an unknown, revoked or expired one.';
 
 GRANT EXECUTE ON FUNCTION
-app.skill_create(uuid [], jsonb [], text),
-app.industry_create(uuid [], jsonb [], text),
-app.job_role_create(uuid [], jsonb [], text),
-app.team_create(uuid [], jsonb [], text),
-app.agent_create(uuid [], jsonb [], text),
-app.skill_amend(uuid [], text [], jsonb [], boolean, text),
-app.industry_amend(uuid [], text [], jsonb [], boolean, text),
-app.job_role_amend(uuid [], text [], jsonb [], boolean, text),
-app.team_amend(uuid [], text [], jsonb [], boolean, text),
-app.agent_amend(uuid [], text [], jsonb [], boolean, text)
+app.skill_create(uuid[], jsonb[], text),
+app.industry_create(uuid[], jsonb[], text),
+app.job_role_create(uuid[], jsonb[], text),
+app.team_create(uuid[], jsonb[], text),
+app.agent_create(uuid[], jsonb[], text),
+app.skill_amend(uuid[], text[], jsonb[], boolean, text),
+app.industry_amend(uuid[], text[], jsonb[], boolean, text),
+app.job_role_amend(uuid[], text[], jsonb[], boolean, text),
+app.team_amend(uuid[], text[], jsonb[], boolean, text),
+app.agent_amend(uuid[], text[], jsonb[], boolean, text)
 TO plant_app, plant_writer;
 GRANT EXECUTE ON FUNCTION
 app.entity_step(text, uuid, text, text, text, uuid), app.authenticate(bytea)
 TO plant_app;
 
 GRANT CREATE ON SCHEMA app TO plant_writer, plant_rules, plant_auth;
-ALTER FUNCTION app.skill_create(uuid [], jsonb [], text) OWNER TO plant_writer;
-ALTER FUNCTION app.industry_create(uuid [], jsonb [], text) OWNER TO plant_writer;
-ALTER FUNCTION app.job_role_create(uuid [], jsonb [], text) OWNER TO plant_writer;
-ALTER FUNCTION app.team_create(uuid [], jsonb [], text) OWNER TO plant_writer;
-ALTER FUNCTION app.agent_create(uuid [], jsonb [], text) OWNER TO plant_writer;
-ALTER FUNCTION app.skill_amend(uuid [], text [], jsonb [], boolean, text) OWNER TO plant_writer;
-ALTER FUNCTION app.industry_amend(uuid [], text [], jsonb [], boolean, text) OWNER TO plant_writer;
-ALTER FUNCTION app.job_role_amend(uuid [], text [], jsonb [], boolean, text) OWNER TO plant_writer;
-ALTER FUNCTION app.team_amend(uuid [], text [], jsonb [], boolean, text) OWNER TO plant_writer;
-ALTER FUNCTION app.agent_amend(uuid [], text [], jsonb [], boolean, text) OWNER TO plant_writer;
-ALTER FUNCTION app.check_parents(uuid []) OWNER TO plant_rules;
+ALTER FUNCTION app.skill_create(uuid[], jsonb[], text) OWNER TO plant_writer;
+ALTER FUNCTION app.industry_create(uuid[], jsonb[], text) OWNER TO plant_writer;
+ALTER FUNCTION app.job_role_create(uuid[], jsonb[], text) OWNER TO plant_writer;
+ALTER FUNCTION app.team_create(uuid[], jsonb[], text) OWNER TO plant_writer;
+ALTER FUNCTION app.agent_create(uuid[], jsonb[], text) OWNER TO plant_writer;
+ALTER FUNCTION app.skill_amend(uuid[], text[], jsonb[], boolean, text) OWNER TO plant_writer;
+ALTER FUNCTION app.industry_amend(uuid[], text[], jsonb[], boolean, text) OWNER TO plant_writer;
+ALTER FUNCTION app.job_role_amend(uuid[], text[], jsonb[], boolean, text) OWNER TO plant_writer;
+ALTER FUNCTION app.team_amend(uuid[], text[], jsonb[], boolean, text) OWNER TO plant_writer;
+ALTER FUNCTION app.agent_amend(uuid[], text[], jsonb[], boolean, text) OWNER TO plant_writer;
+ALTER FUNCTION app.check_parents(uuid[], boolean) OWNER TO plant_rules;
 ALTER FUNCTION app.entity_step(text, uuid, text, text, text, uuid) OWNER TO plant_rules;
 ALTER FUNCTION app.authenticate(bytea) OWNER TO plant_auth;
 REVOKE CREATE ON SCHEMA app FROM plant_writer, plant_rules, plant_auth;

@@ -15,8 +15,8 @@ CREATE UNLOGGED TABLE app.import_line (
     body jsonb,
     problem jsonb,
     depth integer,
+    family text,
     chunk bigint,
-    staged_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT import_line_pkey PRIMARY KEY (tenant_id, import_id, line),
     CONSTRAINT import_line_body_or_problem CHECK (num_nulls(body, problem) = 1),
     CONSTRAINT import_line_governance_agent_fkey
@@ -79,25 +79,55 @@ SELECT count(*) FROM staged
 $$;
 COMMENT ON FUNCTION app.import_stage(uuid, jsonb) IS 'Stages lines of an import; returns how many.';
 
--- Leftovers of imports that died go with the next import of the same agent.
-CREATE FUNCTION app.import_discard(p_import_id uuid) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER
+-- An import holds a lock of its session from its first line to its last. What was staged
+-- by an import whose lock is free belongs to nobody any more: its process or connection
+-- has ended. It goes with the next import of the same governance agent.
+CREATE FUNCTION app.import_lock(p_import_id uuid) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN hashtextextended('plant import ' || p_import_id::text, 0);
+COMMENT ON FUNCTION app.import_lock(uuid) IS 'Number of the advisory lock that a running import holds.';
+
+CREATE FUNCTION app.import_begin(p_import_id uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-WITH removed AS (
-    DELETE FROM app.import_line
-    WHERE
-        import_line.tenant_id = app.tenant_id()
-        AND (
-            import_line.import_id = p_import_id
-            OR import_line.staged_at < now() - interval '1 day'
-        )
-    RETURNING import_line.line
-)
+DECLARE
+    v_dead uuid[];
+    v_removed bigint;
+BEGIN
+    PERFORM pg_advisory_lock(app.import_lock(p_import_id));
+    WITH staged AS MATERIALIZED (
+        SELECT DISTINCT import_line.import_id
+        FROM app.import_line
+        WHERE import_line.tenant_id = app.tenant_id() AND import_line.import_id <> p_import_id
+    )
 
-SELECT count(*) FROM removed
+    SELECT coalesce(array_agg(staged.import_id), '{}') INTO v_dead
+    FROM staged
+    WHERE pg_try_advisory_xact_lock(app.import_lock(staged.import_id));
+    DELETE FROM app.import_line
+    WHERE import_line.tenant_id = app.tenant_id() AND import_line.import_id = ANY(v_dead);
+    GET DIAGNOSTICS v_removed = ROW_COUNT;
+    RETURN v_removed;
+END
 $$;
-COMMENT ON FUNCTION app.import_discard(uuid) IS 'Removes the staged lines of an import.';
+COMMENT ON FUNCTION app.import_begin(uuid) IS 'Begins an import in this session; returns how many lines of dead ones it removed.';
+
+CREATE FUNCTION app.import_end(p_import_id uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_removed bigint;
+BEGIN
+    DELETE FROM app.import_line
+    WHERE import_line.tenant_id = app.tenant_id() AND import_line.import_id = p_import_id;
+    GET DIAGNOSTICS v_removed = ROW_COUNT;
+    PERFORM pg_advisory_unlock(app.import_lock(p_import_id));
+    RETURN v_removed;
+END
+$$;
+COMMENT ON FUNCTION app.import_end(uuid) IS 'Ends an import: its staged lines go, and its lock.';
 
 -- External ids that a field of a staged body refers to.
 CREATE FUNCTION app.referenced_external_ids(p_value jsonb) RETURNS SETOF text
@@ -117,13 +147,15 @@ $$;
 COMMENT ON FUNCTION app.referenced_external_ids(jsonb) IS 'External ids in a reference or a list of references.';
 
 -- Parents that stand in the same import and are not in the registry yet: these have to
--- come first.
-CREATE FUNCTION app.import_parent(p_import_id uuid)
-RETURNS TABLE (line bigint, parent_line bigint, parent_depth integer)
+-- come first. Of the lines that have no depth yet, or (p_kin) of teams and agents.
+CREATE FUNCTION app.import_parent(p_import_id uuid, p_kin boolean)
+RETURNS TABLE (
+    line bigint, parent_line bigint, parent_depth integer, family text, parent_family text
+)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT child.line, parent.line, parent.depth
+SELECT child.line, parent.line, parent.depth, child.family, parent.family
 FROM app.import_line AS child
 CROSS JOIN LATERAL app.referenced_external_ids(child.body -> 'parent_ids')
     AS reference (external_id)
@@ -137,7 +169,7 @@ INNER JOIN app.import_line AS parent
 WHERE
     child.tenant_id = (SELECT app.tenant_id())
     AND child.import_id = p_import_id
-    AND child.depth IS NULL
+    AND CASE WHEN p_kin THEN child.kind IN ('team', 'agent') ELSE child.depth IS NULL END
     AND child.body IS NOT NULL
     AND NOT EXISTS (
         SELECT FROM app.base_entity
@@ -147,12 +179,56 @@ WHERE
             AND base_entity.external_id = reference.external_id
     )
 $$;
-COMMENT ON FUNCTION app.import_parent(uuid) IS 'Lines without a depth yet, and the lines that must precede them.';
+COMMENT ON FUNCTION app.import_parent(uuid, boolean) IS 'Lines, and the lines that must precede them.';
 
--- Industries, skills, job roles, then agents with their teams; within a kind parents
--- first; a repeated (kind, external_id) after the line it repeats. A team and its new
--- members share a chunk, because each needs the other.
-CREATE FUNCTION app.import_arrange(p_import_id uuid)
+-- A team enters in force only with a member, and a member names its team: with one entry
+-- each, both come at once. So a team and its members are a family, families whose lines
+-- are parents of each other are one, and a family shares a chunk.
+CREATE FUNCTION app.import_families(p_import_id uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    UPDATE app.import_line SET
+        family = CASE
+            WHEN import_line.kind = 'team' THEN 'team ' || import_line.external_id
+            ELSE coalesce(
+                'team ' || (import_line.body #>> '{team_id,external_id}'),
+                'line ' || import_line.line)
+        END
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.kind IN ('team', 'agent');
+    LOOP
+        UPDATE app.import_line SET family = joined.family
+        FROM (
+            SELECT pair.family AS old_family, min(pair.other) AS family
+            FROM (
+                SELECT kin.family, kin.parent_family AS other
+                FROM app.import_parent(p_import_id, TRUE) AS kin
+                UNION
+                SELECT kin.parent_family, kin.family
+                FROM app.import_parent(p_import_id, TRUE) AS kin
+            ) AS pair
+            WHERE pair.other < pair.family
+            GROUP BY pair.family
+        ) AS joined
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.kind IN ('team', 'agent')
+            AND import_line.family = joined.old_family;
+        EXIT WHEN NOT FOUND;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION app.import_families(uuid) IS 'Says which teams and agents need each other.';
+
+-- Industries, skills, job roles, teams, agents; within a kind parents first; a repeated
+-- (kind, external_id) after the line it repeats. As active, teams and agents by families.
+CREATE FUNCTION app.import_arrange(p_import_id uuid, p_active boolean)
 RETURNS TABLE (chunk bigint, kind text, lines bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -162,15 +238,16 @@ DECLARE
     v_tenant_id uuid := app.tenant_id();
     v_depth integer := 0;
 BEGIN
-    -- Fresh statistics: without them the joins below are planned for an empty table.
-    ANALYZE app.import_line;
+    -- Fresh statistics: without them the joins below are planned for an empty table. Not
+    -- worth waiting for another import that is taking them.
+    ANALYZE (SKIP_LOCKED) app.import_line;
     UPDATE app.import_line SET depth = 0
     WHERE
         import_line.tenant_id = v_tenant_id
         AND import_line.import_id = p_import_id
         AND NOT EXISTS (
             SELECT
-            FROM app.import_parent(p_import_id) AS parent
+            FROM app.import_parent(p_import_id, FALSE) AS parent
             WHERE parent.line = import_line.line
         );
     LOOP
@@ -181,7 +258,7 @@ BEGIN
             AND import_line.depth IS NULL
             AND NOT EXISTS (
                 SELECT
-                FROM app.import_parent(p_import_id) AS parent
+                FROM app.import_parent(p_import_id, FALSE) AS parent
                 WHERE
                     parent.line = import_line.line
                     AND (parent.parent_depth IS NULL OR parent.parent_depth > v_depth)
@@ -203,28 +280,34 @@ BEGIN
         import_line.tenant_id = v_tenant_id
         AND import_line.import_id = p_import_id
         AND import_line.depth IS NULL;
+    IF p_active THEN
+        PERFORM app.import_families(p_import_id);
+    END IF;
 
     WITH ranked AS (
         SELECT
             import_line.line,
-            import_line.depth,
-            CASE import_line.kind
-                WHEN 'industry' THEN 1 WHEN 'skill' THEN 2 WHEN 'job_role' THEN 3
-                WHEN 'team' THEN 4 WHEN 'agent' THEN 4 ELSE 0
+            CASE
+                WHEN import_line.body IS NULL THEN 0
+                WHEN import_line.kind = 'industry' THEN 1
+                WHEN import_line.kind = 'skill' THEN 2
+                WHEN import_line.kind = 'job_role' THEN 3
+                WHEN import_line.kind = 'team' OR p_active THEN 4
+                ELSE 5
             END AS kind_rank,
+            -- Members of a family find each other, whatever their order.
+            CASE WHEN import_line.family IS NULL THEN import_line.depth ELSE 0 END AS depth,
+            coalesce(import_line.family, 'line ' || import_line.line) AS family,
             row_number() OVER (
                 PARTITION BY
+                    import_line.body IS NULL,
                     import_line.kind,
-                    coalesce(import_line.external_id, import_line.line::text)
+                    CASE
+                        WHEN import_line.body IS NULL THEN import_line.line::text
+                        ELSE import_line.external_id
+                    END
                 ORDER BY import_line.line
-            ) AS occurrence,
-            CASE import_line.kind
-                WHEN 'agent' THEN coalesce(
-                    'team ' || (import_line.body #>> '{team_id,external_id}'),
-                    'line ' || import_line.line)
-                WHEN 'team' THEN 'team ' || import_line.external_id
-                ELSE 'line ' || import_line.line
-            END AS family
+            ) AS occurrence
         FROM app.import_line
         WHERE
             import_line.tenant_id = v_tenant_id AND import_line.import_id = p_import_id
@@ -235,16 +318,9 @@ BEGIN
             ranked.line,
             ranked.family,
             dense_rank() OVER (
-                ORDER BY ranked.occurrence, ranked.kind_rank, ranked.family_depth
+                ORDER BY ranked.occurrence, ranked.kind_rank, ranked.depth
             ) AS level
-        FROM (
-            SELECT
-                ranked.*,
-                max(ranked.depth) OVER (
-                    PARTITION BY ranked.occurrence, ranked.kind_rank, ranked.family
-                ) AS family_depth
-            FROM ranked
-        ) AS ranked
+        FROM ranked
     ),
 
     numbered AS (
@@ -295,12 +371,13 @@ BEGIN
         ORDER BY import_line.chunk;
 END
 $$;
-COMMENT ON FUNCTION app.import_arrange(uuid) IS 'Orders an import into chunks; returns them with kind and size.';
+COMMENT ON FUNCTION app.import_arrange(uuid, boolean) IS 'Orders an import into chunks; returns them with kind and size.';
 
 CREATE TYPE app.import_outcome AS (
     line bigint,
     outcome text,
     id uuid,
+    external_id text,
     problem jsonb
 );
 COMMENT ON TYPE app.import_outcome IS 'What became of one line.';
@@ -447,6 +524,7 @@ BEGIN
                 ELSE 'unchanged'
             END,
             CASE WHEN matched.missing IS NULL THEN matched.id END,
+            NULL,
             CASE
                 WHEN matched.missing IS NOT NULL THEN jsonb_build_object(
                     'sqlstate', 'PL005',
@@ -510,6 +588,19 @@ END
 $$;
 COMMENT ON FUNCTION app.import_amend(text, uuid [], jsonb [], text) IS 'Amends a set of one kind, whatever its version.';
 
+-- What is kept of an error, NULL for one that no line is to blame for.
+CREATE FUNCTION app.import_problem(
+    p_state text, p_constraint text, p_column text, p_message text, p_detail text
+) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN left(p_state, 2) IN ('22', '23', 'PL') AND p_state NOT IN ('PL011', 'PL007')
+        THEN jsonb_build_object(
+            'sqlstate', p_state, 'constraint', p_constraint, 'column', p_column,
+            'message', p_message, 'detail', CASE WHEN p_state LIKE 'PL%' THEN p_detail END)
+END;
+COMMENT ON FUNCTION app.import_problem(text, text, text, text, text) IS 'An error as the outcome of a line keeps it.';
+
 -- Writes a set of lines; when one of them cannot be written, halves the set until it
 -- stands alone and is rejected with its reason. Families (a team and its new members)
 -- are not torn apart before they have to be.
@@ -530,6 +621,7 @@ DECLARE
     v_teams bigint[];
     v_members bigint[];
     v_member bigint;
+    v_problem jsonb;
     v_half integer := cardinality(p_lines) / 2;
 BEGIN
     IF cardinality(p_lines) = 0 THEN
@@ -551,19 +643,16 @@ BEGIN
             GET STACKED DIAGNOSTICS
                 v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
                 v_column = COLUMN_NAME, v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
-            -- Only what the line itself is to blame for.
-            IF left(v_state, 2) NOT IN ('22', '23', 'PL') OR v_state IN ('PL011', 'PL007') THEN
+            v_problem := app.import_problem(
+                v_state, v_constraint, v_column, v_message, v_detail);
+            IF v_problem IS NULL THEN
                 RAISE;
             END IF;
     END;
 
     IF cardinality(p_lines) = 1 THEN
         RETURN NEXT ROW(
-            p_lines[1], 'rejected', NULL,
-            jsonb_build_object(
-                'sqlstate', v_state, 'constraint', v_constraint, 'column', v_column,
-                'message', v_message,
-                'detail', CASE WHEN v_state LIKE 'PL%' THEN v_detail END)
+            p_lines[1], 'rejected', NULL, NULL, v_problem
         )::app.import_outcome;
         RETURN;
     END IF;
@@ -586,17 +675,21 @@ BEGIN
         RETURN QUERY SELECT * FROM app.import_halves(p_import_id, p_lines, v_teams, p_active);
     ELSE
         -- One team: with the first member that lets it stand, then the others alone.
+        v_part := NULL;
         FOREACH v_member IN ARRAY v_members LOOP
-            SELECT array_agg(tried) INTO v_part
+            SELECT coalesce(array_agg(tried), v_part) INTO v_part
             FROM app.import_pair(p_import_id, ARRAY[v_teams[1], v_member], p_active) AS tried;
-            IF v_part IS NOT NULL THEN
-                RETURN QUERY SELECT (unnest(v_part)).*;
+            IF cardinality(v_part) = 2 THEN
                 v_members := array_remove(v_members, v_member);
                 EXIT;
             END IF;
+            -- Another member may make up for a rule, for nothing else.
+            EXIT WHEN (v_part[1]).problem ->> 'sqlstate' <> 'PL006';
         END LOOP;
         IF v_part IS NULL THEN
             RETURN QUERY SELECT * FROM app.import_try(p_import_id, v_teams, p_active);
+        ELSE
+            RETURN QUERY SELECT (unnest(v_part)).*;
         END IF;
         RETURN QUERY SELECT * FROM app.import_try(p_import_id, v_members, p_active);
     END IF;
@@ -647,7 +740,8 @@ END
 $$;
 COMMENT ON FUNCTION app.import_halves(uuid, bigint [], bigint [], boolean) IS 'Splits lines between teams, keeping members beside their team.';
 
--- A team and one member, or nothing.
+-- A team and one member, in that order. When the member can be written and the team
+-- cannot, the team's outcome; otherwise, when they cannot, no row.
 CREATE FUNCTION app.import_pair(p_import_id uuid, p_lines bigint [], p_active boolean)
 RETURNS SETOF app.import_outcome
 LANGUAGE plpgsql
@@ -657,57 +751,129 @@ DECLARE
     v_outcomes app.import_outcome[];
     v_part app.import_outcome[];
     v_kind text;
+    v_state text;
+    v_constraint text;
+    v_column text;
+    v_message text;
+    v_detail text;
+    v_problem jsonb;
 BEGIN
     FOREACH v_kind IN ARRAY '{agent,team}'::text[] LOOP
         SELECT array_agg(written) INTO v_part
         FROM app.import_write(p_import_id, v_kind, p_lines, p_active) AS written;
-        v_outcomes := v_outcomes || v_part;
+        v_outcomes := v_part || v_outcomes;
     END LOOP;
+    IF 'rejected' IN ((v_outcomes[1]).outcome, (v_outcomes[2]).outcome) THEN
+        -- One refers to what is not there. Undo the other.
+        RAISE EXCEPTION USING ERRCODE = 'PL005';
+    END IF;
     SET CONSTRAINTS ALL IMMEDIATE;
     SET CONSTRAINTS ALL DEFERRED;
-    IF NOT EXISTS (SELECT FROM unnest(v_outcomes) AS one WHERE one.outcome = 'rejected') THEN
-        RETURN QUERY SELECT (unnest(v_outcomes)).*;
-    END IF;
+    RETURN QUERY SELECT (unnest(v_outcomes)).*;
 EXCEPTION
     WHEN OTHERS THEN
-        IF left(sqlstate, 2) NOT IN ('22', '23', 'PL') OR sqlstate IN ('PL011', 'PL007') THEN
+        GET STACKED DIAGNOSTICS
+            v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
+            v_column = COLUMN_NAME, v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+        v_problem := app.import_problem(v_state, v_constraint, v_column, v_message, v_detail);
+        IF v_problem IS NULL THEN
             RAISE;
+        END IF;
+        IF (v_outcomes[1]).outcome = 'rejected' AND cardinality(v_outcomes) = 2 THEN
+            RETURN NEXT v_outcomes[1];
+        ELSIF v_kind = 'team' AND (v_outcomes[2]).outcome IS DISTINCT FROM 'rejected' THEN
+            RETURN NEXT ROW(
+                p_lines[1], 'rejected', NULL, NULL, v_problem
+            )::app.import_outcome;
         END IF;
 END
 $$;
-COMMENT ON FUNCTION app.import_pair(uuid, bigint [], boolean) IS 'Writes a team with one member, or no row.';
+COMMENT ON FUNCTION app.import_pair(uuid, bigint [], boolean) IS 'Writes a team with one member, or neither.';
+
+-- Lines as import_try writes them. A line that was refused for want of another one, which
+-- went in after it, gets another turn.
+CREATE FUNCTION app.import_turns(p_import_id uuid, p_lines bigint [], p_active boolean)
+RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_lines bigint[] := p_lines;
+    v_waiting bigint[];
+    v_outcomes app.import_outcome[];
+BEGIN
+    LOOP
+        SELECT
+            coalesce(array_agg(tried), '{}'),
+            array_agg(tried.line ORDER BY tried.line) FILTER (
+                WHERE tried.outcome = 'rejected'
+                AND tried.problem ->> 'sqlstate' IN ('PL005', 'PL006'))
+        INTO v_outcomes, v_waiting
+        FROM app.import_try(p_import_id, v_lines, p_active) AS tried;
+        IF v_waiting IS NULL OR NOT EXISTS (
+            SELECT FROM unnest(v_outcomes) AS one WHERE one.outcome IN ('created', 'amended')
+        ) THEN
+            RETURN QUERY SELECT (unnest(v_outcomes)).*;
+            RETURN;
+        END IF;
+        RETURN QUERY
+            SELECT one.* FROM unnest(v_outcomes) AS one WHERE one.line <> ALL(v_waiting);
+        v_lines := v_waiting;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION app.import_turns(uuid, bigint [], boolean) IS 'Writes lines that may need each other, in whatever order they can.';
 
 -- One chunk in one transaction: its lines leave the staging table with their effect.
 CREATE FUNCTION app.import_apply(p_import_id uuid, p_chunk bigint, p_active boolean)
 RETURNS SETOF app.import_outcome
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Another import of the tenant may hold the lock on parents for as long as a chunk takes.
+SET lock_timeout = '60s'
 AS $$
 DECLARE
     v_lines bigint[];
+    v_kin boolean;
+    v_outcomes app.import_outcome[];
 BEGIN
-    RETURN QUERY
-        SELECT import_line.line, 'rejected', NULL::uuid, import_line.problem
-        FROM app.import_line
-        WHERE
-            import_line.tenant_id = app.tenant_id()
-            AND import_line.import_id = p_import_id
-            AND import_line.chunk = p_chunk
-            AND import_line.problem IS NOT NULL
-        ORDER BY import_line.line;
-    SELECT coalesce(array_agg(import_line.line ORDER BY import_line.line), '{}') INTO v_lines
+    SELECT
+        coalesce(
+            array_agg(import_line.line ORDER BY import_line.line)
+                FILTER (WHERE import_line.body IS NOT NULL),
+            '{}'),
+        bool_or(import_line.family IS NOT NULL),
+        array_agg(
+            ROW(
+                import_line.line, 'rejected', NULL, NULL, import_line.problem
+            )::app.import_outcome
+        ) FILTER (WHERE import_line.problem IS NOT NULL)
+    INTO v_lines, v_kin, v_outcomes
     FROM app.import_line
     WHERE
         import_line.tenant_id = app.tenant_id()
         AND import_line.import_id = p_import_id
-        AND import_line.chunk = p_chunk
-        AND import_line.body IS NOT NULL;
-    RETURN QUERY SELECT * FROM app.import_try(p_import_id, v_lines, p_active);
-    DELETE FROM app.import_line
-    WHERE
-        import_line.tenant_id = app.tenant_id()
-        AND import_line.import_id = p_import_id
         AND import_line.chunk = p_chunk;
+    IF v_kin THEN
+        v_outcomes := v_outcomes || ARRAY(
+            SELECT turned FROM app.import_turns(p_import_id, v_lines, p_active) AS turned);
+    ELSE
+        v_outcomes := v_outcomes || ARRAY(
+            SELECT tried FROM app.import_try(p_import_id, v_lines, p_active) AS tried);
+    END IF;
+    RETURN QUERY
+        WITH removed AS (
+            DELETE FROM app.import_line
+            WHERE
+                import_line.tenant_id = app.tenant_id()
+                AND import_line.import_id = p_import_id
+                AND import_line.chunk = p_chunk
+            RETURNING import_line.line, import_line.external_id
+        )
+
+        SELECT outcome.line, outcome.outcome, outcome.id, removed.external_id, outcome.problem
+        FROM unnest(v_outcomes) AS outcome
+        LEFT JOIN removed ON outcome.line = removed.line;
 END
 $$;
 COMMENT ON FUNCTION app.import_apply(uuid, bigint, boolean) IS 'Applies one chunk of an import; one outcome per line.';
@@ -733,21 +899,25 @@ app.job_role_entity, app.job_role_skill, app.team_entity, app.agent_entity, app.
 TO plant_writer;
 
 GRANT EXECUTE ON FUNCTION
-app.referenced_external_ids(jsonb), app.import_parent(uuid), app.differs(jsonb, jsonb),
+app.referenced_external_ids(jsonb), app.import_parent(uuid, boolean),
+app.import_families(uuid), app.import_lock(uuid), app.differs(jsonb, jsonb),
+app.import_problem(text, text, text, text, text),
 app.import_write(uuid, text, bigint [], boolean),
 app.import_amend(text, uuid [], jsonb [], text),
 app.import_try(uuid, bigint [], boolean),
 app.import_halves(uuid, bigint [], bigint [], boolean),
-app.import_pair(uuid, bigint [], boolean)
+app.import_pair(uuid, bigint [], boolean),
+app.import_turns(uuid, bigint [], boolean)
 TO plant_writer;
 GRANT EXECUTE ON FUNCTION
-app.import_stage(uuid, jsonb), app.import_discard(uuid), app.import_arrange(uuid),
-app.import_apply(uuid, bigint, boolean), app.import_analyse()
+app.import_begin(uuid), app.import_stage(uuid, jsonb), app.import_arrange(uuid, boolean),
+app.import_apply(uuid, bigint, boolean), app.import_end(uuid), app.import_analyse()
 TO plant_app;
 GRANT CREATE ON SCHEMA app TO plant_writer;
 ALTER FUNCTION app.import_stage(uuid, jsonb) OWNER TO plant_writer;
-ALTER FUNCTION app.import_discard(uuid) OWNER TO plant_writer;
-ALTER FUNCTION app.import_arrange(uuid) OWNER TO plant_writer;
+ALTER FUNCTION app.import_begin(uuid) OWNER TO plant_writer;
+ALTER FUNCTION app.import_end(uuid) OWNER TO plant_writer;
+ALTER FUNCTION app.import_arrange(uuid, boolean) OWNER TO plant_writer;
 ALTER FUNCTION app.import_apply(uuid, bigint, boolean) OWNER TO plant_writer;
 ALTER FUNCTION app.import_analyse() OWNER TO plant_writer;
 REVOKE CREATE ON SCHEMA app FROM plant_writer;

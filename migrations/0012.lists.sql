@@ -17,6 +17,10 @@ DECLARE
     v_head text := rtrim(p_prefix, chr(1114111));
     v_last integer := ascii(right(v_head, 1));
 BEGIN
+    -- Nothing but last characters: above it is only what is longer than any name's key.
+    IF v_head = '' THEN
+        RETURN repeat(chr(1114111), 4096);
+    END IF;
     RETURN left(v_head, -1) || chr(CASE v_last WHEN 55295 THEN 57344 ELSE v_last + 1 END);
 END
 $$;

@@ -26,7 +26,8 @@ class Command(NamedTuple):
 COMMANDS: tuple[Command, ...] = (
     Command("serve", "service.cli.serve", "serve the JSON API"),
     Command("import", "service.cli.imports", "import entities in bulk"),
-    Command("key", "service.cli.key", "make, list and revoke keys"),
+    Command("key", "service.cli.key", "make, list, replace and revoke keys"),
+    Command("tenant", "service.cli.tenant", "list tenants"),
     Command("migrate", "service.cli.migrate", "bring the database to this release"),
     Command("sql", "service.cli.sql", "show and check the statements"),
     Command("db", "service.cli.db", "start, stop and reach the database"),

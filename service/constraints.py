@@ -20,7 +20,8 @@ class Violation(NamedTuple):
 
 
 def _reference(pointer: str, what: str) -> Violation:
-    return Violation(errors.ReferenceNotFound, f"It refers to a {what} that is not there.", pointer)
+    message = f"It refers to a {what} that is not there."
+    return Violation(errors.ReferenceNotFound, message, pointer, "exists")
 
 
 def _field(pointer: str, message: str, rule: str) -> Violation:
@@ -49,10 +50,10 @@ BY_CONSTRAINT: Final[dict[str, Violation]] = {
     "agent_skill_skill_fkey": _reference("/skill_ids", "skill"),
     "entity_parent_parent_fkey": _reference("/parent_ids", "parent"),
     # once only
-    "job_role_skill_pkey": _field("/required_skills", "A skill is named twice.", "unique"),
-    "agent_skill_pkey": _field("/skill_ids", "A skill is named twice.", "unique"),
-    "entity_parent_pkey": _field("/parent_ids", "A parent is named twice.", "unique"),
-    "entity_tag_pkey": _field("/tags", "A tag is given twice.", "unique"),
+    "job_role_skill_pkey": _field("/required_skills", "A skill is named twice.", "duplicate"),
+    "agent_skill_pkey": _field("/skill_ids", "A skill is named twice.", "duplicate"),
+    "entity_parent_pkey": _field("/parent_ids", "A parent is named twice.", "duplicate"),
+    "entity_tag_pkey": _field("/tags", "A tag is given twice.", "duplicate"),
     "entity_parent_not_itself": Violation(
         errors.ParentCycle, "An entity cannot be its own parent.", "/parent_ids", "acyclic"
     ),
@@ -62,15 +63,17 @@ BY_CONSTRAINT: Final[dict[str, Violation]] = {
         "/external_id", "The external_id breaks a bound.", "shape"
     ),
     "base_entity_description_shape": _field(
-        "/description", "The description has 1 to 10,000 characters.", "length"
+        "/description", "The description has 1 to 10,000 characters.", "max-length"
     ),
     "base_entity_description_present": _field(
         "/description", "A description is required for this kind.", "required"
     ),
     "base_entity_governance_notes_length": _field(
-        "/governance_notes", "The notes have at most 10,000 characters.", "length"
+        "/governance_notes", "The notes have at most 10,000 characters.", "max-length"
     ),
-    "base_entity_aliases_bounds": _field("/aliases", "At most 200 aliases.", "length"),
+    "base_entity_aliases_bounds": _field(
+        "/aliases", "At most 200 aliases, each a line of 1 to 255 characters.", "max-length"
+    ),
     "base_entity_custom_attributes_shape": _field(
         "/custom_attributes", "custom_attributes must be an object.", "type"
     ),
@@ -90,9 +93,9 @@ BY_CONSTRAINT: Final[dict[str, Violation]] = {
         "/required_skills", "The relation is essential or optional.", "one-of"
     ),
     "industry_entity_classified_whole": _field(
-        "/scheme", "scheme, code and level are given together or not at all.", "together"
+        "/scheme", "scheme, code and level are given together or not at all.", "all-or-none"
     ),
     "industry_entity_scheme_shape": _field("/scheme", "The scheme breaks a bound.", "shape"),
     "industry_entity_code_shape": _field("/code", "The code breaks a bound.", "shape"),
-    "industry_entity_level_range": _field("/level", "The level is from 1 to 99.", "range"),
+    "industry_entity_level_range": _field("/level", "The level is from 1 to 99.", "number-range"),
 }

@@ -19,7 +19,7 @@ from service.migrate.runner import apply
 from service.repository.base import Repository
 from service.settings import Settings
 from tests.api import Api, serving
-from tests.factories import Tenant, make_tenant
+from tests.factories import Actor, ActorWith, Tenant, make_actor, make_tenant
 from tests.postgres import Server, server
 
 for name in [name for name in os.environ if name.startswith("PLANT_")]:
@@ -110,6 +110,16 @@ async def superuser(cluster: Server, database: str) -> AsyncIterator[asyncpg.Con
 async def tenant(owner: Repository) -> Tenant:
     """Have a fresh tenant with an author, a certifier and another agent, each with a key."""
     return await make_tenant(owner)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def actor_with(owner: Repository, tenant: Tenant) -> ActorWith:
+    """Make keys of other scopes, or for governance agents of other names, in the fresh tenant."""
+
+    async def make(*scopes: str, name: str = "extra") -> Actor:
+        return (await make_actor(owner, tenant.name, name, list(scopes)))[1]
+
+    return make
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,10 @@ class Actor(Struct, frozen=True):
     name: str
     key: str
     context: Context
+
+
+ActorWith = Callable[..., Awaitable[Actor]]
+"""Makes a key of these scopes: the fixture `actor_with`."""
 
 
 class Tenant(Struct, frozen=True):
@@ -113,9 +118,7 @@ def agent_body(job_role: str, industry: str, skills: list[str], **fields: Any) -
     }
 
 
-async def create(
-    repository: Repository, actor: Actor, kind: str, body: dict[str, Any]
-) -> Written:
+async def create(repository: Repository, actor: Actor, kind: str, body: dict[str, Any]) -> Written:
     """Create an entity through the write path, as the service does."""
     return await repository.one(CREATE[kind](json.dumps(body)), actor.context, writes=True)
 

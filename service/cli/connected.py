@@ -1,25 +1,101 @@
 """What commands share that talk to the database through the catalogue."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 import msgspec
 
 from service.catalog.load import load as load_catalog
-from service.database.address import Role
+from service.database.address import Role, spoken
 from service.database.pool import Pool
-from service.database.target import Target
+from service.database.roles import ensure_login_roles
+from service.database.target import Target, resolve
+from service.errors import Defect, Problem
+from service.migrate.runner import apply
+from service.migrate.session import Event
+from service.refusal import Refusal
 from service.repository.base import Repository
 from service.settings import Settings
+from service.sqlstate import classify, is_database_failure
+
+ABSENT: Final = frozenset({"42P01", "42703", "42883", "3F000"})
+"""What a statement meets in a database without our tables, columns, functions or schemas."""
+
+
+class SchemaBehind(Refusal):
+    """The database lacks what this release needs."""
+
+
+class Unanswered(Refusal):
+    """The database did not do what was asked."""
+
+
+@contextmanager
+def database(settings: Settings, tell: Callable[[str], None]) -> Iterator[Target]:
+    """Have the server ready for statements; an embedded one is brought to this release first.
+
+    It blocks: from asynchronous code enter and leave it in a thread.
+
+    Raises: Refusal.
+    """
+    with resolve(settings, tell) as target:
+        if target.embedded:
+            migrate(target, tell)
+        ensure_login_roles(settings, target)
+        yield target
+
+
+def migrate(target: Target, tell: Callable[[str], None]) -> None:
+    """Apply what is pending and tell what was done.
+
+    Raises: Refusal.
+    """
+
+    def hear(event: Event) -> None:
+        if event.kind in {"repaired", "waiting", "warning"}:
+            tell(f"migrations: {event.kind} {event.subject} {event.detail}".rstrip())
+
+    report = apply(target.url("owner"), progress=hear)
+    if report.applied or report.functions:
+        tell(
+            f"migrations: {len(report.applied)} applied, "
+            f"{len(report.functions)} functions installed, newest {report.newest}"
+        )
 
 
 @asynccontextmanager
 async def repository(settings: Settings, target: Target, role: Role) -> AsyncIterator[Repository]:
-    """Have the catalogue's statements at hand, run as one role over a small pool."""
+    """Have the catalogue's statements at hand, run as one role over a small pool.
+
+    Raises: SchemaBehind, Unanswered.
+    """
     few = msgspec.structs.replace(settings, pool_min=1, pool_max=2)
     found = Repository(load_catalog(), Pool(target.url(role), few, name=f"command {role}"))
-    await found.pool.open()
     try:
-        yield found
-    finally:
-        await found.pool.close()
+        await found.pool.open()
+        try:
+            yield found
+        finally:
+            await found.pool.close()
+    except Exception as error:
+        if not isinstance(error, Problem) and not is_database_failure(error):
+            raise
+        words = _in_words(target, error)
+        if words is None:
+            raise
+        raise words from error
+
+
+def _in_words(target: Target, error: Exception) -> Refusal | None:
+    """Say what the database refused; None for a defect of ours, which stays what it is."""
+    problem = classify(error)
+    server = spoken(target.url("owner"))
+    if getattr(problem.__cause__, "sqlstate", None) in ABSENT:
+        return SchemaBehind(
+            f"The database at {server} has not been brought to this release.",
+            "Run `plant migrate apply`.",
+        )
+    if isinstance(problem, Defect):
+        return None
+    return Unanswered(problem.detail, f"The database is at {server}.")

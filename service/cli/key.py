@@ -1,44 +1,74 @@
-"""`plant key` and `plant tenant`: who may call."""
+"""`plant key`: the keys that callers send."""
 
 import argparse
 import asyncio
-from datetime import UTC, datetime
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
 from uuid import UUID
 
-from service.cli.connected import repository
+from service.cli.connected import database, repository
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
-from service.database.target import Target, resolve
+from service.errors import InvalidBody
 from service.refusal import Refusal
-from service.repository.keys import Key, KeyRevoke, KeysList, Revoked
-from service.settings import Settings, load
-from service.usecases.keys import SCOPES, Absent, CreatedKey, create_key
+from service.repository.base import Repository
+from service.repository.keys import Key, KeyRevoke, KeysList
+from service.settings import load
+from service.usecases.keys import SCOPES, Absent, create_key, rotate_key
 
-KEY = "Make, list and revoke the keys that callers send."
+KEY = """\
+Make, list, replace and revoke the keys that callers send.
+
+They work on the database directly, while the service runs or not: who may run them is who may
+read the data directory, or has PLANT_DATABASE_URL."""
 
 CREATE = """\
 Make a key for a governance agent of a tenant; both are made when they are new.
 
+A tenant is whose registry it is. A governance agent is who answers for what a key writes; nobody
+certifies the work of their own, so certifying takes a second one. Scopes, of which none implies
+another: read; write (create, change, submit, activate, deprecate, archive); certify (certify and
+reject); audit (the log); admin (restore, erase).
+
 The key is shown once: only its hash is stored.
 
-  plant key create --tenant acme --agent alice --scopes read,write"""
+  plant key create --tenant acme --agent alice --scopes read,write
+  plant key create --tenant acme --agent carol --scopes read,certify
+
+Exit code: 0 it is made, 1 --existing and the tenant or governance agent is not there."""
 
 LIST = "List keys, newest first, without the keys themselves."
+
+ROTATE = """\
+Make a key in the place of another, for the same governance agent and scopes.
+
+The old key works until the overlap is over: as long as it takes to hand out the new one.
+
+  plant key rotate 0198f3a2-7d5e-7c31-9a44-3f0c2c9f1b77 --overlap 24h
+
+Exit code: 0 it is made, 1 there is no such key or it works no more."""
 
 REVOKE = """\
 Revoke a key. Writes with it stop at once, reads within 5 seconds.
 
 Exit code: 0 it is revoked, 1 there is no such key."""
 
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+OVERLAP_MAX: Final = timedelta(days=366)
+
+T = TypeVar("T")
+
 
 class KeyRefusal(Refusal):
-    """A key cannot be made as asked."""
+    """The key or its owner is not there."""
 
     exit_code = 1
 
 
-class WrongScope(Refusal):
-    """There is no such scope or time."""
+class WrongKey(Refusal):
+    """There is no such scope, name or time."""
 
     exit_code = WRONG_USAGE
 
@@ -52,7 +82,7 @@ def register(subparsers: Subparsers) -> None:
     create.add_argument(
         "--scopes", required=True, metavar="LIST", help=f"comma-separated, of {', '.join(SCOPES)}"
     )
-    create.add_argument("--expires-at", metavar="TIME", help="RFC 3339; default: never")
+    _add_expiry(create)
     create.add_argument(
         "--existing", action="store_true", help="refuse to make a tenant or governance agent"
     )
@@ -60,20 +90,44 @@ def register(subparsers: Subparsers) -> None:
     listing = add_command(commands, "list", _list, LIST)
     listing.add_argument("--tenant", metavar="NAME", help="only this tenant's")
     add_json(listing)
+    rotate = add_command(commands, "rotate", _rotate, ROTATE)
+    _add_id(rotate)
+    rotate.add_argument(
+        "--overlap", default="0s", metavar="DURATION", help="such as 30m, 24h, 7d; default: none"
+    )
+    _add_expiry(rotate)
+    add_json(rotate)
     revoke = add_command(commands, "revoke", _revoke, REVOKE)
-    revoke.add_argument("key_id", metavar="KEY_ID", type=UUID, help="as `plant key list` shows it")
+    _add_id(revoke)
     add_json(revoke)
 
 
+def _add_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key_id", metavar="KEY_ID", type=UUID, help="as `plant key list` shows it")
+
+
+def _add_expiry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--expires-at", metavar="TIME", help="RFC 3339; default: never")
+
+
 def _create(arguments: argparse.Namespace) -> int:
-    scopes = [scope.strip() for scope in arguments.scopes.split(",") if scope.strip()]
+    scopes = list(dict.fromkeys(s.strip() for s in arguments.scopes.split(",") if s.strip()))
     if not scopes or set(scopes) - set(SCOPES):
-        raise WrongScope(f"Scopes are {', '.join(SCOPES)}.", "Name some, separated by commas.")
+        raise WrongKey(f"Scopes are {', '.join(SCOPES)}.", "Name some, separated by commas.")
     expires_at = _time(arguments.expires_at)
     output = Output(as_json=arguments.json)
-    settings = load()
-    with resolve(settings, output.say) as target:
-        made = asyncio.run(_created(settings, target, arguments, scopes, expires_at))
+    made = _as_owner(
+        output,
+        lambda owner: create_key(
+            owner,
+            arguments.tenant,
+            arguments.agent,
+            scopes,
+            expires_at,
+            existing=arguments.existing,
+        ),
+        "Leave out --existing to make it.",
+    )
     new = [name.replace("_", " ") for name, is_new in made.created.items() if is_new]
     output.answer(
         made,
@@ -83,7 +137,7 @@ def _create(arguments: argparse.Namespace) -> int:
             f"tenant              {arguments.tenant} {made.tenant_id}",
             f"governance agent    {arguments.agent} {made.governance_agent_id}",
             f"scopes              {', '.join(made.scopes)}",
-            f"expires             {made.expires_at or 'never'}",
+            f"expires             {_shown(made.expires_at)}",
             *([f"made                {', '.join(new)}"] if new else []),
             "The key is not shown again.",
         ],
@@ -91,55 +145,62 @@ def _create(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _created(
-    settings: Settings,
-    target: Target,
-    arguments: argparse.Namespace,
-    scopes: list[str],
-    expires_at: datetime | None,
-) -> CreatedKey:
-    async with repository(settings, target, "owner") as owner:
-        try:
-            return await create_key(
-                owner,
-                arguments.tenant,
-                arguments.agent,
-                scopes,
-                expires_at,
-                existing=arguments.existing,
-            )
-        except Absent as absent:
-            raise KeyRefusal(str(absent), "Leave out --existing to make it.") from None
-
-
 def _list(arguments: argparse.Namespace) -> int:
     output = Output(as_json=arguments.json)
-    settings = load()
-
-    async def found(target: Target) -> list[Key]:
-        async with repository(settings, target, "owner") as owner:
-            return await owner.many(KeysList(arguments.tenant))
-
-    with resolve(settings, output.say) as target:
-        keys = asyncio.run(found(target))
+    keys = _as_owner(output, lambda owner: owner.many(KeysList(arguments.tenant)))
     output.answer({"items": keys}, [_line(key) for key in keys] or ["There is no key."])
+    return 0
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    expires_at, overlap = _time(arguments.expires_at), _duration(arguments.overlap)
+    output = Output(as_json=arguments.json)
+    made = _as_owner(
+        output,
+        lambda owner: rotate_key(owner, arguments.key_id, expires_at, overlap),
+        "See `plant key list`.",
+    )
+    output.answer(
+        made,
+        [
+            f"key                 {made.key}",
+            f"key id              {made.key_id}",
+            f"scopes              {', '.join(made.scopes)}",
+            f"expires             {_shown(made.expires_at)}",
+            f"the old one works   until {_shown(made.replaced_until)}",
+            "The key is not shown again.",
+        ],
+    )
     return 0
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
     output = Output(as_json=arguments.json)
-    settings = load()
-
-    async def revoked(target: Target) -> Revoked | None:
-        async with repository(settings, target, "owner") as owner:
-            return await owner.maybe(KeyRevoke(arguments.key_id), writes=True)
-
-    with resolve(settings, output.say) as target:
-        done = asyncio.run(revoked(target))
+    done = _as_owner(output, lambda owner: owner.maybe(KeyRevoke(arguments.key_id), writes=True))
     if done is None:
         raise KeyRefusal(f"There is no key {arguments.key_id}.", "See `plant key list`.")
-    output.answer(done, [f"{done.key_id} is revoked since {done.revoked_at:%Y-%m-%d %H:%M:%S} UTC"])
+    output.answer(done, [f"{done.key_id} is revoked since {_shown(done.revoked_at)}"])
     return 0
+
+
+def _as_owner(output: Output, work: Callable[[Repository], Awaitable[T]], way_out: str = "") -> T:
+    """Do one thing as the owner of the database.
+
+    Raises: KeyRefusal, WrongKey, and what the database refuses.
+    """
+    settings = load()
+
+    async def done() -> T:
+        async with repository(settings, target, "owner") as owner:
+            try:
+                return await work(owner)
+            except Absent as absent:
+                raise KeyRefusal(str(absent), way_out) from None
+            except InvalidBody as wrong:
+                raise WrongKey(wrong.detail, "See plant key --help.") from None
+
+    with database(settings, output.say) as target:
+        return asyncio.run(done())
 
 
 def _line(key: Key) -> str:
@@ -154,6 +215,10 @@ def _line(key: Key) -> str:
     return f"{key.key_id}  {owner:<30}  {','.join(key.scopes):<26}  {state}, {used}"
 
 
+def _shown(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "never"
+
+
 def _time(text: str | None) -> datetime | None:
     if text is None:
         return None
@@ -162,7 +227,17 @@ def _time(text: str | None) -> datetime | None:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise WrongScope(
+        raise WrongKey(
             f"--expires-at {text} is no time with an offset.", "Write 2030-01-31T12:00:00Z."
         )
+    if at <= datetime.now(UTC):
+        raise WrongKey(f"--expires-at {text} is over.", "Name a time to come.")
     return at
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    overlap = timedelta(seconds=int(found[1]) * UNITS[found[2]]) if found else None
+    if overlap is None or overlap > OVERLAP_MAX:
+        raise WrongKey(f"--overlap {text} is no duration.", "Write 90s, 30m, 24h or 7d.")
+    return overlap

@@ -10,7 +10,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from service.cli.connected import repository
+from service.cli.connected import migrate, repository
+from service.cli.logs import configure
 from service.cli.output import Output, Progress
 from service.cli.parser import Subparsers, add_command
 from service.database.data_dir import hold
@@ -18,8 +19,6 @@ from service.database.roles import ensure_login_roles
 from service.database.target import Target, resolve
 from service.http.app import build_app
 from service.http.protocol import Runner
-from service.migrate.runner import apply
-from service.migrate.session import Event
 from service.refusal import Refusal
 from service.settings import Settings, load
 from service.usecases.sample import SampleKeys, ensure_sample
@@ -54,14 +53,17 @@ def register(subparsers: Subparsers) -> None:
 def _serve(arguments: argparse.Namespace) -> int:
     settings = load()
     output = Output()
-    _log_to_stderr(settings)
-    with hold(settings, "plant serve"), _bound(settings) as listener:
-        with resolve(settings, output.say) as target:
-            if target.embedded or arguments.sample or arguments.migrate:
-                _migrate(target, output)
-            ensure_login_roles(settings, target)
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_run(settings, target, listener, output, sample=arguments.sample))
+    configure(settings.log_format)
+    with (
+        hold(settings, "plant serve"),
+        _bound(settings) as listener,
+        resolve(settings, output.say) as target,
+    ):
+        if target.embedded or arguments.sample or arguments.migrate:
+            migrate(target, output.say)
+        ensure_login_roles(settings, target)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(settings, target, listener, output, sample=arguments.sample))
     return 0
 
 
@@ -70,7 +72,6 @@ def _bound(settings: Settings) -> socket.socket:
 
     Raises: PortTaken.
     """
-    where = f"{settings.host}:{settings.port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -79,29 +80,21 @@ def _bound(settings: Settings) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(
-                f"Something else listens on {where}.",
-                "Stop it, or choose another port: PLANT_PORT=8081.",
-            ) from None
-        raise PortTaken(
-            f"Plant cannot listen on {where}: {error.strerror or error}.",
-            "Check PLANT_HOST and PLANT_PORT.",
-        ) from None
+        raise _taken(settings, error) from None
     return listener
 
 
-def _migrate(target: Target, output: Output) -> None:
-    def tell(event: Event) -> None:
-        if event.kind in {"applied", "repaired", "waiting", "warning"}:
-            output.say(f"migrations: {event.kind} {event.subject} {event.detail}".rstrip())
-
-    report = apply(target.url("owner"), progress=tell)
-    if report.applied or report.functions:
-        output.say(
-            f"migrations: {len(report.applied)} applied, "
-            f"{len(report.functions)} functions installed, newest {report.newest}"
+def _taken(settings: Settings, error: OSError) -> PortTaken:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
+            f"Something else listens on {where}.",
+            "Stop it, or choose another port: PLANT_PORT=8081.",
         )
+    return PortTaken(
+        f"Plant cannot listen on {where}: {error.strerror or error}.",
+        "Check PLANT_HOST and PLANT_PORT.",
+    )
 
 
 async def _run(
@@ -116,19 +109,25 @@ async def _run(
         return
     app = build_app(settings, target.url("app"))
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
-    async with _serving(runner, listener), _watching(target):
-        output.say(_welcome(settings, keys))
+    async with _serving(settings, runner, listener), _watching(target):
+        output.say(_welcome(listener, keys))
         await stop.wait()
         output.say("stopping")
 
 
 @asynccontextmanager
-async def _serving(runner: Runner, listener: socket.socket) -> AsyncIterator[None]:
+async def _serving(
+    settings: Settings, runner: Runner, listener: socket.socket
+) -> AsyncIterator[None]:
     from aiohttp import web
 
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        try:
+            await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        except OSError as error:
+            # Two that bound at the same moment: the address is taken by who listens first.
+            raise _taken(settings, error) from None
         yield
     finally:
         await runner.cleanup()
@@ -149,7 +148,7 @@ async def _watching(target: Target) -> AsyncIterator[None]:
                 if await asyncio.to_thread(server.revive):
                     log.warning("the embedded PostgreSQL had died and was started again")
             except Refusal as refusal:
-                log.error("the embedded PostgreSQL died and does not start: %s", refusal)
+                log.critical("the embedded PostgreSQL died and does not start: %s", refusal)
 
     task = asyncio.create_task(watch())
     try:
@@ -159,9 +158,7 @@ async def _watching(target: Target) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _sample(
-    settings: Settings, target: Target, stop: asyncio.Event
-) -> SampleKeys | None:
+async def _sample(settings: Settings, target: Target, stop: asyncio.Event) -> SampleKeys | None:
     """Load the sample, or give up when a signal asks to stop."""
     async with (
         repository(settings, target, "app") as app,
@@ -194,12 +191,23 @@ def _shown() -> Callable[[int, int], None]:
     return tell
 
 
-def _welcome(settings: Settings, keys: SampleKeys | None) -> str:
-    url = f"http://{settings.host}:{settings.port}"
-    lines = [f"Plant serves on {url} (Ctrl-C stops it)."]
-    if keys is not None:
-        lines += [
-            "",
+def _welcome(listener: socket.socket, keys: SampleKeys | None) -> str:
+    host, port = listener.getsockname()[:2]
+    # What listens everywhere is reached on this machine by its own address.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = [f"Plant serves on {url} (Ctrl-C stops it).", ""]
+    if keys is None:
+        return "\n".join(
+            [
+                *lines,
+                "A key, in another terminal:",
+                "  plant key create --tenant acme --agent alice --scopes read,write",
+            ]
+        )
+    return "\n".join(
+        [
+            *lines,
             "Keys of tenant sample, one for each of its governance agents:",
             f"  author     {keys.author}",
             f"  certifier  {keys.certifier}",
@@ -210,13 +218,7 @@ def _welcome(settings: Settings, keys: SampleKeys | None) -> str:
             f'  curl -s -H "Authorization: Bearer $KEY" "{url}/v1/skills?name=sql&limit=3"',
             f'  curl -s -H "Authorization: Bearer $KEY" "{url}/v1/agents?status=active&limit=1"',
         ]
-    return "\n".join(lines)
-
-
-def _log_to_stderr(settings: Settings) -> None:
-    from service.cli.logs import configure
-
-    configure(settings.log_format)
+    )
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -226,4 +228,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import asyncpg
@@ -90,6 +90,8 @@ class Pool:
             "statement_timeout": str(settings.statement_timeout_ms),
             "lock_timeout": str(settings.lock_timeout_ms),
             "idle_in_transaction_session_timeout": str(settings.request_timeout_ms),
+            # What a write asks after it waited for a lock must see what was committed meanwhile.
+            "default_transaction_isolation": "read committed",
             "jit": "off",
             # Every statement has an index. A table that was vacuumed while it was empty would
             # otherwise be read whole by every plan that was made then.
@@ -137,15 +139,24 @@ class Pool:
 
     @asynccontextmanager
     async def transaction(
-        self, *, isolation: Isolation = "read_committed", statement_timeout_ms: int | None = None
+        self,
+        *,
+        isolation: Isolation = "read_committed",
+        statement_timeout_ms: int | None = None,
+        held: asyncpg.Connection[Any] | None = None,
     ) -> AsyncIterator[asyncpg.Connection[Any]]:
         """Lend a connection inside a transaction, which commits at the end.
 
-        `statement_timeout_ms` is for work that is long on purpose.
+        `statement_timeout_ms` is for work that is long on purpose, `held` a connection that the
+        caller has already.
 
         Raises: Unavailable, and what the server raises.
         """
-        async with self.connection() as connection, connection.transaction(isolation=isolation):
+        async with AsyncExitStack() as stack:
+            connection = held
+            if connection is None:
+                connection = await stack.enter_async_context(self.connection())
+            await stack.enter_async_context(connection.transaction(isolation=isolation))
             if statement_timeout_ms is not None:
                 await connection.execute(
                     "SELECT set_config('statement_timeout', $1, TRUE)", str(statement_timeout_ms)

@@ -14,6 +14,7 @@ from service.catalog.load import Catalog, load
 from service.database.pool import Pool
 from service.http import entities, health, imports, metrics, middleware
 from service.http.caller import AUTHENTICATOR, Authenticator
+from service.http.clock import CLOCK, Clock
 from service.model.cursor import CursorCodec
 from service.refusal import Refusal
 from service.repository.base import Repository
@@ -32,7 +33,7 @@ class SchemaBehind(Refusal):
     """The database lacks what this release needs."""
 
 
-def build_app(settings: Settings, app_url: str) -> web.Application:
+def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> web.Application:
     """Make the application; it connects when it starts."""
     app = web.Application(middlewares=[_deadline])
     catalog = load()
@@ -42,7 +43,8 @@ def build_app(settings: Settings, app_url: str) -> web.Application:
     repository = Repository(catalog, Pool(app_url, settings))
     app[entities.REPOSITORY] = repository
     app[metrics.METRICS] = metrics.Metrics(repository)
-    app[AUTHENTICATOR] = Authenticator(repository)
+    app[CLOCK] = clock or Clock()
+    app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
     app.cleanup_ctx.append(_database)
     middleware.install(app)
     # Outermost: it counts the answer that leaves, problems too.

@@ -3,15 +3,14 @@
 Revocation stops reads within `CACHE_S` and writes at once: the triggers read the key's row.
 """
 
-import time
 from collections import OrderedDict
-from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web
 from msgspec import Struct
 
 from service.errors import ScopeMissing, Unauthenticated
+from service.http.clock import Clock
 from service.http.request import bearer, request_id
 from service.repository.base import Context, Repository
 from service.repository.keys import Identity, KeyAuthenticate
@@ -32,8 +31,9 @@ class Caller(Struct, frozen=True, kw_only=True):
 class Authenticator:
     """Finds identities by keys."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, clock: Clock) -> None:
         self._repository = repository
+        self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, Identity | None]] = OrderedDict()
 
     async def identity(self, key: str) -> Identity:
@@ -42,7 +42,7 @@ class Authenticator:
         Raises: Unauthenticated.
         """
         digest = key_hash(key)
-        now = time.monotonic()
+        now = self._clock.monotonic()
         known = self._known.get(digest)
         if known is None or known[0] < now:
             found = await self._repository.maybe(KeyAuthenticate(digest), writes=False)
@@ -50,7 +50,7 @@ class Authenticator:
                 self._remember(digest, found, now)
         else:
             found = known[1]
-        if found is None or (found.expires_at and found.expires_at <= datetime.now(UTC)):
+        if found is None or (found.expires_at and found.expires_at <= self._clock.now()):
             raise Unauthenticated(UNKNOWN)
         return found
 

@@ -1,17 +1,18 @@
 """The routes of the five kinds: create, read, list, change, step."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
-from service.errors import ExternalIdTaken, NameTaken, NotFound, Problem
+from service.errors import Conflict, NotFound
 from service.http.answers import document, joined, written
-from service.http.caller import Caller, caller
+from service.http.caller import caller
+from service.http.clock import CLOCK
+from service.http.conflicts import explained
 from service.http.request import (
     MERGE_PATCH,
     if_match,
@@ -32,8 +33,6 @@ from service.repository.entities import (
     CREATE,
     EntitiesById,
     EntityById,
-    EntityIdByExternalId,
-    EntityIdByName,
     EntityStep,
 )
 from service.repository.lists import listed, position, start
@@ -70,8 +69,8 @@ class Kinds:
         repository = request.app[REPOSITORY]
         try:
             row = await repository.one(query, who.context, writes=True)
-        except (NameTaken, ExternalIdTaken) as taken:
-            raise await self._with_holder(repository, who, body, taken) from taken
+        except Conflict as conflict:
+            raise await explained(conflict, repository, who.context, self._kind, body) from conflict
         return written(row, status=201, location=f"/v1/{self._kind.path}/{row.id}")
 
     async def read(self, request: web.Request) -> web.StreamResponse:
@@ -93,7 +92,7 @@ class Kinds:
         listing = query.listing(who.context.tenant_id)
         after = start(query.order)
         if query.cursor is not None:
-            after = codec.decode(query.cursor, listing, datetime.now(UTC))
+            after = codec.decode(query.cursor, listing, request.app[CLOCK].now())
         rows = await listed(
             request.app[REPOSITORY],
             who.context,
@@ -106,7 +105,7 @@ class Kinds:
         cursor = None
         if more:
             place = position(query.order, page[-1])
-            cursor = codec.encode(listing, place, datetime.now(UTC))
+            cursor = codec.encode(listing, place, request.app[CLOCK].now())
         link = f'<{_next(query, cursor)}>; rel="next"' if cursor else None
         rest = b'"next_cursor":' + msgspec.json.encode(cursor)
         return joined((row.document for row in page), rest, link)
@@ -122,8 +121,10 @@ class Kinds:
         repository = request.app[REPOSITORY]
         try:
             row = await repository.one(query, who.context, writes=True)
-        except (NameTaken, ExternalIdTaken) as taken:
-            raise await self._with_holder(repository, who, body, taken) from taken
+        except Conflict as conflict:
+            raise await explained(
+                conflict, repository, who.context, self._kind, body, identity
+            ) from conflict
         return written(row)
 
     async def step(self, request: web.Request) -> web.StreamResponse:
@@ -147,31 +148,6 @@ class Kinds:
     def _absent(self) -> NotFound:
         return NotFound(f"No {self._kind.title} with this id is visible to you.")
 
-    async def _with_holder(
-        self, repository: Repository, who: Caller, body: Struct, taken: Problem
-    ) -> Problem:
-        """Name who holds the name or external id, when the caller may see it."""
-        holder = None
-        name = getattr(body, "name", UNSET)
-        external_id = getattr(body, "external_id", UNSET)
-        if isinstance(taken, NameTaken) and isinstance(name, str):
-            scope = _scope(body) if self._kind.name == "industry" else None
-            holder = await repository.maybe(
-                EntityIdByName(self._kind.name, name, scope), who.context
-            )
-        elif isinstance(taken, ExternalIdTaken) and isinstance(external_id, str):
-            holder = await repository.maybe(
-                EntityIdByExternalId(self._kind.name, external_id), who.context
-            )
-        if holder is not None:
-            taken.extensions["existing_id"] = str(holder.id)
-        return taken
-
-
-def _scope(body: Struct) -> str | None:
-    scheme, level = getattr(body, "scheme", None), getattr(body, "level", None)
-    return f"{scheme} {level}" if isinstance(scheme, str) and isinstance(level, int) else None
-
 
 def _tags(condition: Condition) -> str | None:
     """Give the strong tags as SQL takes them: none for `*`; a weak tag matches nothing."""
@@ -179,7 +155,9 @@ def _tags(condition: Condition) -> str | None:
 
 
 def _next(query: ListQuery, cursor: str) -> str:
-    pairs = [f"{name}={quote(value, safe='')}" for name, vs in query.filters.items() for value in vs]
+    pairs = [
+        f"{name}={quote(value, safe='')}" for name, vs in query.filters.items() for value in vs
+    ]
     pairs += [f"limit={query.limit}", f"cursor={cursor}"]
     return f"/v1/{query.kind.path}?{'&'.join(pairs)}"
 

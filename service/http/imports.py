@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -21,6 +22,9 @@ from service.model.query import parameters
 from service.repository.base import Context
 from service.usecases.importing import LINE_BYTES_MAX, Import, Reported
 
+SILENCE_S: Final = 30.0
+"""How long the sender of an import may be silent."""
+
 
 async def imports(request: web.Request) -> web.StreamResponse:
     """Import NDJSON; the answer is 200 with NDJSON, whatever becomes of single lines."""
@@ -37,9 +41,7 @@ async def imports(request: web.Request) -> web.StreamResponse:
     outcomes = run.run(_lines(request))
     # The first chunk decides whether there is an answer at all; after it, it is 200.
     first: list[Reported] = await anext(outcomes, [])
-    answer = web.StreamResponse(
-        headers={"Content-Type": NDJSON[0], "Cache-Control": "no-store"}
-    )
+    answer = web.StreamResponse(headers={"Content-Type": NDJSON[0], "Cache-Control": "no-store"})
     await answer.prepare(request)
     encoder = msgspec.json.Encoder()
     try:
@@ -72,12 +74,24 @@ async def _certified(request: web.Request, who: Caller) -> Context:
     return msgspec.structs.replace(who.context, certifier_key_id=str(certifier.key_id))
 
 
+async def _piece(request: web.Request) -> bytes:
+    """Read on; an import may take any time, but not stop: it keeps a connection of the pool.
+
+    Raises: MalformedRequest.
+    """
+    try:
+        async with asyncio.timeout(SILENCE_S):
+            return await request.content.readany()
+    except TimeoutError:
+        raise MalformedRequest(f"Nothing of the body came for {SILENCE_S:g} seconds.") from None
+
+
 async def _lines(request: web.Request) -> AsyncIterator[bytes]:
     """Cut the body into lines as it comes; a line that is too long is cut off, not kept."""
     rest = b""
     skipping = False
     try:
-        async for piece in request.content.iter_any():
+        while piece := await _piece(request):
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 if not skipping:

@@ -80,10 +80,11 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         answer = await handler(request)
         status = answer.status
-        return answer
     except web.HTTPException as exc:
         status = exc.status
         raise
+    else:
+        return answer
     finally:
         counted = request.app[METRICS]
         counted.requests.labels(_method(request), route, str(status)).inc()

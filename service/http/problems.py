@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE: Final = "application/problem+json"
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
+EXPECTATION: Final = "The only expectation known is 100-continue."
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _encode = msgspec.json.Encoder().encode
@@ -82,7 +83,7 @@ def from_framework(exc: web.HTTPException) -> Problem:
         case web.HTTPRequestEntityTooLarge():
             return errors.BodyTooLarge()
         case web.HTTPExpectationFailed():
-            return errors.MalformedRequest("The only expectation known is 100-continue.")
+            return errors.MalformedRequest(EXPECTATION)
         case _ if exc.status < _SERVER_ERROR:
             return errors.MalformedRequest()
         case _:

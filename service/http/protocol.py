@@ -55,6 +55,9 @@ class Protocol(web.RequestHandler):
         problem: Problem
         if isinstance(exc, http.HttpProcessingError):
             problem = MalformedRequest(_in_our_words(exc))
+        elif request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            # aiohttp quotes the header in a refusal of its own and fails when it is not UTF-8.
+            problem = MalformedRequest(problems.EXPECTATION)
         else:
             cause = exc if isinstance(exc, Exception) else TimeoutError(message)
             problem = problems.from_exception(cause, request.method)

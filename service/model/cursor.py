@@ -114,7 +114,7 @@ def _digest(filters: Mapping[str, Sequence[str]]) -> bytes:
 
 def _unpadded(token: str) -> bytes:
     """Read base64url of which no other spelling exists, so that one letter changed is seen."""
-    if len(token) <= TOKEN_LENGTH_MAX and token.isascii():
+    if len(token) <= TOKEN_LENGTH_MAX and token.isascii() and "=" not in token:
         padded = token.encode() + b"=" * (-len(token) % 4)
         try:
             raw = urlsafe_b64decode(padded)

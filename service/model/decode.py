@@ -6,7 +6,7 @@ of custom_attributes: see `attributes`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from math import inf
 from typing import Any, Final, Generic, NoReturn, TypeVar, get_args, get_type_hints
@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from service.errors import FieldError, InvalidBody, MalformedJson, shown
 from service.model import shape
-from service.model.documents import IndustryCreate, IndustryPatch
+from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
-from service.model.rules import classification_faults, rules_of
+from service.model.rules import classification_faults, rules_of, successor_faults
 
 T = TypeVar("T", bound=Struct)
 
@@ -28,7 +28,14 @@ ERRORS_MAX: Final = 50
 DIGITS_MAX: Final = 100
 """A longer integer is out of every range: it is not worth converting."""
 
-_CLASSIFIED = (IndustryCreate, IndustryPatch, IndustryLine)
+BETWEEN_FIELDS: Final[dict[type[Struct], Callable[[Struct, str], Iterator[FieldError]]]] = {
+    IndustryCreate: classification_faults,
+    IndustryPatch: classification_faults,
+    IndustryLine: classification_faults,
+    StatusStep: successor_faults,
+}
+"""Rules that look at more than one field."""
+
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _LINE_DECODER: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
 _LINES: Final[dict[object, type[Line]]] = {cls.__struct_config__.tag: cls for cls in get_args(Line)}
@@ -119,7 +126,7 @@ class _Codec(Generic[T]):
         self.rules = rules_of(wanted)
         self.hints = get_type_hints(wanted, include_extras=True)
         self.shape = msgspec.inspect.type_info(wanted)
-        self.classified = issubclass(wanted, _CLASSIFIED)
+        self.between = BETWEEN_FIELDS.get(wanted)
 
     def check(self, value: T, pointer: str) -> None:
         """Apply the rules to a struct that has the right types and bounds."""
@@ -128,8 +135,8 @@ class _Codec(Generic[T]):
             given = getattr(value, name)
             if given:  # None, UNSET and what is empty break no rule
                 faults.extend(islice(rule(given, f"{pointer}/{name}"), ERRORS_MAX))
-        if self.classified:
-            faults.extend(classification_faults(value, pointer))
+        if self.between is not None:
+            faults.extend(self.between(value, pointer))
         if faults:
             raise refusal(faults[:ERRORS_MAX])
 

@@ -6,7 +6,8 @@ A field's name decides its rule, in every kind and in creates, patches and impor
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isinf
-from typing import Any
+from typing import Any, Final
+from unicodedata import normalize
 
 from msgspec import UNSET, Struct
 
@@ -15,6 +16,10 @@ from service.model.attributes import attribute_faults
 from service.model.fields import Reference, RequiredSkill
 from service.model.pointer import child
 from service.model.text import Fault, line_fault, notes_fault, prose_fault
+
+NAME_KEY_BYTES_MAX: Final = 2048
+"""What names are compared by stands in an index, whose rows have at most 2,704 bytes: one
+character (U+FDFA) becomes 33 bytes there."""
 
 FieldRule = Callable[[Any, str], Iterable[FieldError]]
 """Takes the value of a field, neither null nor unset nor empty, and its pointer."""
@@ -26,6 +31,19 @@ def _text(check: Callable[[str], Fault | None]) -> FieldRule:
         return () if fault is None else (FieldError(pointer, fault.rule, fault.message),)
 
     return rule
+
+
+def _name(value: str, pointer: str) -> Iterator[FieldError]:
+    fault = line_fault(value)
+    if fault is not None:
+        yield FieldError(pointer, fault.rule, fault.message)
+    elif not value.isascii() and len(_name_key(value)) > NAME_KEY_BYTES_MAX:
+        message = f"has compatibility characters that take more than {NAME_KEY_BYTES_MAX:,} bytes"
+        yield FieldError(pointer, "size", message)
+
+
+def _name_key(name: str) -> bytes:
+    return normalize("NFKC", name).casefold().encode()
 
 
 def _repeated(values: Sequence[object], pointer: str) -> Iterator[FieldError]:
@@ -92,7 +110,7 @@ def _embedding(values: list[float], pointer: str) -> Iterator[FieldError]:
 
 
 RULES: dict[str, FieldRule] = {
-    "name": _text(line_fault),
+    "name": _name,
     "external_id": _text(line_fault),
     "scheme": _text(line_fault),
     "code": _text(line_fault),
@@ -128,3 +146,10 @@ def classification_faults(body: Struct, pointer: str) -> Iterator[FieldError]:
     if nulls and len(nulls) < len(given):
         message = "is null: scheme, code and level are given together or not at all"
         yield FieldError(f"{pointer}/{nulls[0]}", "all-or-none", message)
+
+
+def successor_faults(body: Struct, pointer: str) -> Iterator[FieldError]:
+    """Check that a step names a successor only where it counts."""
+    if getattr(body, "successor_id", None) and getattr(body, "to", None) != "deprecated":
+        message = "is for deprecating only: leave it out"
+        yield FieldError(f"{pointer}/successor_id", "successor", message)

@@ -68,6 +68,13 @@ class EntityIdByExternalId(Maybe[Found], frozen=True):
     external_id: str
 
 
+class IndustryIdByCode(Maybe[Found], frozen=True):
+    """Find who holds a code of a scheme."""
+
+    scheme: str
+    code: str
+
+
 class SkillCreate(One[Written], frozen=True):
     """Create a skill."""
 

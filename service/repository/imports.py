@@ -27,6 +27,7 @@ class Outcome(Struct, frozen=True):
     line: int
     outcome: str
     id: UUID | None
+    external_id: str | None
     problem: str | None
 
 
@@ -42,6 +43,12 @@ class Done(Struct, frozen=True):
     done: bool
 
 
+class ImportBegin(One[Removed], frozen=True):
+    """Begin in this session and remove what dead imports left."""
+
+    import_id: UUID
+
+
 class ImportStage(One[Staged], frozen=True):
     """Stage lines."""
 
@@ -53,6 +60,7 @@ class ImportArrange(Many[Chunk], frozen=True):
     """Order the staged lines into chunks."""
 
     import_id: UUID
+    as_active: bool
 
 
 class ImportApply(Many[Outcome], frozen=True):
@@ -63,8 +71,8 @@ class ImportApply(Many[Outcome], frozen=True):
     as_active: bool
 
 
-class ImportDiscard(One[Removed], frozen=True):
-    """Remove staged lines."""
+class ImportEnd(One[Removed], frozen=True):
+    """Remove staged lines and give up the session's lock."""
 
     import_id: UUID
 

@@ -1,6 +1,6 @@
 """Tenants, governance agents, keys and shared secrets: the structs of sql/key and sql/health."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
@@ -67,6 +67,16 @@ class Revoked(Struct, frozen=True):
 
     key_id: UUID
     revoked_at: datetime
+
+
+class Rotated(Struct, frozen=True):
+    """A key that was stored in another one's place, and how long that one still works."""
+
+    key_id: UUID
+    tenant_id: UUID
+    governance_agent_id: UUID
+    scopes: list[str]
+    replaced_until: datetime
 
 
 class Secret(Struct, frozen=True):
@@ -137,6 +147,15 @@ class KeyRevoke(Maybe[Revoked], frozen=True):
     """Revoke a key."""
 
     key_id: UUID
+
+
+class KeyRotate(Maybe[Rotated], frozen=True):
+    """Store the sha256 of a key in the place of one that works."""
+
+    key_id: UUID
+    key_hash: bytes
+    expires_at: datetime | None
+    overlap: timedelta
 
 
 class SecretByName(Maybe[Secret], frozen=True):

@@ -2,53 +2,56 @@
 
 Memory holds one batch of lines or the outcomes of one chunk, whatever the size of the import. An
 outcome is reported after the transaction that made it true has committed.
+
+An import keeps one connection from its first batch to its end. The staging table is not logged and
+is empty after a crash of the server or on another one: a chunk that is gone must be an error, not
+a chunk without lines. And by the lock of its session others know that it lives.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from service.errors import FieldError, InvalidBody, Problem
-from service.model.decode import decode_line, payload
-from service.repository.base import TRIES_MAX, Context, Repository, pause_s
+from service.errors import Problem, Unavailable
+from service.repository.base import TRIES_MAX, Context, One, Query, Repository, pause_s
 from service.repository.imports import (
     Chunk,
     ImportAnalyse,
     ImportApply,
     ImportArrange,
-    ImportDiscard,
+    ImportBegin,
+    ImportEnd,
     ImportStage,
     Outcome,
 )
-from service.sqlstate import classify, from_diagnostics, retryable
+from service.sqlstate import classify, retryable
+from service.usecases.lines import LINE_BYTES_MAX, Batch, batches, problem_members
 
-LINE_BYTES_MAX: Final = 1024 * 1024
-BATCH_LINES_MAX: Final = 1000
-BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
+__all__ = ["IMPORTS_MAX", "LINE_BYTES_MAX", "OUTCOMES", "Import", "Reported"]
+
 CHUNK_TIMEOUT_MS: Final = 300_000
 """A chunk is long on purpose: the deadlines of a request are not for it."""
+
+END_TIMEOUT_S: Final = 5.0
+
+IMPORTS_MAX: Final = 4
+"""Imports of one process at a time: each keeps a connection, and others want some too."""
 
 OUTCOMES: Final = ("created", "amended", "unchanged", "rejected")
 
 
 class Reported(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one line, as it is reported."""
+    """What became of one line, as it is reported; a rejected one says whose line it is."""
 
     line: int
     outcome: str
     id: UUID | None
-    problem: dict[str, Any] | None = None
-
-
-class _Staged(Struct, frozen=True, omit_defaults=True):
-    line: int
-    kind: str | None = None
     external_id: str | None = None
-    body: Raw | None = None
     problem: dict[str, Any] | None = None
 
 
@@ -64,6 +67,7 @@ class Import:
         self._context = context
         self._as_active = as_active
         self._id = uuid4()
+        self._connection: Any = None
         self.lines = 0
         self.totals = dict.fromkeys(OUTCOMES, 0)
 
@@ -72,113 +76,108 @@ class Import:
     ) -> AsyncGenerator[list[Reported], None]:
         """Stage every line, then apply chunk by chunk and report each after its commit.
 
-        `progress` hears how many lines are done, of how many.
+        Each item of `lines` counts as one line, blank ones too; `progress` hears how many lines
+        are done, of how many.
 
         Raises: Problem when the import as a whole cannot go on; what was reported stays done.
         """
-        try:
-            await self._stage(lines)
-            chunks = await self._arranged()
+        read = batches(lines)
+        # What fits into one batch is read before anything of the database is taken.
+        first = await anext(read, None)
+        if first is None:
+            return
+        async with self._session():
+            await self._stage(first)
+            async for batch in read:
+                await self._stage(batch)
             done = 0
             seen: dict[str | None, int] = {}
-            for chunk in chunks:
+            for chunk in await self._together(ImportArrange(self._id, self._as_active)):
                 seen[chunk.kind] = count = seen.get(chunk.kind, 0) + 1
                 if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th … of a kind
-                    await self._repository.one(ImportAnalyse())
-                outcomes = await self._applied(chunk)
+                    await self._together(ImportAnalyse())
+                reported = await self._applied(chunk)
                 done += chunk.lines
                 progress(done, self.lines)
-                yield [self._reported(outcome) for outcome in outcomes]
+                yield reported
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[None]:
+        """Keep a connection, and the lock by which others know that this import lives.
+
+        Raises: Unavailable.
+        """
+        if self._repository.imports >= IMPORTS_MAX:
+            raise Unavailable(
+                f"{IMPORTS_MAX} imports are running, which is as many as may. "
+                "Nothing was done: try again."
+            )
+        self._repository.imports += 1
+        try:
+            async with self._repository.pool.connection() as self._connection:
+                try:
+                    await self._together(ImportBegin(self._id))
+                    yield
+                finally:
+                    await asyncio.shield(self._end())
         finally:
-            await asyncio.shield(self._discard())
+            self._repository.imports -= 1
 
-    async def _stage(self, lines: AsyncIterable[bytes]) -> None:
-        batch: list[_Staged] = []
-        size = 0
-        async for raw in lines:
-            self.lines += 1
-            if not raw.strip():
-                self.lines -= 1
-                continue
-            staged = _checked(self.lines, raw)
-            batch.append(staged)
-            size += len(raw)
-            if len(batch) >= BATCH_LINES_MAX or size >= BATCH_BYTES_MAX:
-                await self._send(batch)
-                batch, size = [], 0
-        if batch:
-            await self._send(batch)
+    async def _stage(self, batch: Batch) -> None:
+        self.lines += batch.lines
+        await self._together(ImportStage(self._id, batch.text))
 
-    async def _send(self, batch: list[_Staged]) -> None:
-        text = msgspec.json.encode(batch).decode()
-        await self._repository.one(ImportStage(self._id, text), self._context)
+    async def _applied(self, chunk: Chunk) -> list[Reported]:
+        outcomes: list[Outcome] = await self._together(
+            ImportApply(self._id, chunk.chunk, self._as_active), committing=True
+        )
+        if len(outcomes) != chunk.lines:
+            raise Unavailable(
+                "Staged lines are gone. What was reported is done: import the rest again."
+            )
+        return [self._reported(outcome) for outcome in outcomes]
 
-    async def _arranged(self) -> list[Chunk]:
-        return await self._together(ImportArrange(self._id))
+    async def _together(self, query: Query[Any], *, committing: bool = False) -> list[Any]:
+        """Run one statement in a transaction that may take long; repeat what had no effect.
 
-    async def _applied(self, chunk: Chunk) -> list[Outcome]:
-        return await self._together(ImportApply(self._id, chunk.chunk, self._as_active))
-
-    async def _together(self, query: Any) -> list[Any]:
-        """Run one statement in a transaction that may take long; repeat what had no effect."""
+        Raises: Problem.
+        """
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                pool = self._repository.pool
-                async with pool.transaction(statement_timeout_ms=CHUNK_TIMEOUT_MS) as connection:
-                    return await self._repository.many(
-                        query,
-                        self._context,
-                        connection=connection,
-                        timeout_s=CHUNK_TIMEOUT_MS / 1000,
-                    )
+                async with self._repository.pool.transaction(
+                    statement_timeout_ms=CHUNK_TIMEOUT_MS, held=self._connection
+                ):
+                    return await self._sent(query, CHUNK_TIMEOUT_MS / 1000)
             except Problem:
                 raise
             except Exception as exc:
                 if attempt == TRIES_MAX or not retryable(exc):
-                    raise classify(exc, committing=True) from exc
+                    raise classify(exc, committing=committing) from exc
                 await asyncio.sleep(pause_s(attempt))
         raise AssertionError  # the last attempt returns or raises
 
-    async def _discard(self) -> None:
+    async def _sent(self, query: Query[Any], timeout_s: float) -> list[Any]:
+        how = {"connection": self._connection, "timeout_s": timeout_s}
+        if isinstance(query, One):
+            return [await self._repository.one(query, self._context, **how)]
+        return await self._repository.many(query, self._context, **how)  # type: ignore[arg-type]
+
+    async def _end(self) -> None:
         try:
-            await self._repository.one(ImportDiscard(self._id), self._context)
-        except Problem:
-            # The lines are no longer needed by anybody; the next import removes them.
-            return
+            await self._sent(ImportEnd(self._id), END_TIMEOUT_S)
+        except Exception:  # noqa: BLE001 - whatever it was, the connection must not go back as it is
+            # The lock goes with the connection, and the next import removes the lines.
+            with suppress(Exception):  # it may be gone already
+                self._connection.terminate()
 
     def _reported(self, outcome: Outcome) -> Reported:
         self.totals[outcome.outcome] += 1
-        problem = None
-        if outcome.problem is not None:
-            problem = _problem(msgspec.json.decode(outcome.problem))
+        if outcome.problem is None:
+            return Reported(line=outcome.line, outcome=outcome.outcome, id=outcome.id)
         return Reported(
-            line=outcome.line, outcome=outcome.outcome, id=outcome.id, problem=problem
+            line=outcome.line,
+            outcome=outcome.outcome,
+            id=outcome.id,
+            external_id=outcome.external_id,
+            problem=problem_members(msgspec.json.decode(outcome.problem)),
         )
-
-
-def _checked(number: int, raw: bytes) -> _Staged:
-    try:
-        if len(raw) > LINE_BYTES_MAX:
-            raise InvalidBody(f"A line has at most {LINE_BYTES_MAX:,} bytes.")
-        line = decode_line(raw)
-    except Problem as problem:
-        return _Staged(number, problem={"members": problem.members()})
-    body = payload(line)
-    config = type(line).__struct_config__
-    return _Staged(number, str(config.tag), line.external_id, Raw(body))
-
-
-def _problem(stored: dict[str, Any]) -> dict[str, Any]:
-    """Give the members of a problem: found when the line was read, or raised by the database."""
-    if "members" in stored:
-        members: dict[str, Any] = stored["members"]
-        return members
-    if stored.get("sqlstate") == "23502" and stored.get("column"):
-        field = stored["column"]
-        return dict(
-            InvalidBody(
-                f"/{field} is required for a new entity.",
-                errors=[FieldError(f"/{field}", "required", "is required for a new entity")],
-            ).members()
-        )
-    return dict(from_diagnostics(stored).members())

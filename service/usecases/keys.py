@@ -1,7 +1,8 @@
-"""Keys of the service: made, listed, revoked; only a hash is ever stored."""
+"""Keys of the service: made and replaced; only a hash is ever stored."""
 
+import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from service.repository.keys import (
     GovernanceAgentAdd,
     GovernanceAgentByName,
     KeyAdd,
+    KeyRotate,
     TenantAdd,
     TenantByName,
 )
@@ -21,6 +23,9 @@ from service.repository.keys import (
 SCOPES: Final = ("read", "write", "certify", "audit", "admin")
 PREFIX: Final = "plant_"
 SECRET_BYTES: Final = 32
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""Of tenants and governance agents, as the tables have it too."""
 
 
 class CreatedKey(Struct, frozen=True, kw_only=True):
@@ -33,6 +38,19 @@ class CreatedKey(Struct, frozen=True, kw_only=True):
     scopes: list[str]
     expires_at: datetime | None
     created: dict[str, bool]
+
+
+class RotatedKey(Struct, frozen=True, kw_only=True):
+    """A key that was made in another one's place; the only time that it can be read."""
+
+    key: str
+    key_id: UUID
+    tenant_id: UUID
+    governance_agent_id: UUID
+    scopes: list[str]
+    expires_at: datetime | None
+    replaced_key_id: UUID
+    replaced_until: datetime
 
 
 class Absent(Exception):  # noqa: N818 - what is absent is the tenant or the agent
@@ -55,9 +73,11 @@ async def create_key(
 ) -> CreatedKey:
     """Make a key, and its tenant and governance agent when they are new.
 
-    Raises: Absent when `existing` and one of them is not there.
+    Raises: Absent when `existing` and one of them is not there, InvalidBody.
     """
     _check_scopes(scopes)
+    _check_name("tenant", tenant)
+    _check_name("agent", agent)
     async with repository.pool.transaction() as connection:
         made_tenant = None
         if not existing:
@@ -75,7 +95,7 @@ async def create_key(
         )
         if owner is None:
             raise Absent(f"Tenant {tenant} has no governance agent {agent}.")
-        key = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        key = _new_key()
         stored = await repository.one(
             KeyAdd(found.tenant_id, owner.id, key_hash(key), scopes, expires_at),
             connection=connection,
@@ -89,6 +109,44 @@ async def create_key(
         expires_at=expires_at,
         created={"tenant": made_tenant is not None, "governance_agent": made_agent is not None},
     )
+
+
+async def rotate_key(
+    repository: Repository, key_id: UUID, expires_at: datetime | None, overlap: timedelta
+) -> RotatedKey:
+    """Make a key in the place of one that works, which still works for the overlap.
+
+    Raises: Absent when there is no such key or it works no more.
+    """
+    key = _new_key()
+    made = await repository.maybe(
+        KeyRotate(key_id, key_hash(key), expires_at, overlap), writes=True
+    )
+    if made is None:
+        raise Absent(f"There is no key {key_id} that works.")
+    return RotatedKey(
+        key=key,
+        key_id=made.key_id,
+        tenant_id=made.tenant_id,
+        governance_agent_id=made.governance_agent_id,
+        scopes=made.scopes,
+        expires_at=expires_at,
+        replaced_key_id=key_id,
+        replaced_until=made.replaced_until,
+    )
+
+
+def _new_key() -> str:
+    return PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def _check_name(what: str, name: str) -> None:
+    if not NAME.fullmatch(name):
+        text = (
+            f"The name of the {what} begins with a letter or digit and holds up to 63 of "
+            "A-Z a-z 0-9 . _ -"
+        )
+        raise InvalidBody(text, errors=[FieldError(f"/{what}", "pattern", text)])
 
 
 def _check_scopes(scopes: list[str]) -> None:

@@ -6,7 +6,9 @@
 -- param: $3 patch jsonb
 -- returns: id uuid, version integer, document text, etag text, audit_id uuid,
 --     entry_hash bytea
--- raises: not-found, precondition-failed, certified-is-immutable, step-not-allowed, parent-cycle, name-taken, external-id-taken, reference-not-found, invalid-body, scope-missing, unauthenticated
+-- raises: not-found, precondition-failed, certified-is-immutable, step-not-allowed,
+--     parent-cycle, name-taken, external-id-taken, reference-not-found, invalid-body,
+--     scope-missing, unauthenticated
 -- isolation: read committed
 -- call: function
 -- role: app

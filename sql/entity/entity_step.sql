@@ -9,7 +9,9 @@
 -- param: $6 successor_id uuid
 -- returns: id uuid, version integer, document text, etag text, audit_id uuid,
 --     entry_hash bytea
--- raises: not-found, precondition-failed, step-not-allowed, scope-missing, own-work, rule-violated, in-use, reference-not-found, invalid-body, name-taken, unauthenticated
+-- raises: not-found, precondition-failed, step-not-allowed, scope-missing, own-work,
+--     rule-violated, in-use, reference-not-found, invalid-body, name-taken,
+--     unauthenticated
 -- isolation: read committed
 -- call: function
 -- role: app

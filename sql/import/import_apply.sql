@@ -4,7 +4,7 @@
 -- param: $1 import_id uuid
 -- param: $2 chunk bigint
 -- param: $3 as_active boolean
--- returns: line bigint, outcome text, id uuid, problem jsonb
+-- returns: line bigint, outcome text, id uuid, external_id text, problem jsonb
 -- raises: unauthenticated, scope-missing
 -- isolation: read committed
 -- call: function
@@ -13,6 +13,7 @@ SELECT
     applied.line,
     applied.outcome,
     applied.id,
+    applied.external_id,
     applied.problem
 FROM app.import_apply($1, $2, $3) AS applied
 ORDER BY applied.line ASC

@@ -15,20 +15,21 @@ SELECT
     page.id,
     page.document
 FROM unnest($1::uuid[]) AS wanted (value)
-CROSS JOIN LATERAL (
-    SELECT
-        base_entity.id,
-        base_entity.document
-    FROM app.agent_entity
-    INNER JOIN app.base_entity ON agent_entity.id = base_entity.id
-    WHERE
-        agent_entity.industry_id = wanted.value
-        AND agent_entity.id < $2
-        AND app.document_matches(
-            base_entity.document, base_entity.name_key, $4
-        )
-    ORDER BY agent_entity.id DESC
-    LIMIT $3
-) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            base_entity.id,
+            base_entity.document
+        FROM app.agent_entity
+        INNER JOIN app.base_entity ON agent_entity.id = base_entity.id
+        WHERE
+            agent_entity.industry_id = wanted.value
+            AND agent_entity.id < $2
+            AND app.document_matches(
+                base_entity.document, base_entity.name_key, $4
+            )
+        ORDER BY agent_entity.id DESC
+        LIMIT $3
+    ) AS page
 ORDER BY page.id DESC
 LIMIT $3;

@@ -14,17 +14,18 @@ SELECT DISTINCT ON (page.id)
     page.id,
     page.document
 FROM unnest($1::uuid[]) AS wanted (value)
-CROSS JOIN LATERAL (
-    SELECT
-        base_entity.id,
-        base_entity.document
-    FROM app.agent_skill
-    INNER JOIN app.base_entity ON agent_skill.agent_id = base_entity.id
-    WHERE
-        agent_skill.skill_id = wanted.value
-        AND agent_skill.agent_id < $2
-    ORDER BY agent_skill.agent_id DESC
-    LIMIT $3
-) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            base_entity.id,
+            base_entity.document
+        FROM app.agent_skill
+        INNER JOIN app.base_entity ON agent_skill.agent_id = base_entity.id
+        WHERE
+            agent_skill.skill_id = wanted.value
+            AND agent_skill.agent_id < $2
+        ORDER BY agent_skill.agent_id DESC
+        LIMIT $3
+    ) AS page
 ORDER BY page.id DESC
 LIMIT $3;

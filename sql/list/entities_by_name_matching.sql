@@ -19,23 +19,24 @@ SELECT DISTINCT ON (page.name_key, page.id)
     page.document,
     page.name_key
 FROM unnest($2::text[]) AS wanted (prefix)
-CROSS JOIN LATERAL (
-    SELECT
-        base_entity.id,
-        base_entity.document,
-        base_entity.name_key
-    FROM app.base_entity
-    WHERE
-        base_entity.entity_type = $1
-        AND base_entity.name_key >= app.name_key(wanted.prefix)
-        AND base_entity.name_key < app.prefix_end(app.name_key(wanted.prefix))
-        AND base_entity.name_key >= $3
-        AND (base_entity.name_key > $3 OR base_entity.id < $4)
-        AND app.document_matches(
-            base_entity.document, base_entity.name_key, $6
-        )
-    ORDER BY base_entity.name_key ASC, base_entity.id DESC
-    LIMIT $5
-) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            base_entity.id,
+            base_entity.document,
+            base_entity.name_key
+        FROM app.base_entity
+        WHERE
+            base_entity.entity_type = $1
+            AND base_entity.name_key >= app.name_key(wanted.prefix)
+            AND base_entity.name_key < app.prefix_end(app.name_key(wanted.prefix))
+            AND base_entity.name_key >= $3
+            AND (base_entity.name_key > $3 OR base_entity.id < $4)
+            AND app.document_matches(
+                base_entity.document, base_entity.name_key, $6
+            )
+        ORDER BY base_entity.name_key ASC, base_entity.id DESC
+        LIMIT $5
+    ) AS page
 ORDER BY page.name_key ASC, page.id DESC
 LIMIT $5;

@@ -17,21 +17,22 @@ SELECT DISTINCT ON (page.id)
     page.id,
     page.document
 FROM unnest($2::uuid[]) AS wanted (value)
-CROSS JOIN LATERAL (
-    SELECT
-        base_entity.id,
-        base_entity.document
-    FROM app.entity_parent
-    INNER JOIN app.base_entity ON entity_parent.entity_id = base_entity.id
-    WHERE
-        entity_parent.parent_id = wanted.value
-        AND entity_parent.entity_id < $3
-        AND base_entity.entity_type = $1
-        AND app.document_matches(
-            base_entity.document, base_entity.name_key, $5
-        )
-    ORDER BY entity_parent.entity_id DESC
-    LIMIT $4
-) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            base_entity.id,
+            base_entity.document
+        FROM app.entity_parent
+        INNER JOIN app.base_entity ON entity_parent.entity_id = base_entity.id
+        WHERE
+            entity_parent.parent_id = wanted.value
+            AND entity_parent.entity_id < $3
+            AND base_entity.entity_type = $1
+            AND app.document_matches(
+                base_entity.document, base_entity.name_key, $5
+            )
+        ORDER BY entity_parent.entity_id DESC
+        LIMIT $4
+    ) AS page
 ORDER BY page.id DESC
 LIMIT $4;

@@ -17,20 +17,21 @@ SELECT
     page.id,
     page.document
 FROM unnest($2::text[]) AS wanted (status)
-CROSS JOIN LATERAL (
-    SELECT
-        base_entity.id,
-        base_entity.document
-    FROM app.base_entity
-    WHERE
-        base_entity.entity_type = $1
-        AND base_entity.status = wanted.status
-        AND base_entity.id < $3
-        AND app.document_matches(
-            base_entity.document, base_entity.name_key, $5
-        )
-    ORDER BY base_entity.id DESC
-    LIMIT $4
-) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            base_entity.id,
+            base_entity.document
+        FROM app.base_entity
+        WHERE
+            base_entity.entity_type = $1
+            AND base_entity.status = wanted.status
+            AND base_entity.id < $3
+            AND app.document_matches(
+                base_entity.document, base_entity.name_key, $5
+            )
+        ORDER BY base_entity.id DESC
+        LIMIT $4
+    ) AS page
 ORDER BY page.id DESC
 LIMIT $4;

@@ -9,7 +9,7 @@
 -- isolation: read committed
 -- call: function
 -- role: app
--- plan: base_entity_kind_idx
+-- plan: base_entity_kind_key
 SELECT
     base_entity.id,
     base_entity.document

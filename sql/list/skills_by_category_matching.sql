@@ -15,20 +15,21 @@ SELECT
     page.id,
     page.document
 FROM unnest($1::text[]) AS wanted (value)
-CROSS JOIN LATERAL (
-    SELECT
-        base_entity.id,
-        base_entity.document
-    FROM app.skill_entity
-    INNER JOIN app.base_entity ON skill_entity.id = base_entity.id
-    WHERE
-        skill_entity.category = wanted.value
-        AND skill_entity.id < $2
-        AND app.document_matches(
-            base_entity.document, base_entity.name_key, $4
-        )
-    ORDER BY skill_entity.id DESC
-    LIMIT $3
-) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            base_entity.id,
+            base_entity.document
+        FROM app.skill_entity
+        INNER JOIN app.base_entity ON skill_entity.id = base_entity.id
+        WHERE
+            skill_entity.category = wanted.value
+            AND skill_entity.id < $2
+            AND app.document_matches(
+                base_entity.document, base_entity.name_key, $4
+            )
+        ORDER BY skill_entity.id DESC
+        LIMIT $3
+    ) AS page
 ORDER BY page.id DESC
 LIMIT $3;

@@ -4,7 +4,8 @@
 -- param: $1 body jsonb
 -- returns: id uuid, version integer, document text, etag text, audit_id uuid,
 --     entry_hash bytea
--- raises: name-taken, external-id-taken, reference-not-found, invalid-body, scope-missing, unauthenticated
+-- raises: name-taken, external-id-taken, reference-not-found, invalid-body,
+--     scope-missing, unauthenticated
 -- isolation: read committed
 -- call: function
 -- role: app

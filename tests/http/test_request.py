@@ -370,6 +370,8 @@ HOSTILE = {
     b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
     "odd expectation": b"POST /create HTTP/1.1\r\nHost: t\r\nExpect: tea\r\n"
     b"Content-Length: 0\r\n\r\n",
+    "expectation that is no text": b"POST /create HTTP/1.1\r\nHost: t\r\nExpect: \xe9\r\n"
+    b"Content-Length: 0\r\n\r\n",
     "two hosts": b"GET /list HTTP/1.1\r\nHost: t\r\nHost: u\r\n\r\n",
     "bad address": b"GET http://[::1 HTTP/1.1\r\nHost: t\r\n\r\n",
 }

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import service.model
+from service.constraints import BY_CONSTRAINT
 from service.errors import (
     BY_SLUG,
     SHOWN_MAX,
@@ -126,13 +127,45 @@ def rules_in(source: str) -> set[str]:
     return found
 
 
+def rules_listed(text: str) -> set[str]:
+    """Give the rules in the first columns of the tables of a text."""
+    cells = re.findall(r"^\| (`[A-Za-z0-9`, -]+`) \|", text, re.MULTILINE)
+    return {rule for cell in cells for rule in re.findall("`([A-Za-z0-9-]+)`", cell)}
+
+
+def rules_of_constraints(*, conflicts: bool) -> set[str]:
+    """Give the rules that broken constraints are answered with."""
+    return {
+        violation.rule or violation.problem.slug
+        for violation in BY_CONSTRAINT.values()
+        if issubclass(violation.problem, Conflict) is conflicts and violation.pointer is not None
+    }
+
+
+def rules_in_sql() -> set[str]:
+    """Give the rules that our own functions name when they raise."""
+    texts = [
+        path.read_text(encoding="utf-8") for path in (PAGE.parents[1] / "migrations").iterdir()
+    ]
+    literal = re.compile(r"'rule',\s*'([a-z-]+)'|'(L1-[A-Z]+-\d)'")
+    return {found[1] or found[2] for text in texts for found in literal.finditer(text)}
+
+
 def test_the_page_lists_every_rule_for_bodies() -> None:
     """What `rule` may say is in the table of invalid-body, and the table has no more."""
-    table = re.findall(r"^\| (`[a-z`, -]+`) \|", sections()["invalid-body"], re.MULTILINE)
-    listed = {rule for cell in table for rule in re.findall("`([a-z-]+)`", cell)}
     modules = Path(service.model.__file__).parent.glob("*.py")
+    used = set().union(*(rules_in(path.read_text("utf-8")) for path in modules))
 
-    assert listed == set().union(*(rules_in(path.read_text("utf-8")) for path in modules))
+    assert rules_listed(sections()["invalid-body"]) == used | rules_of_constraints(conflicts=False)
+
+
+def test_the_page_lists_every_rule_for_conflicts() -> None:
+    """What `rule` may say in a 409, from a constraint or from our SQL, is in a table."""
+    chapter = PAGE.read_text(encoding="utf-8").partition("## Conflicts")[2].partition("\n## ")[0]
+    used = rules_in_sql() | rules_of_constraints(conflicts=True)
+
+    assert {"exists", "L1-ROLE-1", "name-taken"} <= used
+    assert rules_listed(chapter) == used - rules_listed(sections()["invalid-body"]) | {"successor"}
 
 
 def test_members_stand_in_the_order_of_the_rfc() -> None:

@@ -252,7 +252,7 @@ def test_pointers_begin_where_the_caller_says() -> None:
         "{}".encode("utf-16"),
         b"[" * 100_000,
         b'{"custom_attributes":' * 3000,
-        b'{"custom_attributes": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}",
+        b'{"custom_attributes": {"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}}",
     ],
 )
 def test_what_is_no_json_is_malformed(body: bytes) -> None:

@@ -1,0 +1,538 @@
+"""Plans: which index a statement reads, how much it touches, and that this stays so.
+
+Some 20,000 entities, most of one tenant's; counts of blocks and rows, never times.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from service.catalog.load import Catalog
+from service.catalog.statement import Statement
+from service.database.pool import Pool
+from service.repository.base import Repository
+from service.settings import Settings
+from tests.factories import Actor, Tenant, make_tenant, skill_body, unique
+from tests.postgres import Server
+from tests.sessions import Connection, acting, become
+
+pytestmark = pytest.mark.database
+
+SKILLS = 18_000
+HEIGHT = 2
+"""Levels of a B-tree over so many rows, root included, leaves not."""
+PAGE = 50
+LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+# Written beneath the triggers, which cost most of the time and are no matter here.
+SEED = """
+SET LOCAL session_replication_role = replica;
+ALTER TABLE app.base_entity DISABLE TRIGGER USER;
+
+CREATE TEMPORARY TABLE seed ON COMMIT DROP AS
+SELECT
+    uuidv7() AS id, number, entity_type,
+    CASE WHEN number % 20 = 0 THEN 'draft' WHEN number % 7 = 0 THEN 'certified' ELSE 'active' END
+        AS status
+FROM (
+    SELECT number, CASE
+        WHEN number <= {skills} THEN 'skill'
+        WHEN number <= {skills} + 200 THEN 'industry'
+        WHEN number <= {skills} + 1200 THEN 'job_role'
+        WHEN number <= {skills} + 1300 THEN 'team'
+        ELSE 'agent' END AS entity_type
+    FROM generate_series(1, {skills} + 2000) AS number
+) AS numbered;
+
+CREATE TEMPORARY TABLE place ON COMMIT DROP AS
+SELECT id, entity_type, row_number() OVER (PARTITION BY entity_type ORDER BY number) AS nth
+FROM seed;
+CREATE INDEX ON place (entity_type, nth);
+
+INSERT INTO app.base_entity (
+    tenant_id, id, entity_type, external_id, name, description, status, created_at, updated_at,
+    version_hash, last_entry_id, governance_agent_id, document
+)
+SELECT '{tenant}', id, entity_type, 'e' || number, entity_type || ' ' || md5(number::text),
+    'Seeded.', status, now(), now(), sha256(uuid_send(id)), uuidv7(), '{agent}',
+    json_build_object('id', id, 'tags', json_build_array('t' || number % 40), 'status', status,
+        'category', 'technical', 'name', entity_type || ' ' || md5(number::text))
+FROM seed;
+INSERT INTO app.entity_tag
+SELECT '{tenant}', id, entity_type, 't' || number % 40 FROM seed;
+INSERT INTO app.skill_entity
+SELECT '{tenant}', id,
+    (ARRAY['technical', 'soft_skill', 'domain_expertise', 'certification'])[1 + number % 4]
+FROM seed WHERE entity_type = 'skill';
+INSERT INTO app.industry_entity
+SELECT '{tenant}', id, 's' || number % 3, 'c' || number, 1
+FROM seed WHERE entity_type = 'industry';
+INSERT INTO app.job_role_entity
+SELECT '{tenant}', seed.id, (ARRAY['junior', 'mid', 'senior'])[1 + number % 3], place.id
+FROM seed INNER JOIN place ON place.entity_type = 'industry' AND place.nth = 1 + number % 200
+WHERE seed.entity_type = 'job_role';
+INSERT INTO app.team_entity
+SELECT '{tenant}', seed.id, role.id, industry.id FROM seed
+INNER JOIN place AS role ON role.entity_type = 'job_role' AND role.nth = 1 + number % 1000
+INNER JOIN place AS industry
+    ON industry.entity_type = 'industry' AND industry.nth = 1 + number % 200
+WHERE seed.entity_type = 'team';
+INSERT INTO app.agent_entity
+SELECT '{tenant}', seed.id, role.id, industry.id, team.id FROM seed
+INNER JOIN place AS role ON role.entity_type = 'job_role' AND role.nth = 1 + number % 1000
+INNER JOIN place AS industry
+    ON industry.entity_type = 'industry' AND industry.nth = 1 + number % 200
+INNER JOIN place AS team ON team.entity_type = 'team' AND team.nth = 1 + number % 100
+WHERE seed.entity_type = 'agent';
+INSERT INTO app.job_role_skill
+SELECT '{tenant}', seed.id, place.id, 'essential' FROM seed
+CROSS JOIN generate_series(1, 20) AS turn
+INNER JOIN place ON place.entity_type = 'skill' AND place.nth = 1 + (number * 20 + turn) % 400
+WHERE seed.entity_type = 'job_role';
+INSERT INTO app.agent_skill
+SELECT '{tenant}', seed.id, place.id FROM seed
+CROSS JOIN generate_series(1, 5) AS turn
+INNER JOIN place ON place.entity_type = 'skill' AND place.nth = 1 + (number * 5 + turn) % 100
+WHERE seed.entity_type = 'agent';
+INSERT INTO app.entity_parent
+SELECT '{tenant}', seed.id, place.id, seed.entity_type FROM seed
+INNER JOIN place ON place.entity_type = seed.entity_type AND place.nth = 1 + number % 50
+WHERE seed.entity_type = 'skill' AND seed.id <> place.id;
+
+ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_10_guard;
+ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_90_log;
+ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_95_privacy;
+ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_append_only;
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def big(owner: Repository, superuser: Connection) -> Tenant:
+    """Have a tenant that holds nine tenths of all rows, another with few, and statistics."""
+    tenant = await make_tenant(owner)
+    small = await make_tenant(owner)
+    for one, skills in ((tenant, SKILLS), (small, 15)):
+        async with superuser.transaction():
+            await superuser.execute(
+                SEED.format(
+                    tenant=one.id, agent=one.author.context.governance_agent_id, skills=skills
+                )
+            )
+    await superuser.execute("VACUUM ANALYZE")
+    return tenant
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
+    """Have a connection of the service's pool, with its settings, for this test alone."""
+    pool = Pool(cluster.url("app", database), settings)
+    await pool.open()
+    async with pool.connection() as connection:
+        yield connection
+    await pool.close()
+
+
+async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
+    """Find arguments for which statements have much to do, by the name of the parameter."""
+
+    async def ids(kind: str, count: int) -> list[str]:
+        rows = await superuser.fetch(
+            "SELECT id FROM app.base_entity WHERE tenant_id = $1 AND entity_type = $2"
+            " AND status <> 'draft' ORDER BY id LIMIT $3",
+            tenant.id,
+            kind,
+            count,
+        )
+        return [str(row["id"]) for row in rows]
+
+    skill = (await ids("skill", 1))[0]
+    name = await superuser.fetchval("SELECT name FROM app.base_entity WHERE id = $1", skill)
+    return {
+        "kind": "skill",
+        "id": skill,
+        "ids": await ids("skill", 20),
+        "external_id": "e7",
+        "external_ids": ["e7", "e8"],
+        "name": name,
+        "prefixes": ["skill 1", "skill ab"],
+        "after_name": "",
+        "after_id": LAST,
+        "before": LAST,
+        "count": PAGE,
+        "scope": None,
+        "scheme": "s1",
+        "code": f"c{SKILLS + 1}",
+        "statuses": ["certified", "active"],
+        "tags": ["t1", "t2"],
+        "categories": ["technical", "soft_skill"],
+        "schemes": ["s1", "s2"],
+        "seniority_levels": ["mid", "senior"],
+        "skill_ids": await ids("skill", 2),
+        "parent_ids": await ids("skill", 2),
+        "industry_ids": await ids("industry", 2),
+        "job_role_ids": await ids("job_role", 2),
+        "team_ids": await ids("team", 2),
+        "filters": json.dumps({"status": ["active", "certified"]}),
+    }
+
+
+def literal(value: object, kind: str) -> str:
+    """Write a value as SQL."""
+    if value is None:
+        return f"NULL::{kind}"
+    if isinstance(value, list):
+        items = ", ".join("'" + str(item) + "'" for item in value)
+        return f"ARRAY[{items}]::{kind}"
+    return "'" + str(value).replace("'", "''") + f"'::{kind}"
+
+
+class Plan:
+    """A plan, as EXPLAIN gives it in JSON."""
+
+    def __init__(self, text: str) -> None:
+        self.top: dict[str, Any] = json.loads(text)[0]["Plan"]
+
+    def nodes(self, node: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Walk over every node."""
+        node = node or self.top
+        yield node
+        for below in node.get("Plans", ()):
+            yield from self.nodes(below)
+
+    @property
+    def indexes(self) -> set[str]:
+        """Name the indexes that are read."""
+        return {node["Index Name"] for node in self.nodes() if "Index Name" in node}
+
+    @property
+    def loose(self) -> list[str]:
+        """Name what is read without a condition that begins with the tenant."""
+        return [
+            str(node.get("Index Name") or node["Relation Name"])
+            for node in self.nodes()
+            if "Relation Name" in node and "tenant_id" not in node.get("Index Cond", "")
+        ]
+
+    @property
+    def blocks(self) -> int:
+        """Count the blocks that were touched."""
+        return int(self.top["Shared Hit Blocks"]) + int(self.top["Shared Read Blocks"])
+
+    @property
+    def removed(self) -> float:
+        """Count the rows that were read and thrown away."""
+        return sum(
+            node.get(name, 0) * node["Actual Loops"]
+            for node in self.nodes()
+            for name in ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+        )
+
+
+async def explained(
+    connection: Connection, statement: Statement, given: dict[str, object], how: str = ""
+) -> Plan:
+    """Explain a prepared statement, preparing it first when it is not there."""
+    types = ", ".join(param.type for param in statement.params)
+    known = await connection.fetchval(
+        "SELECT count(*) FROM pg_prepared_statements WHERE name = $1", statement.name
+    )
+    if not known:
+        await connection.execute(f"PREPARE {statement.name} ({types}) AS {statement.text}")
+    arguments = ", ".join(literal(given[one.name], one.type) for one in statement.params)
+    return Plan(
+        await connection.fetchval(
+            f"EXPLAIN (FORMAT JSON{how}) EXECUTE {statement.name} ({arguments})"
+        )
+    )
+
+
+def planned(catalog: Catalog) -> list[Statement]:
+    """Give the statements whose header names an index."""
+    return [statement for statement in catalog.values() if statement.plan]
+
+
+def test_every_statement_that_reads_entities_names_its_index(catalog: Catalog) -> None:
+    """Reads and lists name the index that drives them."""
+    reading = {
+        name
+        for name, statement in catalog.items()
+        if statement.path.split("/")[0] in {"entity", "list"} and name != "entity_step"
+    }
+
+    assert reading <= {statement.name for statement in planned(catalog)}
+    assert len(reading) > 35
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan", "auto"])
+@pytest.mark.parametrize("tenant_when_planned", [True, False])
+async def test_each_plan_has_its_index(
+    app: Connection,
+    catalog: Catalog,
+    superuser: Connection,
+    big: Tenant,
+    mode: str,
+    *,
+    tenant_when_planned: bool,
+) -> None:
+    """With the tenant set or not, for these values or for any: the index that the header names.
+
+    And every table is read by an index condition on the tenant: nothing is read whole.
+    """
+    given = await values(superuser, big)
+    wrong = []
+    async with app.transaction():
+        await app.execute(f"SET LOCAL plan_cache_mode = {mode}")
+        if tenant_when_planned:
+            await become(app, big.reader)
+        for statement in planned(catalog):
+            kinds = ["skill", "agent"] if statement.params[0].name == "kind" else [""]
+            for kind in kinds:
+                plan = await explained(app, statement, given | ({"kind": kind} if kind else {}))
+                if not set(statement.plan) <= plan.indexes or plan.loose:
+                    wrong.append((statement.name, kind, sorted(plan.indexes), plan.loose))
+
+    assert [] == wrong
+
+
+async def test_what_is_touched_is_bounded(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant
+) -> None:
+    """Blocks grow with the answer, not with the tenant; nothing is read and thrown away."""
+    given = await values(superuser, big)
+    point = 4 + HEIGHT
+    found: dict[str, tuple[int, float]] = {}
+    for statement in planned(catalog):
+        async with acting(app, big.reader):
+            await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            plan = await explained(app, statement, given, ", ANALYZE, BUFFERS")
+        found[statement.name] = (plan.blocks, plan.removed)
+    bounds = {
+        "entity_by_id": point,
+        "entity_id_by_external_id": point,
+        "entity_id_by_name": point,
+        "industry_id_by_code": point,
+        "entities_by_id": 20 * (2 + HEIGHT) + point,
+        "entities_newest": PAGE + 20,
+        "entities_by_external_id": 2 * point,
+        "entities_by_external_id_matching": 2 * point,
+    }
+    # One ordered scan for each of two values, and a look-up of each base row.
+    page = 2 * (PAGE + 5) * (3 + HEIGHT) + 40
+    over = {
+        name: (blocks, bounds.get(name, page))
+        for name, (blocks, _) in found.items()
+        if blocks > bounds.get(name, page)
+    }
+    # A draft of another agent is passed over; one row in twenty is one.
+    wasted = {name: removed for name, (_, removed) in found.items() if removed > 2 * PAGE / 4}
+
+    assert {} == over
+    assert {} == wasted
+
+
+@pytest.mark.parametrize("depth", ["first", "middle", "last"])
+async def test_deep_pages_cost_what_the_first_costs(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant, depth: str
+) -> None:
+    """A page far down is found by the key, not by counting."""
+    given = await values(superuser, big)
+    offset = {"first": 0, "middle": SKILLS // 2, "last": SKILLS - 2 * PAGE}[depth]
+    before = await superuser.fetchval(
+        "SELECT id FROM app.base_entity WHERE tenant_id = $1 AND entity_type = 'skill'"
+        " ORDER BY id DESC OFFSET $2 LIMIT 1",
+        big.id,
+        offset,
+    )
+    for name in ("entities_newest", "entities_by_status", "skills_by_category"):
+        async with acting(app, big.reader):
+            await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            plan = await explained(
+                app, catalog[name], given | {"before": before}, ", ANALYZE, BUFFERS"
+            )
+        assert PAGE == plan.top["Actual Rows"]
+        assert plan.blocks <= 2 * (PAGE + 5) * (3 + HEIGHT) + 40, name
+
+
+async def test_a_plan_made_without_a_tenant_is_not_poisoned(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant
+) -> None:
+    """Planned while no tenant was set, kept, and used for the largest: still a few blocks."""
+    given = await values(superuser, big)
+    statement = catalog["entities_by_id"]
+    async with app.transaction():
+        await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await explained(app, statement, given)
+    async with acting(app, big.reader):
+        await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        plan = await explained(app, statement, given, ", ANALYZE, BUFFERS")
+
+    assert 20 == plan.top["Actual Rows"]
+    assert plan.blocks <= 20 * (2 + HEIGHT) + 10
+    assert 0 == plan.removed
+
+
+async def test_functions_plan_as_their_files_do(
+    cluster: Server, database: str, catalog: Catalog, superuser: Connection, big: Tenant
+) -> None:
+    """Inside q the same indexes are read, call after call, whoever the tenant is."""
+    import asyncpg
+
+    given = await values(superuser, big)
+    heard: list[str] = []
+    session = await asyncpg.connect(
+        cluster.url("superuser", database), server_settings={"enable_seqscan": "off"}
+    )
+    try:
+        await session.execute(
+            "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;"
+            " SET auto_explain.log_nested_statements = on; SET auto_explain.log_format = json;"
+            " SET auto_explain.log_level = notice; SET ROLE plant_app;"
+        )
+        session.add_log_listener(lambda _, message: heard.append(message.message))
+        wrong = {}
+        for statement in planned(catalog):
+            # Filters behind the index are functions of their own: their plans are no matter.
+            marker = statement.text.strip().splitlines()[-1]
+            for context in (("",) * 5, *[big.reader.context.arguments] * 6):
+                heard.clear()
+                arguments = [given[one.name] for one in statement.params]
+                await session.fetch(statement.query, *arguments, *context)
+                plans = [
+                    Plan("[" + text[text.index("{") :] + "]")
+                    for text in heard
+                    if "{" in text and marker in json.loads(text[text.index("{") :])["Query Text"]
+                ]
+                used = {name for plan in plans for name in plan.indexes}
+                loose = [name for plan in plans for name in plan.loose]
+                if not set(statement.plan) <= used or loose:
+                    wrong[statement.name] = (sorted(used), loose)
+    finally:
+        await session.close()
+
+    assert {} == wrong
+
+
+class TestFresh:
+    """A database that fills from nothing keeps its look-ups by index."""
+
+    CREATES = 3_000
+
+    @pytest_asyncio.fixture(loop_scope="module", params=["never analysed", "vacuumed while empty"])
+    async def fresh(
+        self,
+        cluster: Server,
+        template: str,
+        catalog: Catalog,
+        settings: Settings,
+        request: pytest.FixtureRequest,
+    ) -> AsyncIterator[Repository]:
+        """Have the service on an empty database, over one connection that keeps its plans."""
+        import asyncio
+
+        name = await asyncio.to_thread(cluster.clone, template)
+        if request.param == "vacuumed while empty":
+            await asyncio.to_thread(cluster.run, "VACUUM ANALYZE", name)
+        pool = Pool(cluster.url("app", name), settings)
+        await pool.open()
+        try:
+            yield Repository(catalog, pool)
+        finally:
+            await pool.close()
+            await asyncio.to_thread(cluster.drop, name)
+
+    async def test_writes_touch_the_same_all_along(
+        self,
+        fresh: Repository,
+        cluster: Server,
+        catalog: Catalog,
+        settings: Settings,
+    ) -> None:
+        """3,000 creates and changes: no table is read whole, no look-up reads a tenant."""
+        import asyncio
+
+        database = await self.database(fresh)
+        keys = Pool(cluster.url("owner", database), settings, name="owner")
+        await keys.open()
+        tenant = await make_tenant(Repository(catalog, keys))
+        await keys.close()
+        async with fresh.pool.connection() as connection:
+            parent = (await self.create(connection, catalog, tenant.author, 1, None))[0]
+            await self.create(connection, catalog, tenant.author, 200, parent)
+            early = await self.touched(connection)
+            await self.create(connection, catalog, tenant.author, 300, parent)
+            first = self.between(early, await self.touched(connection))
+            await self.create(connection, catalog, tenant.author, self.CREATES - 1000, parent)
+            late = await self.touched(connection)
+            await self.create(connection, catalog, tenant.author, 300, parent)
+            last = self.between(late, await self.touched(connection))
+            await self.amend(connection, catalog, tenant.author, parent, 20)
+        scans = await asyncio.to_thread(
+            cluster.run,
+            "SELECT relname, seq_tup_read FROM pg_stat_user_tables"
+            " WHERE schemaname IN ('app', 'audit')"
+            " AND relname NOT IN ('life_cycle_step', 'secret', 'tenant', 'api_key',"
+            " 'governance_agent')",
+            database,
+        )
+
+        # What is read whole is read while it holds a handful of rows.
+        assert {} == {name: rows for name, rows in scans if rows > 2 * self.CREATES}
+        assert first > 300
+        assert last <= 1.5 * first + 300, (first, last)
+
+    async def database(self, fresh: Repository) -> str:
+        """Name the database of a repository."""
+        async with fresh.pool.connection() as connection:
+            return str(await connection.fetchval("SELECT current_database()"))
+
+    async def create(
+        self,
+        connection: Connection,
+        catalog: Catalog,
+        actor: Actor,
+        count: int,
+        parent: object,
+    ) -> list[Any]:
+        """Create skills with tags and a parent through the function of the service."""
+        parents = [str(parent)] if parent else []
+        bodies = [
+            skill_body(tags=["a", f"t{number}"], parent_ids=parents, external_id=unique("e"))
+            for number in range(count)
+        ]
+        # Each its own call, in one transaction: round trips are no matter here.
+        rows = await connection.fetchmany(
+            catalog["skill_create"].query,
+            [(json.dumps(body), *actor.context.arguments) for body in bodies],
+        )
+        return [row["id"] for row in rows]
+
+    async def amend(
+        self, connection: Connection, catalog: Catalog, actor: Actor, identity: object, count: int
+    ) -> None:
+        """Change a skill that thousands refer to."""
+        await connection.fetchmany(
+            catalog["skill_amend"].query,
+            [
+                (identity, None, json.dumps({"tags": [f"n{n}"], "parent_ids": []}))
+                + actor.context.arguments
+                for n in range(count)
+            ],
+        )
+
+    async def touched(self, connection: Connection) -> int:
+        """Count the blocks that were touched so far, tables and indexes."""
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
+        return int(
+            await connection.fetchval(
+                "SELECT sum(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)"
+                " FROM pg_statio_user_tables WHERE schemaname IN ('app', 'audit')"
+            )
+        )
+
+    def between(self, before: int, after: int) -> int:
+        """Count the blocks in between."""
+        return after - before

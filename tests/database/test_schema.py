@@ -1,0 +1,800 @@
+"""The schema gate: what every table, policy, constraint, index and function has to be.
+
+Asked of pg_catalog, so that it holds for what a later migration adds too. Exceptions are
+written down here with their reasons and nowhere else.
+"""
+
+import re
+from typing import Any
+
+import pytest
+
+from service.constraints import BY_CONSTRAINT
+from service.database.address import USERS
+from service.database.pool import Pool
+from service.settings import Settings
+from tests.postgres import Server
+from tests.sessions import Connection as Superuser
+
+pytestmark = pytest.mark.database
+
+TABLES = """
+SELECT
+    pg_namespace.nspname AS schema, pg_class.relname AS name, pg_class.relrowsecurity AS secured,
+    pg_class.relforcerowsecurity AS forced, pg_class.relispartition AS partition,
+    pg_get_userbyid(pg_class.relowner)::text AS owner,
+    obj_description(pg_class.oid, 'pg_class') AS comment
+FROM pg_class INNER JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
+WHERE pg_namespace.nspname IN ('app', 'audit', 'q') AND pg_class.relkind IN ('r', 'p', 'v')
+AND pg_class.relkind <> 'v'
+ORDER BY 1, 2
+"""
+FUNCTIONS = """
+SELECT
+    pg_namespace.nspname || '.' || pg_proc.proname AS name, pg_proc.prosecdef AS definer,
+    pg_get_userbyid(pg_proc.proowner)::text AS owner, coalesce(proconfig, '{}') AS settings,
+    coalesce(pg_proc.prosrc, '') AS source, pg_proc.prokind, pg_proc.provolatile::text AS volatility,
+    obj_description(pg_proc.oid, 'pg_proc') AS comment,
+    has_function_privilege('plant_app', pg_proc.oid, 'EXECUTE') AS app,
+    has_function_privilege('plant_worker', pg_proc.oid, 'EXECUTE') AS worker,
+    has_function_privilege('plant_readonly', pg_proc.oid, 'EXECUTE') AS readonly,
+    EXISTS (
+        SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) AS granted
+        WHERE granted.grantee = 0
+    ) AS public,
+    pg_proc.prosqlbody IS NOT NULL AS parsed
+FROM pg_proc INNER JOIN pg_namespace ON pg_namespace.oid = pg_proc.pronamespace
+WHERE pg_namespace.nspname IN ('app', 'audit', 'q')
+ORDER BY 1
+"""
+CONSTRAINTS = """
+SELECT
+    pg_constraint.conname::text AS name, pg_constraint.contype::text AS kind,
+    pg_class.relname::text AS table, pg_class.relispartition AS partition,
+    pg_constraint.condeferrable AS deferrable,
+    ARRAY(
+        SELECT attname::text FROM unnest(conkey) WITH ORDINALITY AS key (number, place)
+        INNER JOIN pg_attribute ON attrelid = conrelid AND attnum = key.number ORDER BY place
+    ) AS columns,
+    ARRAY(
+        SELECT attname::text FROM unnest(confkey) WITH ORDINALITY AS key (number, place)
+        INNER JOIN pg_attribute ON attrelid = confrelid AND attnum = key.number ORDER BY place
+    ) AS referenced
+FROM pg_constraint INNER JOIN pg_class ON pg_class.oid = pg_constraint.conrelid
+INNER JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
+WHERE pg_namespace.nspname IN ('app', 'audit') AND pg_constraint.contype <> 'n'
+ORDER BY 1
+"""
+INDEXES = """
+SELECT
+    index.relname::text AS name, tab.relname::text AS table, indisunique AS unique,
+    indisprimary AS primary, pg_am.amname::text AS method,
+    (SELECT attname::text FROM pg_attribute WHERE attrelid = indrelid AND attnum = indkey[0])
+        AS first
+FROM pg_index INNER JOIN pg_class AS index ON index.oid = indexrelid
+INNER JOIN pg_class AS tab ON tab.oid = indrelid
+INNER JOIN pg_am ON pg_am.oid = index.relam
+INNER JOIN pg_namespace ON pg_namespace.oid = tab.relnamespace
+WHERE pg_namespace.nspname IN ('app', 'audit') AND NOT tab.relispartition
+ORDER BY 1
+"""
+
+# Tables that are no tenant's, and why.
+OF_NO_TENANT = {
+    "life_cycle_step": "the table of steps is part of the schema, the same for everybody",
+    "secret": "shared by the instances of the service",
+}
+# Primary keys and unique constraints that do not begin with the tenant, and why.
+KEYS_WITHOUT_TENANT = {
+    "tenant_name_key": "the name finds the tenant",
+    "life_cycle_step_pkey": OF_NO_TENANT["life_cycle_step"],
+    "secret_pkey": OF_NO_TENANT["secret"],
+    "pending_pkey": "the queue has one order for all tenants",
+}
+INDEXES_WITHOUT_TENANT = {
+    "api_key_hash_idx": "the hash finds the tenant",
+    "idempotency_created_at_idx": "emptied by age, over all tenants",
+    "entry_at_idx": "read by time, over all tenants",
+    "entity_label_embedding_hnsw": "hnsw takes one column; partitions keep tenants apart",
+    "entity_label_lexical_hnsw": "as entity_label_embedding_hnsw",
+}
+# Constraints that no client can break, and why: breaking one is a defect of ours.
+WAIVED = {
+    "_pkey": "ids are made by the server",
+    "_base_fkey": "kind and base rows are written by one function",
+    "_entity_fkey": "link and base rows are written by one function",
+    "_governance_agent_fkey": "the guard takes the agent of the key",
+    "job_role_skill_job_role_fkey": "link and kind rows are written by one function",
+    "agent_skill_agent_fkey": "link and kind rows are written by one function",
+    "governance_agent_tenant_fkey": "made by the command line for a tenant it has just found",
+    "tenant_name_key": "the command line takes the tenant that is there",
+    "tenant_name_shape": "the command line checks names",
+    "governance_agent_name_key": "the command line takes the agent that is there",
+    "governance_agent_name_shape": "the command line checks names",
+    "api_key_hash_shape": "sha256 has 32 bytes",
+    "api_key_scopes_known": "the command line checks scopes",
+    "base_entity_entity_type_known": "the kind comes from the path",
+    "base_entity_version_range": "set by the guard",
+    "base_entity_version_hash_shape": "set by the log",
+    "base_entity_times_order": "set by the guard",
+    "base_entity_archived_at_matches": "set by the guard",
+    "entity_label_source_known": "written by the embedder",
+    "entity_label_unit_length": "written by the embedder",
+    "entity_label_text_sha256_shape": "written by the embedder",
+    "entry_version_key": "versions are counted under the row's lock",
+    "entry_version_range": "set by the guard",
+    "entry_hashes_shape": "written by the log",
+    "payload_salt_shape": "written by the log",
+    "payload_whole_or_erased": "written by the log",
+    "idempotency_key_length": "headers are checked before",
+    "idempotency_method_known": "other methods take no key",
+    "idempotency_request_hash_shape": "sha256 has 32 bytes",
+    "idempotency_status_range": "only successes are kept",
+    "import_line_body_or_problem": "written by the importer",
+    "life_cycle_step_scope_known": "part of the schema",
+}
+
+TENANT = "(tenant_id = ( SELECT app.tenant_id() AS tenant_id))"
+OWN = "governance_agent_id = ( SELECT app.governance_agent_id() AS governance_agent_id)"
+PREDICATES = {
+    "tenant": TENANT,
+    "visible": f"({TENANT} AND ((private_to IS NULL) OR "
+    "(private_to = ( SELECT app.governance_agent_id() AS governance_agent_id))))",
+    "own": f"({TENANT} AND ({OWN}))",
+    "all": "true",
+}
+OWNER, APP, READONLY, WORKER = (USERS[role] for role in ("owner", "app", "readonly", "worker"))
+READERS = (APP, READONLY, "plant_writer")
+# Foreign keys that stand only between the service's own rows are waived above, all are here:
+# (table, columns after the tenant, table they refer to, columns after the tenant).
+FOREIGN_KEYS = {
+    "governance_agent_tenant_fkey": "governance_agent() tenant()",
+    "api_key_governance_agent_fkey": "api_key(governance_agent_id) governance_agent(id)",
+    "idempotency_governance_agent_fkey": "idempotency(governance_agent_id) governance_agent(id)",
+    "import_line_governance_agent_fkey": "import_line(governance_agent_id) governance_agent(id)",
+    "base_entity_governance_agent_fkey": "base_entity(governance_agent_id) governance_agent(id)",
+    "entity_parent_entity_fkey": "entity_parent(entity_type, entity_id) base_entity(entity_type, id)",
+    "entity_parent_parent_fkey": "entity_parent(entity_type, parent_id) base_entity(entity_type, id)",
+    "entity_tag_entity_fkey": "entity_tag(entity_type, entity_id) base_entity(entity_type, id)",
+    "entity_label_entity_fkey": "entity_label(entity_id) base_entity(id)",
+    **{
+        f"{kind}_entity_base_fkey": f"{kind}_entity(id) base_entity(id)"
+        for kind in ("skill", "job_role", "team", "agent", "industry")
+    },
+    "job_role_entity_industry_fkey": "job_role_entity(industry_id) industry_entity(id)",
+    "team_entity_job_role_fkey": "team_entity(job_role_id) job_role_entity(id)",
+    "team_entity_industry_fkey": "team_entity(industry_id) industry_entity(id)",
+    "agent_entity_job_role_fkey": "agent_entity(job_role_id) job_role_entity(id)",
+    "agent_entity_industry_fkey": "agent_entity(industry_id) industry_entity(id)",
+    "agent_entity_team_fkey": "agent_entity(team_id) team_entity(id)",
+    "job_role_skill_job_role_fkey": "job_role_skill(job_role_id) job_role_entity(id)",
+    "job_role_skill_skill_fkey": "job_role_skill(skill_id) skill_entity(id)",
+    "agent_skill_agent_fkey": "agent_skill(agent_id) agent_entity(id)",
+    "agent_skill_skill_fkey": "agent_skill(skill_id) skill_entity(id)",
+}
+# Every column that may be NULL, but private_to; staged lines hold what was given.
+NULLABLE = {
+    "api_key": "expires_at last_used_at revoked_at",
+    "base_entity": "archived_at description external_id governance_notes name_key name_scope",
+    "skill_entity": "embedding_384",
+    "industry_entity": "code embedding_384 level scheme",
+    "job_role_entity": "industry_id seniority_level",
+    "agent_entity": "team_id",
+    "life_cycle_step": "by_author",
+    "payload": "body reason salt successor_id",
+}
+KIND_TABLES = ("skill_entity", "job_role_entity", "team_entity", "agent_entity", "industry_entity")
+LINK_TABLES = ("entity_parent", "entity_tag", "job_role_skill", "agent_skill")
+
+Rule = tuple[str, tuple[str, ...], str | None, str | None]
+
+
+def private(table: str, *, removable: bool) -> dict[str, Rule]:
+    """Give the policies of a table whose rows are as private as their entity."""
+    found: dict[str, Rule] = {
+        f"{table}_read": ("SELECT", READERS, "visible", None),
+        f"{table}_add": ("INSERT", ("plant_writer",), None, "visible"),
+        f"{table}_edit": ("UPDATE", ("plant_writer",), "visible", "visible"),
+        f"{table}_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
+        f"{table}_rules_edit": ("UPDATE", ("plant_rules",), "tenant", "tenant"),
+    }
+    if removable:
+        found[f"{table}_remove"] = ("DELETE", ("plant_writer",), "visible", None)
+    return found
+
+
+def everything(name: str, role: str, *commands: str) -> dict[str, Rule]:
+    """Give the policies of a role that works for all tenants."""
+    words = {"SELECT": "read", "INSERT": "add", "UPDATE": "edit", "DELETE": "remove"}
+    return {
+        f"{name}_{words[command]}": (
+            command,
+            (role,),
+            None if command == "INSERT" else "all",
+            "all" if command in {"INSERT", "UPDATE"} else None,
+        )
+        for command in commands
+    }
+
+
+# Every policy there is: command, roles, USING, WITH CHECK.
+POLICIES: dict[str, Rule] = {
+    **private("base_entity", removable=False),
+    # A certifier who rejects makes a draft that is no longer theirs to see.
+    "base_entity_edit": ("UPDATE", (APP, "plant_writer"), "visible", "tenant"),
+    **{
+        name: rule
+        for table in KIND_TABLES
+        for name, rule in private(table, removable=False).items()
+    },
+    **{
+        name: rule for table in LINK_TABLES for name, rule in private(table, removable=True).items()
+    },
+    "entity_label_read": ("SELECT", READERS, "visible", None),
+    "entity_label_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
+    "entity_label_rules_edit": ("UPDATE", ("plant_rules",), "tenant", "tenant"),
+    **everything("entity_label_worker", WORKER, "SELECT", "INSERT", "UPDATE", "DELETE"),
+    **{
+        f"{table}_read": ("SELECT", (APP, READONLY, "plant_rules"), "tenant", None)
+        for table in ("tenant", "governance_agent", "api_key")
+    },
+    **{
+        name: rule
+        for table in ("tenant", "governance_agent", "api_key")
+        for name, rule in everything(f"{table}_owner", OWNER, "SELECT", "INSERT", "UPDATE").items()
+    },
+    **{
+        f"{table}_auth_read": ("SELECT", ("plant_auth",), "all", None)
+        for table in ("tenant", "governance_agent", "api_key")
+    },
+    "api_key_auth_touch": ("UPDATE", ("plant_auth",), "all", "all"),
+    "api_key_audit_read": ("SELECT", ("plant_audit",), "tenant", None),
+    "idempotency_read": ("SELECT", ("plant_writer",), "own", None),
+    "idempotency_add": ("INSERT", ("plant_writer",), None, "own"),
+    **everything("idempotency_worker", WORKER, "SELECT", "DELETE"),
+    "secret_read": ("SELECT", (APP, WORKER), "all", None),
+    "secret_owner_read": ("SELECT", (OWNER,), "all", None),
+    "entry_read": ("SELECT", (APP, READONLY, "plant_rules"), "tenant", None),
+    "entry_worker_read": ("SELECT", (WORKER,), "all", None),
+    "entry_add": ("INSERT", ("plant_audit",), None, "tenant"),
+    "payload_read": ("SELECT", (APP, READONLY), "visible", None),
+    "payload_worker_read": ("SELECT", (WORKER,), "all", None),
+    "payload_add": ("INSERT", ("plant_audit",), None, "tenant"),
+    **everything("pending_worker", WORKER, "SELECT", "DELETE"),
+    "pending_add": ("INSERT", ("plant_audit",), None, "tenant"),
+    "import_line_read": ("SELECT", ("plant_writer",), "own", None),
+    "import_line_add": ("INSERT", ("plant_writer",), None, "own"),
+    "import_line_edit": ("UPDATE", ("plant_writer",), "own", "own"),
+    "import_line_remove": ("DELETE", ("plant_writer",), "own", None),
+}
+
+# What the roles of the service may do with whole tables; columns are in COLUMN_GRANTS.
+WRITES = {
+    **{(WORKER, table): "DELETE" for table in ("idempotency", "pending")},
+    (WORKER, "entity_label"): "DELETE INSERT UPDATE",
+}
+COLUMN_GRANTS = {
+    (APP, "base_entity"): {
+        "name",
+        "external_id",
+        "description",
+        "aliases",
+        "custom_attributes",
+        "governance_notes",
+        "status",
+    },
+}
+# Definer functions, and whose rights they run with.
+DEFINERS = {
+    "app.base_entity_guard": "plant_rules",
+    "app.base_entity_privacy": "plant_rules",
+    "app.check_parents": "plant_rules",
+    "app.entity_step": "plant_rules",
+    "app.authenticate": "plant_auth",
+    "audit.base_entity_log": "plant_audit",
+    **{
+        f"app.{kind}_{operation}": "plant_writer"
+        for kind in ("skill", "job_role", "team", "agent", "industry")
+        for operation in ("create", "amend")
+    },
+    **{
+        f"app.import_{operation}": "plant_writer"
+        for operation in ("begin", "stage", "arrange", "apply", "analyse", "end")
+    },
+}
+# What plant_app may call besides the statements: no other function of app or audit.
+CALLABLE = (
+    {
+        "app.tenant_id",
+        "app.governance_agent_id",
+        "app.key_id",
+        "app.certifier_key_id",
+        "app.compact_length",
+        "app.are_lines",
+        "app.is_in_force",
+        "app.etag",
+        "app.resolve_references",
+        "app.resolved_body",
+        "app.name_key",
+        "app.prefix_end",
+        "app.document_matches",
+        "audit.entry_bytes",
+    }
+    | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
+    | {
+        "app.entity_step",
+        "app.authenticate",
+    }
+)
+
+TRIGGERS = {
+    "base_entity": [
+        "base_entity_10_guard BEFORE INSERT UPDATE ROW app.base_entity_guard",
+        "base_entity_90_log BEFORE INSERT UPDATE ROW audit.base_entity_log",
+        "base_entity_95_privacy AFTER UPDATE ROW app.base_entity_privacy",
+        "base_entity_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
+    ],
+    **{
+        table: [f"{table}_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change"]
+        for table in KIND_TABLES
+    },
+    "entry": ["entry_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
+    "payload": ["payload_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
+    "pending": ["pending_append_only BEFORE UPDATE TRUNCATE STATEMENT audit.refuse_change"],
+}
+TRIGGERS["agent_entity"].insert(0, "agent_entity_10_guard BEFORE UPDATE ROW app.agent_entity_guard")
+
+BASE_ENTITY = {
+    "tenant_id": "uuid NOT NULL",
+    "id": "uuid NOT NULL",
+    "entity_type": "text NOT NULL",
+    "external_id": "text",
+    "name": "text NOT NULL",
+    "name_key": "text COLLATE C",
+    "name_scope": "text",
+    "description": "text",
+    "status": "text NOT NULL",
+    "created_at": "timestamp with time zone NOT NULL",
+    "updated_at": "timestamp with time zone NOT NULL",
+    "archived_at": "timestamp with time zone",
+    "private_to": "uuid",
+    "version": "integer NOT NULL",
+    "version_hash": "bytea NOT NULL",
+    "last_entry_id": "uuid NOT NULL",
+    "aliases": "text[] NOT NULL",
+    "custom_attributes": "jsonb NOT NULL",
+    "governance_notes": "text",
+    "governance_agent_id": "uuid NOT NULL",
+    "document": "text NOT NULL",
+}
+SECTIONS = {"identity", "life cycle", "versioning", "alignment", "audit", "metadata", "relations"}
+
+
+def named(rows: list[Any]) -> set[str]:
+    """Give the names of rows."""
+    return {str(row["name"]) for row in rows}
+
+
+class TestTables:
+    """Every table of app and audit."""
+
+    async def test_the_primary_key_begins_with_the_tenant(self, superuser: Superuser) -> None:
+        """Every table has a primary key, and it begins with tenant_id but where it is said."""
+        tables = await superuser.fetch(TABLES)
+        keys = [row for row in await superuser.fetch(CONSTRAINTS) if row["kind"] == "p"]
+
+        assert len(tables) > 20
+        assert named(tables) == {row["table"] for row in keys}
+        assert {
+            row["name"] for row in keys if row["columns"][0] != "tenant_id"
+        } == KEYS_WITHOUT_TENANT.keys() - {"tenant_name_key"}
+
+    async def test_unique_constraints_and_foreign_keys_stay_within_a_tenant(
+        self, superuser: Superuser
+    ) -> None:
+        """A unique constraint begins with tenant_id, a foreign key on both of its sides."""
+        rows = await superuser.fetch(CONSTRAINTS)
+        astray = {
+            row["name"]
+            for row in rows
+            if row["kind"] in "uf"
+            and (row["columns"][0], (row["referenced"] or ["tenant_id"])[0])
+            != ("tenant_id", "tenant_id")
+        }
+
+        assert {"tenant_name_key"} == astray
+        assert 20 < sum(row["kind"] == "f" for row in rows)
+
+    async def test_every_foreign_key_is_there(self, superuser: Superuser) -> None:
+        """Each refers to what it names, within the tenant."""
+        rows = await superuser.fetch(
+            """
+            SELECT conname::text AS name, regexp_replace(pg_get_constraintdef(pg_constraint.oid),
+                '^FOREIGN KEY \\(tenant_id,? ?(.*)\\) REFERENCES \\w+\\.(\\w+)\\(tenant_id,? ?(.*?)\\).*$',
+                relname || '(\\1) \\2(\\3)') AS what
+            FROM pg_constraint INNER JOIN pg_class ON pg_class.oid = conrelid
+            WHERE contype = 'f' AND connamespace = 'app'::regnamespace AND conparentid = 0
+                AND convalidated AND conenforced
+            """
+        )
+
+        assert {row["name"]: row["what"] for row in rows} == FOREIGN_KEYS
+
+    async def test_only_these_columns_may_be_null(self, superuser: Superuser) -> None:
+        """Every other column is NOT NULL."""
+        rows = await superuser.fetch(
+            """
+            SELECT relname::text AS name, string_agg(attname, ' ' ORDER BY attname) AS columns
+            FROM pg_attribute INNER JOIN pg_class ON pg_class.oid = attrelid
+            WHERE relnamespace IN ('app'::regnamespace, 'audit'::regnamespace)
+                AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0
+                AND NOT attisdropped AND NOT attnotnull AND attname <> 'private_to'
+                AND relname <> 'import_line'
+            GROUP BY relname
+            """
+        )
+
+        assert {row["name"]: row["columns"] for row in rows} == NULLABLE
+
+    async def test_foreign_keys_of_entities_are_deferred(self, superuser: Superuser) -> None:
+        """Kind and link rows come before the base row: what refers to entities waits for COMMIT."""
+        rows = await superuser.fetch(CONSTRAINTS)
+        written_first = {*KIND_TABLES, *LINK_TABLES}
+
+        assert {True} == {
+            row["deferrable"]
+            for row in rows
+            if row["kind"] == "f" and row["table"] in written_first
+        }
+
+    async def test_indexes_begin_with_the_tenant(self, superuser: Superuser) -> None:
+        """Row security filters by tenant first, so every index does, but where it is said."""
+        rows = await superuser.fetch(INDEXES)
+
+        assert named([row for row in rows if row["first"] != "tenant_id"]) == (
+            INDEXES_WITHOUT_TENANT.keys() | KEYS_WITHOUT_TENANT.keys()
+        )
+
+    async def test_row_security_is_forced(self, superuser: Superuser) -> None:
+        """Every table but the table of steps has row security, enabled and forced on its owner."""
+        rows = await superuser.fetch(TABLES)
+
+        assert {"life_cycle_step"} == {
+            row["name"] for row in rows if not (row["secured"] and row["forced"])
+        }
+
+    async def test_every_table_is_the_owner_s(self, superuser: Superuser) -> None:
+        """No role that serves requests owns a table."""
+        assert {OWNER} == {row["owner"] for row in await superuser.fetch(TABLES)}
+
+    async def test_base_entity_is_as_the_contract_says(self, superuser: Superuser) -> None:
+        """Every column with its type, in seven sections, each column saying which one."""
+        rows = await superuser.fetch(
+            """
+            SELECT attname::text AS name,
+                format_type(atttypid, atttypmod)
+                || CASE WHEN collname = 'C' THEN ' COLLATE C' ELSE '' END
+                || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END AS type,
+                col_description(attrelid, attnum) AS comment
+            FROM pg_attribute LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+            WHERE attrelid = 'app.base_entity'::regclass AND attnum > 0 AND NOT attisdropped
+            ORDER BY attnum
+            """
+        )
+        sections = {part for row in rows for part in row["comment"].split(":")[0].split(" and ")}
+
+        assert {row["name"]: row["type"] for row in rows} == BASE_ENTITY
+        assert SECTIONS <= sections
+
+    async def test_generated_columns_are_the_server_s(self, superuser: Superuser) -> None:
+        """The key of the name and the privacy of a draft are computed, never written."""
+        rows = await superuser.fetch(
+            """
+            SELECT attname::text AS name, pg_get_expr(adbin, adrelid) AS expression
+            FROM pg_attribute INNER JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            WHERE attrelid = 'app.base_entity'::regclass AND attgenerated = 's'
+            """
+        )
+        found = {row["name"]: re.sub(r"[\s()]|::text", "", row["expression"]) for row in rows}
+
+        assert found == {
+            "name_key": 'casefoldNORMALIZEname,NFKCCOLLATEpg_unicode_fastCOLLATE"C"',
+            "private_to": "CASEWHENstatus='draft'THENgovernance_agent_idELSENULL::uuidEND",
+        }
+
+    async def test_vectors_have_384_dimensions(self, superuser: Superuser) -> None:
+        """Every vector column is vector(384), and none that users edit is indexed."""
+        rows = await superuser.fetch(
+            """
+            SELECT attrelid::regclass::text || '.' || attname AS name,
+                format_type(atttypid, atttypmod) AS type
+            FROM pg_attribute INNER JOIN pg_class ON pg_class.oid = attrelid
+            WHERE atttypid = 'public.vector'::regtype AND relkind IN ('r', 'p')
+                AND NOT relispartition
+            """
+        )
+
+        assert named(rows) == {
+            "app.skill_entity.embedding_384",
+            "app.industry_entity.embedding_384",
+            "app.entity_label.embedding_384",
+            "app.entity_label.lexical_384",
+        }
+        assert {"vector(384)"} == {row["type"] for row in rows}
+        assert {"entity_label"} == {
+            row["table"] for row in await superuser.fetch(INDEXES) if row["method"] == "hnsw"
+        }
+
+
+class TestNames:
+    """Names are an interface: errors are told by them."""
+
+    async def test_constraints_and_indexes_say_table_and_kind(self, superuser: Superuser) -> None:
+        """`<table>_pkey`, `<table>_…_key`, `_fkey`, `_idx` or `_hnsw`; a check says its rule."""
+        endings = {"p": "_pkey", "u": "_key", "f": "_fkey", "c": ""}
+        wrong = {
+            row["name"]
+            for row in await superuser.fetch(CONSTRAINTS)
+            if not row["partition"]
+            and (
+                not row["name"].startswith(f"{row['table']}_".removeprefix("entity_entity_"))
+                or not row["name"].endswith(endings[row["kind"]])
+                or (
+                    row["kind"] == "c" and re.search(r"_(key|pkey|fkey|idx|check\d*)$", row["name"])
+                )
+                or (row["kind"] == "p" and row["name"] != f"{row['table']}_pkey")
+            )
+        }
+        wrong |= {
+            row["name"]
+            for row in await superuser.fetch(INDEXES)
+            if not row["name"].startswith(row["table"] + "_")
+            or not row["name"].endswith(
+                "_pkey" if row["primary"] else "_key" if row["unique"] else ("_idx", "_hnsw")
+            )
+        }
+
+        assert set() == wrong
+
+    async def test_every_constraint_has_a_meaning(self, superuser: Superuser) -> None:
+        """Breaking a constraint is a problem of its own, or is waived with a reason."""
+        names = named(await superuser.fetch(CONSTRAINTS)) | named(
+            [row for row in await superuser.fetch(INDEXES) if row["unique"]]
+        )
+        unknown = {
+            name
+            for name in names - BY_CONSTRAINT.keys()
+            if not any(name == waived or name.endswith(waived) for waived in WAIVED)
+            # Two indexes that only carry lists and links: the primary key is narrower.
+            and name != "base_entity_kind_key"
+            and not name.startswith("entity_label_default")
+        }
+
+        assert set() == unknown
+        assert set() == BY_CONSTRAINT.keys() - names
+        assert set() == {waived for waived in WAIVED if waived[0] != "_"} - names
+
+    async def test_everything_has_a_comment(self, superuser: Superuser) -> None:
+        """A DBA who meets a schema, table, view, type or function reads what it is for."""
+        rows = await superuser.fetch(
+            """
+            SELECT nspname AS name, obj_description(oid, 'pg_namespace') AS comment
+            FROM pg_namespace WHERE nspname IN ('app', 'audit', 'q')
+            UNION ALL
+            SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_class
+            WHERE relnamespace IN ('app'::regnamespace, 'audit'::regnamespace)
+                AND relkind IN ('r', 'p', 'v')
+            UNION ALL
+            SELECT typname, obj_description(pg_type.oid, 'pg_type') FROM pg_type
+            INNER JOIN pg_class ON pg_class.oid = typrelid AND relkind = 'c'
+            WHERE typnamespace IN ('app'::regnamespace, 'audit'::regnamespace)
+            UNION ALL
+            SELECT proname, obj_description(pg_proc.oid, 'pg_proc') FROM pg_proc
+            WHERE pronamespace IN
+                ('app'::regnamespace, 'audit'::regnamespace, 'q'::regnamespace)
+            """
+        )
+
+        assert len(rows) > 80
+        assert set() == named([row for row in rows if not row["comment"]])
+
+
+class TestPolicies:
+    """Row security, exactly as it was reviewed."""
+
+    async def test_every_policy_is_the_one_that_was_reviewed(self, superuser: Superuser) -> None:
+        """Command, roles, USING and WITH CHECK of each; none is missing, none is more."""
+        forms = {text: form for form, text in PREDICATES.items()} | {None: None}
+        rows = await superuser.fetch(
+            "SELECT policyname::text AS name, tablename::text AS table, cmd, roles::text[], qual,"
+            " with_check, permissive FROM pg_policies WHERE schemaname IN ('app', 'audit')"
+        )
+        found = {
+            row["name"]: (
+                row["cmd"],
+                tuple(row["roles"]),
+                forms.get(row["qual"], row["qual"]),
+                forms.get(row["with_check"], row["with_check"]),
+            )
+            for row in rows
+        }
+
+        assert POLICIES.keys() == found.keys()
+        assert {} == {name: rule for name, rule in found.items() if rule != POLICIES[name]}
+        assert all(row["name"].startswith(row["table"]) for row in rows)
+        assert {"PERMISSIVE"} == {row["permissive"] for row in rows}
+
+    async def test_rights_are_what_the_policies_expect(self, superuser: Superuser) -> None:
+        """The service writes by functions; by hand it may change a few columns of base rows."""
+        rows = await superuser.fetch(
+            """
+            SELECT role::text, relname::text AS table, string_agg(right_, ' ' ORDER BY right_) AS rights
+            FROM unnest($1::text[]) AS role
+            CROSS JOIN unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER,MAINTAIN}'::text[])
+                AS right_
+            CROSS JOIN pg_class
+            WHERE relnamespace IN ('app'::regnamespace, 'audit'::regnamespace)
+                AND relkind IN ('r', 'p', 'v') AND has_table_privilege(role, pg_class.oid, right_)
+            GROUP BY role, relname
+            """,
+            [APP, READONLY, WORKER],
+        )
+        columns = await superuser.fetch(
+            """
+            SELECT grantee::text AS role, table_name::text AS table, column_name::text AS name
+            FROM information_schema.column_privileges
+            WHERE table_schema IN ('app', 'audit') AND privilege_type = 'UPDATE'
+                AND grantee = ANY($1::text[])
+            """,
+            [APP, READONLY],
+        )
+        granted: dict[tuple[str, str], set[str]] = {}
+        for row in columns:
+            granted.setdefault((row["role"], row["table"]), set()).add(row["name"])
+
+        assert {(row["role"], row["table"]): row["rights"] for row in rows} == WRITES
+        assert granted == COLUMN_GRANTS
+
+    async def test_nothing_is_open_to_everybody(self, superuser: Superuser) -> None:
+        """PUBLIC may use no schema, table, column, sequence, type or function of ours."""
+        rows = await superuser.fetch(
+            """
+            WITH acls AS (
+                SELECT nspname AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl
+                FROM pg_namespace WHERE nspname IN ('app', 'audit', 'q')
+                UNION ALL
+                SELECT relname, coalesce(relacl, acldefault(
+                    CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
+                FROM pg_class WHERE relnamespace IN ('app'::regnamespace, 'audit'::regnamespace)
+                    AND relkind IN ('r', 'p', 'v', 'S')
+                UNION ALL
+                SELECT attname, attacl FROM pg_attribute INNER JOIN pg_class ON attrelid = oid
+                WHERE relnamespace IN ('app'::regnamespace, 'audit'::regnamespace)
+                UNION ALL
+                SELECT typname, coalesce(typacl, acldefault('T', typowner)) FROM pg_type
+                INNER JOIN pg_class ON pg_class.oid = typrelid AND relkind = 'c'
+                WHERE typnamespace IN ('app'::regnamespace, 'audit'::regnamespace)
+                UNION ALL
+                SELECT proname, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
+                WHERE pronamespace IN
+                    ('app'::regnamespace, 'audit'::regnamespace, 'q'::regnamespace)
+            )
+            SELECT name::text FROM acls CROSS JOIN LATERAL aclexplode(acl) AS granted
+            WHERE granted.grantee = 0
+            """
+        )
+
+        assert set() == named(rows)
+
+    async def test_no_role_is_above_row_security(self, superuser: Superuser) -> None:
+        """No role of ours is a superuser or bypasses row security; none that serves is a member."""
+        rows = await superuser.fetch(
+            "SELECT rolname::text AS name, rolsuper OR rolbypassrls AS above, rolcreaterole,"
+            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = oid"
+            " AND inherit_option) AS inherited,"
+            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = oid) AS member"
+            " FROM pg_roles WHERE rolname LIKE 'plant\\_%'"
+        )
+
+        assert {*USERS.values(), "plant_writer", "plant_auth", "plant_rules", "plant_audit"} - {
+            "postgres"
+        } <= named(rows)
+        assert set() == named([row for row in rows if row["above"]])
+        assert {OWNER} == named([row for row in rows if row["rolcreaterole"]])
+        assert {OWNER} >= named([row for row in rows if row["member"]])
+        assert [] == [row["inherited"] for row in rows if row["inherited"]]
+
+
+class TestFunctions:
+    """Every function of app, audit and q."""
+
+    async def test_definers_are_known_and_pin_the_search_path(self, superuser: Superuser) -> None:
+        """A function with its owner's rights is written down, and finds nothing of a caller's."""
+        rows = [row for row in await superuser.fetch(FUNCTIONS) if row["definer"]]
+
+        assert DEFINERS == {row["name"]: row["owner"] for row in rows}
+        assert {True} == {"search_path=pg_catalog, pg_temp" in row["settings"] for row in rows}
+
+    async def test_what_definers_call_is_pinned_too(self, superuser: Superuser) -> None:
+        """A function that is text when it runs names its search path; others are parsed already."""
+        rows = await superuser.fetch(FUNCTIONS)
+
+        assert set() == {
+            row["name"]
+            for row in rows
+            if not row["name"].startswith("q.")
+            and not row["parsed"]
+            and "search_path=pg_catalog, pg_temp" not in row["settings"]
+        }
+
+    async def test_the_service_may_call_what_is_written_down(self, superuser: Superuser) -> None:
+        """plant_app calls statements and their functions; none of the parts beneath."""
+        rows = await superuser.fetch(FUNCTIONS)
+        app = {row["name"] for row in rows if row["app"] and not row["name"].startswith("q.")}
+        others = {
+            row["name"] for row in rows if (row["worker"] or row["readonly"]) and row["definer"]
+        }
+
+        assert CALLABLE == app
+        assert set() == others
+
+    async def test_no_function_raises_without_a_code(self, superuser: Superuser) -> None:
+        """RAISE EXCEPTION names an SQLSTATE, ours of class PL, with a message for clients."""
+        codes = set()
+        for row in await superuser.fetch(FUNCTIONS):
+            for raised in re.findall(r"RAISE EXCEPTION.*?;\n", row["source"], re.DOTALL):
+                found = re.search(r"ERRCODE = '(PL\d{3})'", raised)
+                assert found, (row["name"], raised)
+                codes.add(found[1])
+
+        assert {f"PL{number:03}" for number in (*range(1, 14), 18)} == codes
+
+    async def test_triggers_stand_and_fire_always(self, superuser: Superuser) -> None:
+        """Guard before log, both before the row is written; none can be passed by as a replica."""
+        rows = await superuser.fetch(
+            """
+            SELECT tgrelid::regclass::text AS table, tgenabled::text AS enabled,
+                concat_ws(' ', tgname,
+                    CASE WHEN tgtype & 2 > 0 THEN 'BEFORE' ELSE 'AFTER' END,
+                    CASE WHEN tgtype & 4 > 0 THEN 'INSERT' END,
+                    CASE WHEN tgtype & 16 > 0 THEN 'UPDATE' END,
+                    CASE WHEN tgtype & 8 > 0 THEN 'DELETE' END,
+                    CASE WHEN tgtype & 32 > 0 THEN 'TRUNCATE' END,
+                    CASE WHEN tgtype & 1 > 0 THEN 'ROW' ELSE 'STATEMENT' END,
+                    tgfoid::regproc::text) AS trigger
+            FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid, tgname
+            """
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(row["table"].split(".")[-1], []).append(row["trigger"])
+
+        assert found == TRIGGERS
+        assert {"A"} == {row["enabled"] for row in rows}
+
+    async def test_there_are_no_rules_and_no_event_triggers(self, superuser: Superuser) -> None:
+        """No rewrite rule but those of views changes what a statement does."""
+        assert 0 == await superuser.fetchval(
+            "SELECT count(*) FROM pg_rewrite INNER JOIN pg_class ON pg_class.oid = ev_class"
+            " WHERE relnamespace IN ('app'::regnamespace, 'audit'::regnamespace)"
+            " AND relkind <> 'v'"
+        )
+
+
+async def test_the_service_runs_read_committed(
+    cluster: Server, database: str, settings: Settings, superuser: Superuser
+) -> None:
+    """Whatever the database's default is: checks must see what was committed meanwhile."""
+    await superuser.execute(
+        f"ALTER DATABASE {database} SET default_transaction_isolation TO 'serializable'"
+    )
+    pool = Pool(cluster.url("app", database), settings)
+    await pool.open()
+    try:
+        async with pool.connection() as connection:
+            found = await connection.fetchval("SELECT current_setting('transaction_isolation')")
+    finally:
+        await pool.close()
+        await superuser.execute(f"ALTER DATABASE {database} RESET default_transaction_isolation")
+
+    assert "read committed" == found

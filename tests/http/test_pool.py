@@ -1,0 +1,318 @@
+"""The pool seen over HTTP: exhaustion, lost backends, deadlines, and metrics that are true."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from msgspec import structs
+
+from service.settings import Settings
+from tests.api import Answer, Api, serving
+from tests.factories import Tenant
+from tests.postgres import Server
+
+WAIT_S = 10.0
+"""A condition that has not come true by then never will."""
+
+SMALL = Settings(
+    pool_min=1,
+    pool_max=2,
+    acquire_timeout_ms=300,
+    waiting_max=4,
+    lock_timeout_ms=3_000,
+    statement_timeout_ms=4_000,
+    command_timeout_ms=5_000,
+    request_timeout_ms=6_000,
+)
+
+
+class Bench:
+    """A service with a small pool, and a session that can stand in its way."""
+
+    def __init__(self, api: Api, url: str, database: str) -> None:
+        self.api = api
+        self._url = url
+        self._database = database
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, cluster: Server, database: str, tenant: Tenant, **settings: Any
+    ) -> AsyncIterator["Bench"]:
+        """Serve with a small pool whose settings may differ; its author's key is known to it."""
+        chosen = structs.replace(SMALL, **settings)
+        async with (
+            serving(chosen, cluster.url("app", database)) as url,
+            Api.open(url, tenant) as api,
+        ):
+            await api.get("/v1/me")
+            yield cls(api, cluster.url("superuser", database), database)
+
+    @asynccontextmanager
+    async def blocking(self, statement: str, *arguments: Any) -> AsyncIterator[asyncpg.Connection]:
+        """Hold the locks that a statement takes; gives the session that holds them."""
+        session = await asyncpg.connect(self._url)
+        try:
+            transaction = session.transaction()
+            await transaction.start()
+            await session.execute(statement, *arguments)
+            yield session
+            await transaction.rollback()
+        finally:
+            await session.close()
+
+    def locked(self, identity: str) -> Any:
+        """Hold the row of an entity: writes wait, reads do not."""
+        return self.blocking("SELECT FROM app.base_entity WHERE id = $1 FOR UPDATE", identity)
+
+    def closed(self) -> Any:
+        """Hold the whole table: reads wait too."""
+        return self.blocking("LOCK TABLE app.base_entity IN ACCESS EXCLUSIVE MODE")
+
+    async def waiting_backends(self, session: asyncpg.Connection, count: int) -> list[int]:
+        """Wait until so many backends of the service wait for a lock; gives their pids."""
+
+        async def found() -> list[int]:
+            # A transaction keeps one snapshot of these views unless it is told to look again.
+            await session.execute("SELECT pg_stat_clear_snapshot()")
+            rows = await session.fetch(
+                "SELECT pid FROM pg_stat_activity WHERE application_name = 'plant app' "
+                "AND datname = $1 AND wait_event_type = 'Lock'",
+                self._database,
+            )
+            return [row["pid"] for row in rows]
+
+        pids: list[int] = await until(found, lambda pids: len(pids) == count)
+        return pids
+
+    async def metrics(self) -> dict[str, float]:
+        """Read what the service says of its pool."""
+        text = (await self.api.get("/metrics")).body.decode()
+        return {
+            name.replace('plant_pool_connections{state="', "").rstrip('"}'): float(value)
+            for name, value in re.findall(r"^(plant_pool_\S+) (\S+)$", text, re.MULTILINE)
+        }
+
+
+async def until(found: Callable[[], Awaitable[Any]], true: Callable[[Any], bool]) -> Any:
+    """Ask until the answer is right."""
+    async with asyncio.timeout(WAIT_S):
+        while not true(value := await found()):  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.005)
+    return value
+
+
+def unavailable(answer: Answer) -> None:
+    """Make sure that an answer is 503 and says when to come back."""
+    assert (503, "unavailable") == (answer.status, answer.problem), answer.body
+    assert "1" == answer.headers["Retry-After"] == str(answer.json["retry_after_s"])
+
+
+class TestExhaustion:
+    """More requests than connections."""
+
+    async def test_it_is_503_in_time_and_passes(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """Nobody hangs, nobody is lost, and the metrics say what goes on at each moment."""
+        async with Bench.open(cluster, database, tenant) as bench:
+            api = bench.api
+            made = await api.create("skill")
+            path = f"/v1/skills/{made.json['id']}"
+            async with bench.locked(made.json["id"]) as session:
+                writers = [
+                    asyncio.create_task(api.patch(path, {"tags": [tag]}, made.etag))
+                    for tag in ("a", "b")
+                ]
+                await bench.waiting_backends(session, 2)
+                busy = await bench.metrics()
+                assert (2, 0, 0) == (busy["in_use"], busy["idle"], busy["plant_pool_waiting"])
+
+                begun = time.monotonic()
+                unavailable(await api.get(path))
+                assert 0.25 < time.monotonic() - begun < 2
+                ready = await api.get("/readyz")
+                assert (503, "not ready") == (ready.status, ready.json["status"])
+                assert 200 == (await api.get("/livez")).status
+
+                readers = [asyncio.create_task(api.get(path)) for _ in range(10)]
+                seen = await until(bench.metrics, lambda m: m["plant_pool_refused_total"] == 6)
+                assert seen["plant_pool_waiting"] <= 4
+                for answer in await asyncio.gather(*readers):
+                    unavailable(answer)
+                late = await bench.metrics()
+                assert (6, 6) == (
+                    late["plant_pool_timeouts_total"],
+                    late["plant_pool_refused_total"],
+                )
+            assert [200, 412] == sorted(answer.status for answer in await asyncio.gather(*writers))
+            assert 200 == (await api.get(path)).status
+            assert 200 == (await api.get("/readyz")).status
+            calm = await bench.metrics()
+            assert (0, 2, 0) == (calm["in_use"], calm["idle"], calm["plant_pool_waiting"])
+
+    async def test_who_waits_in_time_is_served(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """A connection that comes free goes to who waits for it."""
+        async with Bench.open(
+            cluster, database, tenant, acquire_timeout_ms=5_000, pool_max=1
+        ) as bench:
+            made = await bench.api.create("skill")
+            path = f"/v1/skills/{made.json['id']}"
+            async with bench.locked(made.json["id"]) as session:
+                writer = asyncio.create_task(bench.api.patch(path, {"tags": ["a"]}, made.etag))
+                await bench.waiting_backends(session, 1)
+                readers = [asyncio.create_task(bench.api.get(path)) for _ in range(3)]
+                seen = await until(bench.metrics, lambda m: m["plant_pool_waiting"] == 3)
+                assert (1, 0) == (seen["in_use"], seen["idle"])
+            assert 200 == (await writer).status
+            assert {200} == {answer.status for answer in await asyncio.gather(*readers)}
+            assert 0 == (await bench.metrics())["plant_pool_timeouts_total"]
+
+    async def test_a_client_that_goes_away_leaves_no_connection_behind(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """What was begun for it ends, and the pool has all its connections again."""
+        async with Bench.open(cluster, database, tenant) as bench:
+            made = await bench.api.create("skill")
+            path = f"/v1/skills/{made.json['id']}"
+            async with bench.locked(made.json["id"]) as session:
+                writer = asyncio.create_task(bench.api.patch(path, {"tags": ["a"]}, made.etag))
+                await bench.waiting_backends(session, 1)
+                writer.cancel()
+            await until(bench.metrics, lambda m: m["in_use"] == 0)
+            assert 200 == (await bench.api.get(path)).status
+
+
+class TestLocks:
+    """Rows that others hold."""
+
+    async def test_a_lock_that_does_not_come_is_503(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """After lock_timeout nothing was done, and the writer is told so."""
+        async with Bench.open(cluster, database, tenant, lock_timeout_ms=100) as bench:
+            made = await bench.api.create("skill")
+            path = f"/v1/skills/{made.json['id']}"
+            async with bench.locked(made.json["id"]):
+                unavailable(await bench.api.patch(path, {"tags": ["a"]}, made.etag))
+                unavailable(await bench.api.step(path, "under_review", made.etag))
+            found = await bench.api.get(path)
+            assert (made.body, made.etag) == (found.body, found.etag)
+
+    async def test_a_statement_that_takes_too_long_is_503(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """statement_timeout ends it on the server; the connection is good for the next."""
+        async with Bench.open(cluster, database, tenant, statement_timeout_ms=100) as bench:
+            async with bench.closed():
+                unavailable(await bench.api.get("/v1/skills"))
+            assert 200 == (await bench.api.get("/v1/skills")).status
+
+
+class TestLostBackends:
+    """Connections that the server ends."""
+
+    async def test_a_write_whose_backend_is_killed_is_unknown(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """504 says that the outcome is not known; here nothing was written, and all goes on."""
+        async with Bench.open(cluster, database, tenant) as bench:
+            made = await bench.api.create("skill")
+            path = f"/v1/skills/{made.json['id']}"
+            async with bench.locked(made.json["id"]) as session:
+                writer = asyncio.create_task(bench.api.patch(path, {"tags": ["a"]}, made.etag))
+                (pid,) = await bench.waiting_backends(session, 1)
+                await session.execute("SELECT pg_terminate_backend($1)", pid)
+                answer = await writer
+            assert (504, "outcome-unknown") == (answer.status, answer.problem)
+            assert made.body == (await bench.api.get(path)).body
+            assert 200 == (await bench.api.patch(path, {"tags": ["b"]}, made.etag)).status
+            assert 0 == (await bench.metrics())["in_use"]
+
+    async def test_a_read_whose_backend_is_killed_may_be_repeated(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """503: a read has no outcome."""
+        async with Bench.open(cluster, database, tenant) as bench:
+            async with bench.closed() as session:
+                reader = asyncio.create_task(bench.api.get("/v1/skills"))
+                (pid,) = await bench.waiting_backends(session, 1)
+                await session.execute("SELECT pg_terminate_backend($1)", pid)
+                unavailable(await reader)
+            assert 200 == (await bench.api.get("/v1/skills")).status
+
+    async def test_idle_connections_that_were_killed_are_replaced(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """After a restart of the server nobody notices that the old connections are gone."""
+        async with Bench.open(cluster, database, tenant) as bench:
+            made = await bench.api.create("skill")
+            async with bench.blocking("SELECT 1") as session:
+                gone = await session.fetch(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE application_name = 'plant app' AND datname = $1",
+                    database,
+                )
+            assert gone
+            answers = await asyncio.gather(
+                *(bench.api.get(f"/v1/skills/{made.json['id']}") for _ in range(4)),
+            )
+            assert {200} == {answer.status for answer in answers}
+
+
+class TestDeadline:
+    """The whole request has an end."""
+
+    async def test_a_write_beyond_it_is_unknown_a_read_is_not(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """Both end in time; the statement ends too, and the connection comes back."""
+        async with Bench.open(cluster, database, tenant, request_timeout_ms=200) as bench:
+            made = await bench.api.create("skill")
+            path = f"/v1/skills/{made.json['id']}"
+            async with bench.closed() as session:
+                begun = time.monotonic()
+                read = await bench.api.get("/v1/skills")
+                write = await bench.api.patch(path, {"tags": ["a"]}, made.etag)
+                assert time.monotonic() - begun < 3
+                await bench.waiting_backends(session, 0)
+            unavailable(read)
+            assert (504, "outcome-unknown") == (write.status, write.problem)
+            assert made.body == (await bench.api.get(path)).body
+            assert 0 == (await bench.metrics())["in_use"]
+
+
+class TestCounters:
+    """What /metrics counts of requests."""
+
+    async def test_routes_methods_and_statuses(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """One count per answer, by route and never by path; odd methods are one label."""
+        async with Bench.open(cluster, database, tenant) as bench:
+            made = await bench.api.create("skill")
+            for path in (f"/v1/skills/{made.json['id']}", "/v1/skills/x", "/v1/no/such"):
+                await bench.api.get(path)
+                await bench.api.send("PROPFIND", path)
+            text = (await bench.api.get("/metrics")).body.decode()
+            counted = {
+                (labels, float(value))
+                for labels, value in re.findall(
+                    r"^plant_http_requests_total\{(.*)\} (\S+)$", text, re.MULTILINE
+                )
+            }
+            assert {
+                ('method="POST",route="/v1/skills",status="201"', 1.0),
+                ('method="GET",route="/v1/skills/{id}",status="200"', 1.0),
+                ('method="GET",route="/v1/skills/{id}",status="404"', 1.0),
+                ('method="GET",route="unknown",status="404"', 1.0),
+                ('method="other",route="unknown",status="404"', 1.0),
+                ('method="GET",route="/v1/me",status="200"', 1.0),
+            } <= counted
+            assert made.json["id"] not in text

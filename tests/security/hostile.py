@@ -1,0 +1,249 @@
+"""Hostile requests, drawn from valid ones by a seeded hand."""
+
+import json
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from tests.api import PATHS
+
+NEVER = "01900000-0000-7000-8000-000000000000"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY"]
+TEXTS = [
+    "", " ", "\x00", "a\x00b", "\x1b[2J", "\ud800", "\udfff\ud800", "\ufeff", "\u202e", "ﷺ" * 255,
+    "\U0010ffff", "\ud7ff", "ß", "İ", "e\u0301" * 100, "n" * 255, "n" * 256, "n" * 10_000,
+    "𝄞" * 255, "' OR 1=1 --", "'; DROP TABLE app.tenant; --", "$1", "$$", "%s", "{0}",
+    "${jndi:ldap://x}",
+    "<script>alert(1)</script>", "../../etc/passwd", "..\\..\\", "null", "NaN", "true", "-1",
+    "1e400", "\\", '"', "\\u0000", "%00", "%", "\r\nX: y", "*", 'W/"a"', "'a'", NEVER,
+    NEVER.upper(),
+    "0" * 36, "{" + NEVER + "}", "draft", "archived", "skill", "plant_" + "A" * 43,
+]  # fmt: skip
+VALUES: list[Any] = [
+    None, True, False, 0, -1, 1, 1.5, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, 1e308,
+    -0.0, 5e-324, [], {}, [[]], [None], [""], {"": ""}, {"id": NEVER},
+    {"id": NEVER, "external_id": ""}, {"$ref": "a"}, {"__proto__": {"a": 1}}, [0.0] * 384,
+    [1.0] * 384, [1e-300] * 384, ["a"] * 1000,
+    {str(n): n for n in range(1000)},
+]  # fmt: skip
+HEADERS = [
+    "Authorization", "Content-Type", "Content-Length", "Transfer-Encoding", "Content-Encoding",
+    "Accept", "If-Match", "If-None-Match", "Request-Id", "Expect", "Host", "Connection",
+    "Upgrade", "Cookie",
+    "Idempotency-Key", "Prefer", "X-Forwarded-For", "X-HTTP-Method-Override", "Range", "TE",
+    "Trailer", "Certifier-Authorization", "Accept-Encoding", "Origin",
+]  # fmt: skip
+PARAMETERS = [
+    "limit", "cursor", "status", "name", "tag", "external_id", "category", "seniority_level",
+    "industry_id", "job_role_id", "team_id", "skill_id", "parent_id", "scheme", "as_of",
+    "version", "id", "as", "x",
+]  # fmt: skip
+
+
+class Known(Struct, frozen=True):
+    """An entity to aim at."""
+
+    kind: str
+    id: str
+    etag: str
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """A request before it is bytes."""
+
+    method: str
+    path: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def bytes(self) -> bytes:
+        """Write it as it goes over the wire, with no check of anything."""
+        lines = [f"{self.method} {self.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass") + self.body
+
+
+class Hand:
+    """Draws requests."""
+
+    def __init__(self, random: Random, keys: list[str], known: list[Known]) -> None:
+        self._random = random
+        self._keys = keys
+        self.known = known
+
+    def request(self) -> Request:
+        """Draw a request: valid, or with up to three things wrong with it."""
+        method, path, body = self._valid()
+        tree = body
+        for _ in range(self._random.choice([0, 0, 0, 1, 1, 2])):
+            tree = self._bent(tree)
+        raw = self._encoded(tree)
+        headers = self._headers(path)
+        changes = [self._method, self._path, self._header, self._body]
+        request = Request(method=method, path=path, headers=headers, body=raw)
+        for _ in range(self._random.choice([0, 0, 0, 1, 1, 2])):
+            request = self._random.choice(changes)(request)
+        length = [("Content-Length", str(len(request.body)))]
+        named = {name.lower() for name, _ in request.headers}
+        if named & {"content-length", "transfer-encoding"} or not request.body:
+            length = []
+        return Request(
+            method=request.method,
+            path=request.path,
+            headers=[*request.headers, *length],
+            body=request.body,
+        )
+
+    def damaged(self, data: bytes) -> bytes:
+        """Draw what becomes of bytes on a bad way."""
+        found = bytearray(data)
+        for _ in range(self._random.choice([1, 1, 2, 8])):
+            at = self._random.randrange(len(found) + 1)
+            match self._random.randrange(5):
+                case 0:
+                    found[at : at + 1] = bytes([self._random.randrange(256)])
+                case 1:
+                    found[at:at] = self._random.randbytes(self._random.choice([1, 2, 50]))
+                case 2:
+                    del found[at : at + self._random.choice([1, 2, 50])]
+                case 3:
+                    found[at:at] = found[at : at + 50]
+                case _:
+                    found[at:at] = self._random.choice([b"\r\n", b"\r\n\r\n", b"\x00", b": ", b"%"])
+        return bytes(found)
+
+    def _valid(self) -> tuple[str, str, Any]:
+        target = self._random.choice(self.known)
+        path = PATHS[target.kind]
+        one = f"{path}/{target.id}"
+        match self._random.randrange(8):
+            case 0 | 1:
+                return "POST", path, self._create(target.kind)
+            case 2 | 3:
+                return "PATCH", one, self._patch()
+            case 4:
+                to = self._random.choice(
+                    ["under_review", "certified", "active", "draft", "archived"]
+                )
+                return "POST", f"{one}/status", {"to": to, "reason": "fuzz"}
+            case 5:
+                named = {"kind": target.kind, "external_id": f"i{self._random.randrange(50)}"}
+                return "POST", "/v1/imports", self._create(target.kind) | named
+            case 6:
+                return "GET", f"{path}?{self._query()}", None
+            case _:
+                plain = [one, one, f"/v1/entities?id={target.id}", "/v1/me", "/metrics", "/"]
+                return "GET", self._random.choice(plain), None
+
+    def _create(self, kind: str) -> dict[str, Any]:
+        ids = {one.kind: one.id for one in self.known}
+        body: dict[str, Any] = {"name": f"fuzz {self._random.randrange(10**9)}", "description": "d"}
+        if kind == "skill":
+            body |= {"category": "technical", "embedding_384": [0.1] * 384}
+        if kind == "job_role":
+            body |= {"seniority_level": "mid", "required_skills": [{"id": ids["skill"]}]}
+        if kind in {"team", "agent"}:
+            body |= {"job_role_id": ids["job_role"], "industry_id": ids["industry"]}
+        if kind == "agent":
+            body |= {"skill_ids": [ids["skill"]], "team_id": ids["team"]}
+        if kind == "industry":
+            body |= {"scheme": "s", "code": str(self._random.randrange(10**9)), "level": 1}
+        return body | self._patch()
+
+    def _patch(self) -> dict[str, Any]:
+        every = {
+            "tags": ["a", "b"],
+            "aliases": ["x"],
+            "governance_notes": "n",
+            "custom_attributes": {"a": {"b": [1, None, "c"]}},
+            "parent_ids": [self._random.choice(self.known).id],
+            "external_id": f"e{self._random.randrange(10**9)}",
+        }
+        return dict(self._random.sample(sorted(every.items()), self._random.randrange(3)))
+
+    def _query(self) -> str:
+        pairs = []
+        for _ in range(self._random.randrange(4)):
+            value = self._random.choice(
+                [*TEXTS, self._random.choice(self.known).id, "7", "s", "fu"]
+            )
+            safe = quote(value.encode("utf-8", "surrogatepass"))
+            pairs.append(f"{self._random.choice(PARAMETERS)}={safe}")
+        return "&".join(pairs)
+
+    def _bent(self, tree: Any) -> Any:
+        """Change one place of a JSON value."""
+        if not isinstance(tree, dict | list) or not tree or self._random.random() < 0.1:
+            return self._random.choice([*VALUES, *TEXTS])
+        if isinstance(tree, list):
+            at = self._random.randrange(len(tree))
+            return [self._bent(one) if n == at else one for n, one in enumerate(tree)]
+        key = self._random.choice(list(tree))
+        match self._random.randrange(6):
+            case 0:
+                return {name: value for name, value in tree.items() if name != key}
+            case 1:
+                return tree | {self._random.choice([*TEXTS, *PARAMETERS]): tree[key]}
+            case _:
+                return tree | {key: self._bent(tree[key])}
+
+    def _encoded(self, tree: Any) -> bytes:
+        if tree is None:
+            return b""
+        text = json.dumps(tree)
+        match self._random.randrange(20):
+            case 0:
+                text = json.dumps(tree, ensure_ascii=False)
+            case 1:
+                depth = self._random.choice([20, 2000, 50_000])
+                text = '{"custom_attributes":' + "[" * depth + "]" * depth + "}"
+            case 2:
+                return text.encode("utf-16")
+            case _:
+                pass
+        return text.encode("utf-8", "surrogatepass")
+
+    def _headers(self, path: str) -> list[tuple[str, str]]:
+        media = "application/x-ndjson" if path.startswith("/v1/imports") else "application/json"
+        found = [("Host", "fuzz"), ("Connection", "close"), ("Content-Type", media)]
+        found.append(("Authorization", f"Bearer {self._random.choice(self._keys)}"))
+        tags = [one.etag for one in self.known if one.id in path] or ['"1-0"']
+        found.append(("If-Match", self._random.choice([*tags * 3, '"1-0"', "*"])))
+        return found
+
+    def _method(self, request: Request) -> Request:
+        return self._with(request, method=self._random.choice(METHODS))
+
+    def _path(self, request: Request) -> Request:
+        parts = request.path.split("/")
+        text = self._random.choice(TEXTS).encode("utf-8", "surrogatepass")
+        odd = (
+            quote(text, safe="") if self._random.random() < 0.8 else quote(text, safe="/%\\'*{}<>")
+        )
+        parts[self._random.randrange(len(parts))] = odd
+        return self._with(request, path="/".join(parts)[:9000] or "/")
+
+    def _header(self, request: Request) -> Request:
+        headers = list(request.headers)
+        match self._random.randrange(3):
+            case 0:
+                headers.pop(self._random.randrange(len(headers)))
+            case 1:
+                headers.append(self._random.choice(headers))
+            case _:
+                value = self._random.choice(
+                    [*TEXTS, "chunked", "100-continue", "gzip", "text/plain", "0"]
+                )
+                headers.append((self._random.choice(HEADERS), value.replace("\r\n", " ")))
+        return self._with(request, headers=headers)
+
+    def _body(self, request: Request) -> Request:
+        if not request.body:
+            return self._with(request, body=self._random.choice([b"{}", b"\x00", b"null"]))
+        return self._with(request, body=self.damaged(request.body))
+
+    def _with(self, request: Request, **change: Any) -> Request:
+        members = {name: getattr(request, name) for name in request.__struct_fields__}
+        return Request(**(members | change))

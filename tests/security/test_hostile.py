@@ -1,0 +1,168 @@
+"""Thousands of hostile requests: no 500, no hang, and no row beyond what was answered 2xx.
+
+PLANT_TEST_HOSTILE_REQUESTS says how many, PLANT_TEST_HOSTILE_SEED repeats a run.
+"""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+from collections import Counter
+from random import Random
+
+import aiohttp
+import asyncpg
+import pytest
+from yarl import URL
+
+from tests.api import Answer, Api
+from tests.counts import rows
+from tests.security.hostile import Hand, Known, Request
+from tests.sockets import ANSWER_S, answers, exchange, is_whole
+
+REQUESTS = int(os.environ.get("PLANT_TEST_HOSTILE_REQUESTS", "2000"))
+SEED = int(os.environ.get("PLANT_TEST_HOSTILE_SEED", "0")) or secrets.randbits(32)
+CLIENTS = 8
+KNOWN_MAX = 40
+LEAKS = re.compile(rb"Traceback|asyncpg|SQLSTATE|base_entity|q\.[a-z_]+_[0-9a-f]{10}|/service/")
+ANSWERS = {200, 201, 304, 400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422, 428}
+CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+class Run:
+    """What one run of hostile requests has seen."""
+
+    def __init__(self, api: Api, keys: list[str], known: list[Known]) -> None:
+        self.api = api
+        self.keys = keys
+        self.known = known
+        self.statuses: Counter[int] = Counter()
+        self.entries = 0
+        self.entities = 0
+        self.bad: list[str] = []
+
+    async def client(self, number: int, count: int) -> None:
+        """Send requests one after the other, over raw sockets and over aiohttp."""
+        random = Random(f"{SEED}/{number}")
+        hand = Hand(random, self.keys, self.known)
+        async with aiohttp.ClientSession(skip_auto_headers=["User-Agent"]) as session:
+            for _ in range(count):
+                request = hand.request()
+                data = request.bytes()
+                way = random.randrange(4)
+                try:
+                    if way == 0:
+                        await self._over_client(session, request)
+                    else:
+                        await self._over_socket(hand.damaged(data) if way == 1 else data)
+                except TimeoutError:
+                    self.bad.append(f"no answer to {data[:2000]!r}")
+
+    async def _over_client(self, session: aiohttp.ClientSession, request: Request) -> None:
+        headers = [
+            (name, CONTROL.sub(" ", value).encode("utf-8", "replace").decode())
+            for name, value in request.headers
+            if name not in {"Host", "Connection", "Content-Length", "Transfer-Encoding", "Expect"}
+        ]
+        path = "/" + CONTROL.sub("", request.path).removeprefix("/")
+        try:
+            url = URL(self.api.url + path, encoded=True)
+            async with session.request(
+                request.method, url, headers=headers, data=request.body or None
+            ) as response:
+                self.see(
+                    Answer(response.status, response.headers, await response.read()),
+                    request.bytes(),
+                )
+        except (aiohttp.InvalidURL, ValueError):
+            return  # the client would not send it
+        except aiohttp.ClientResponseError:
+            # A head that cannot be parsed hides its method: the refusal of a HEAD has a body.
+            assert "HEAD" == request.method, request
+
+    async def _over_socket(self, data: bytes) -> None:
+        whole = is_whole(data)
+        try:
+            said = await exchange(
+                self.api.url, data, quiet_s=0.1, patience_s=ANSWER_S if whole else 0.3
+            )
+        except TimeoutError:
+            # The rest of a body is waited for longer than there is time here.
+            if whole:
+                raise
+            return
+        for answer in answers(said):
+            self.see(answer, data)
+
+    def see(self, answer: Answer, sent: bytes) -> None:
+        """Judge one answer, and count what it says was written."""
+        self.statuses[answer.status] += 1
+        busy = answer.status == 503 and b"imports are running" in answer.body
+        if not (busy or answer.status in ANSWERS) or LEAKS.search(answer.body):
+            self.bad.append(f"{answer.status} {answer.body[:500]!r} to {sent[:2000]!r}")
+        elif answer.status >= 400 and (
+            answer.headers.get("Content-Type") != "application/problem+json"
+            or "Request-Id" not in answer.headers
+        ):
+            self.bad.append(f"no problem: {dict(answer.headers)} to {sent[:2000]!r}")
+        if "Audit-Entry" in answer.headers:
+            self.entries += 1
+            self.entities += answer.status == 201
+            self._keep(answer)
+        elif "ndjson" in answer.headers.get("Content-Type", ""):
+            lines = [json.loads(line) for line in answer.body.splitlines()]
+            outcomes = Counter(line.get("outcome") for line in lines)
+            self.entries += outcomes["created"] + outcomes["amended"]
+            self.entities += outcomes["created"]
+            if "totals" not in lines[-1]:
+                self.bad.append(f"no totals: {lines[-1]} to {sent[:2000]!r}")
+
+    def _keep(self, answer: Answer) -> None:
+        """Aim at the new version from now on."""
+        document = answer.json
+        new = Known(document["entity_type"], document["id"], answer.headers["Etag"])
+        same = [n for n, one in enumerate(self.known) if one.id == new.id]
+        if same:
+            self.known[same[0]] = new
+        elif len(self.known) < KNOWN_MAX:
+            self.known.append(new)
+
+
+@pytest.mark.timeout(120 + REQUESTS // 20)
+async def test_hostile_requests_write_nothing_and_break_nothing(
+    api: Api, superuser: asyncpg.Connection, database: str
+) -> None:
+    """Every answer is one of the contract; the log grew by exactly the changes answered 2xx."""
+    print(f"PLANT_TEST_HOSTILE_REQUESTS={REQUESTS} PLANT_TEST_HOSTILE_SEED={SEED}")  # noqa: T201
+    known = []
+    for kind in ("skill", "industry", "job_role", "team", "agent"):
+        made = await api.create(kind)
+        known.append(Known(kind, made.json["id"], made.etag))
+    tenant = api.tenant
+    keys = [tenant.author.key] * 4 + [tenant.certifier.key] * 2 + [tenant.reader.key, "plant_none"]
+    run = Run(api, keys, known)
+    before = await rows(superuser)
+
+    shares = [len(range(n, REQUESTS, CLIENTS)) for n in range(CLIENTS)]
+    await asyncio.gather(*(run.client(n, share) for n, share in enumerate(shares)))
+
+    print(dict(sorted(run.statuses.items())))  # noqa: T201
+    assert [] == run.bad[:5], f"seed {SEED}"
+    after = await rows(superuser)
+    assert run.entries == after.entries - before.entries, f"seed {SEED}"
+    assert run.entries == after.payloads - before.payloads
+    assert run.entities == after.entities - before.entities
+    assert 0 == after.staged
+    # The requests reached what they aim at.
+    rare = {304, 410, 412, 413, 428}
+    assert REQUESTS < 1000 or ANSWERS - rare <= set(run.statuses), run.statuses
+    metrics = (await api.get("/metrics")).body.decode()
+    assert 'plant_pool_connections{state="in_use"} 0.0' in metrics
+    assert "plant_pool_waiting 0.0" in metrics
+    idle = await superuser.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND application_name = "
+        "'plant app' AND state <> 'idle'",
+        database,
+    )
+    assert 0 == idle
