@@ -2,6 +2,9 @@
 -- that asks both on every change.
 -- depends: 0007.life_cycle
 
+-- In this file the state of what is referred to is asked for row by row, by sub-selects:
+-- a plan made while a table was empty may join by reading the whole tenant, and is kept.
+
 -- Violations of the L1 checks by an entity whose kind and link rows are already
 -- written. Runs as plant_rules, which sees drafts of every governance agent.
 CREATE FUNCTION app.rule_violations(p_base app.base_entity)
@@ -34,13 +37,16 @@ BEGIN
         END IF;
         SELECT count(*) INTO v_count
         FROM app.job_role_skill
-        INNER JOIN app.base_entity AS skill
-            ON job_role_skill.tenant_id = skill.tenant_id AND job_role_skill.skill_id = skill.id
         WHERE
             job_role_skill.tenant_id = p_base.tenant_id
             AND job_role_skill.job_role_id = p_base.id
             AND job_role_skill.relation = 'essential'
-            AND NOT app.is_in_force(skill.status);
+            AND NOT app.is_in_force((
+                SELECT skill.status FROM app.base_entity AS skill
+                WHERE
+                    skill.tenant_id = job_role_skill.tenant_id
+                    AND skill.id = job_role_skill.skill_id
+            ));
         IF v_count > 0 THEN
             RETURN QUERY VALUES (
                 'L1-ROLE-2', v_count || ' of its essential skills are not in force.'
@@ -85,17 +91,16 @@ BEGIN
                     ELSE 'All members must share its job role and industry.'
                 END
             FROM app.team_entity
-            LEFT JOIN (
-                app.agent_entity
-                INNER JOIN app.base_entity AS agent
-                    ON
-                        agent_entity.tenant_id = agent.tenant_id
-                        AND agent_entity.id = agent.id
-                        AND agent.status <> 'archived'
-            )
+            LEFT JOIN app.agent_entity
                 ON
                     team_entity.tenant_id = agent_entity.tenant_id
                     AND team_entity.id = agent_entity.team_id
+                    AND (
+                        SELECT agent.status FROM app.base_entity AS agent
+                        WHERE
+                            agent.tenant_id = agent_entity.tenant_id
+                            AND agent.id = agent_entity.id
+                    ) <> 'archived'
             WHERE team_entity.tenant_id = p_base.tenant_id AND team_entity.id = p_base.id
             HAVING
                 count(agent_entity.id) = 0
@@ -129,12 +134,15 @@ BEGIN
                 AND NOT app.is_in_force(industry.status);
         SELECT count(*) INTO v_count
         FROM app.agent_skill
-        INNER JOIN app.base_entity AS skill
-            ON agent_skill.tenant_id = skill.tenant_id AND agent_skill.skill_id = skill.id
         WHERE
             agent_skill.tenant_id = p_base.tenant_id
             AND agent_skill.agent_id = p_base.id
-            AND NOT app.is_in_force(skill.status);
+            AND NOT app.is_in_force((
+                SELECT skill.status FROM app.base_entity AS skill
+                WHERE
+                    skill.tenant_id = agent_skill.tenant_id
+                    AND skill.id = agent_skill.skill_id
+            ));
         IF v_count > 0 THEN
             RETURN QUERY VALUES ('L1-AGENT-3', v_count || ' of its skills are not in force.');
         END IF;
@@ -176,7 +184,7 @@ SELECT
 FROM app.base_entity
 WHERE
     base_entity.tenant_id = p_tenant_id
-    AND base_entity.id IN (
+    AND base_entity.id = ANY(ARRAY(
         SELECT entity_reference.target_id FROM app.entity_reference
         WHERE
             entity_reference.tenant_id = p_tenant_id
@@ -185,7 +193,7 @@ WHERE
         UNION
         SELECT agent_entity.id FROM app.agent_entity
         WHERE agent_entity.tenant_id = p_tenant_id AND agent_entity.team_id = p_id
-    )
+    ))
 ORDER BY base_entity.id
 FOR SHARE
 $$;
@@ -337,18 +345,23 @@ BEGIN
     INTO v_dependents
     FROM (
         SELECT
-            base_entity.id, base_entity.entity_type, base_entity.name, base_entity.status,
+            entity.id, entity.entity_type, entity.name, entity.status,
             entity_reference.relation
         FROM app.entity_reference
-        INNER JOIN app.base_entity
-            ON
-                entity_reference.tenant_id = base_entity.tenant_id
-                AND entity_reference.dependent_id = base_entity.id
+        CROSS JOIN LATERAL (
+            SELECT
+                base_entity.id, base_entity.entity_type, base_entity.name, base_entity.status
+            FROM app.base_entity
+            WHERE
+                base_entity.tenant_id = p_old.tenant_id
+                AND base_entity.id = entity_reference.dependent_id
+            OFFSET 0
+        ) AS entity
         WHERE
             entity_reference.tenant_id = p_old.tenant_id
             AND entity_reference.target_id = p_old.id
-            AND app.is_in_force(base_entity.status)
-        ORDER BY base_entity.id
+            AND app.is_in_force(entity.status)
+        ORDER BY entity.id
         LIMIT 20
     ) AS dependent;
     IF p_new.status = 'archived' THEN

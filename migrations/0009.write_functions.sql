@@ -5,6 +5,9 @@
 -- and link rows first, base rows last, whose triggers check, render and log. Bodies are
 -- JSON objects that hold only the fields that are given; references in them are ids
 -- (app.resolve_references makes them so).
+--
+-- Rows are named by `= ANY(ids)` or asked for one by one, never left to a join alone: a
+-- plan made while a table was empty may join by reading the whole tenant, and is kept.
 
 CREATE TYPE app.written AS (
     id uuid,
@@ -201,6 +204,7 @@ BEGIN
         INNER JOIN app.base_entity
             ON
                 base_entity.tenant_id = (SELECT app.tenant_id())
+                AND base_entity.id = ANY(p_ids)
                 AND base_entity.id = wanted.id
                 AND base_entity.entity_type = p_kind
         ORDER BY base_entity.id
@@ -250,12 +254,16 @@ BEGIN
                 entity_parent.tenant_id = app.tenant_id()
                 AND entity_parent.entity_id = ANY(p_ids)
             UNION
-            SELECT ancestor.start_id, entity_parent.parent_id
+            SELECT ancestor.start_id, parent.id
             FROM ancestor
-            INNER JOIN app.entity_parent
-                ON
+            CROSS JOIN LATERAL (
+                SELECT entity_parent.parent_id AS id
+                FROM app.entity_parent
+                WHERE
                     entity_parent.tenant_id = app.tenant_id()
                     AND entity_parent.entity_id = ancestor.id
+                OFFSET 0
+            ) AS parent
         )
 
         SELECT ancestor.start_id
@@ -274,6 +282,22 @@ $$;
 COMMENT ON FUNCTION app.check_parents(uuid[], boolean) IS 'Raises PL012 when one of these is its own ancestor.';
 GRANT EXECUTE ON FUNCTION app.check_parents(uuid[], boolean) TO plant_writer;
 
+CREATE FUNCTION app.privacy_of(p_id uuid, p_if_new uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_private_to uuid;
+BEGIN
+    SELECT base_entity.private_to INTO v_private_to
+    FROM app.base_entity
+    WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = p_id;
+    RETURN CASE WHEN FOUND THEN v_private_to ELSE p_if_new END;
+END
+$$;
+COMMENT ON FUNCTION app.privacy_of(uuid, uuid) IS 'Whose draft an entity is; the second argument where there is none yet.';
+GRANT EXECUTE ON FUNCTION app.privacy_of(uuid, uuid) TO plant_writer;
+
 -- Tags and parents, for the bodies that give them. Rows of an existing entity are as
 -- private as it is, rows of a new one as private as p_private_to.
 CREATE FUNCTION app.write_links(
@@ -283,57 +307,51 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_with_tags boolean;
-    v_with_parents boolean;
+    v_with_tags uuid[];
+    v_with_parents uuid[];
     v_exists boolean;
 BEGIN
-    SELECT bool_or(line.body ? 'tags'), bool_or(line.body ? 'parent_ids')
+    SELECT
+        array_agg(line.id) FILTER (WHERE line.body ? 'tags'),
+        array_agg(line.id) FILTER (WHERE line.body ? 'parent_ids')
     INTO v_with_tags, v_with_parents
-    FROM unnest(p_bodies) AS line (body);
-    IF NOT (v_with_tags OR v_with_parents) THEN
+    FROM unnest(p_ids, p_bodies) AS line (id, body);
+    IF coalesce(v_with_tags, v_with_parents) IS NULL THEN
         RETURN;
     END IF;
     SELECT EXISTS (
         SELECT FROM app.base_entity
         WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = ANY(p_ids)
     ) INTO v_exists;
-    IF v_with_tags THEN
+    IF v_with_tags IS NOT NULL THEN
         IF v_exists THEN
             DELETE FROM app.entity_tag
-            USING unnest(p_ids, p_bodies) AS line (id, body)
             WHERE
                 entity_tag.tenant_id = app.tenant_id()
-                AND entity_tag.entity_id = line.id
-                AND line.body ? 'tags';
+                AND entity_tag.entity_id = ANY(v_with_tags);
         END IF;
         INSERT INTO app.entity_tag (tenant_id, entity_id, entity_type, tag, private_to)
         SELECT
             app.tenant_id(), line.id, p_kind, tag.value,
-            CASE WHEN base_entity.id IS NULL THEN p_private_to ELSE base_entity.private_to END
+            CASE WHEN v_exists THEN app.privacy_of(line.id, p_private_to) ELSE p_private_to END
         FROM unnest(p_ids, p_bodies) AS line (id, body)
-        CROSS JOIN LATERAL jsonb_array_elements_text(line.body -> 'tags') AS tag (value)
-        LEFT JOIN app.base_entity
-            ON base_entity.tenant_id = app.tenant_id() AND base_entity.id = line.id;
+        CROSS JOIN LATERAL jsonb_array_elements_text(line.body -> 'tags') AS tag (value);
     END IF;
-    IF v_with_parents THEN
+    IF v_with_parents IS NOT NULL THEN
         IF v_exists THEN
             DELETE FROM app.entity_parent
-            USING unnest(p_ids, p_bodies) AS line (id, body)
             WHERE
                 entity_parent.tenant_id = app.tenant_id()
-                AND entity_parent.entity_id = line.id
-                AND line.body ? 'parent_ids';
+                AND entity_parent.entity_id = ANY(v_with_parents);
         END IF;
         INSERT INTO app.entity_parent (
             tenant_id, entity_id, parent_id, entity_type, private_to
         )
         SELECT
             app.tenant_id(), line.id, (parent.value #>> '{}')::uuid, p_kind,
-            CASE WHEN base_entity.id IS NULL THEN p_private_to ELSE base_entity.private_to END
+            CASE WHEN v_exists THEN app.privacy_of(line.id, p_private_to) ELSE p_private_to END
         FROM unnest(p_ids, p_bodies) AS line (id, body)
-        CROSS JOIN LATERAL jsonb_array_elements(line.body -> 'parent_ids') AS parent (value)
-        LEFT JOIN app.base_entity
-            ON base_entity.tenant_id = app.tenant_id() AND base_entity.id = line.id;
+        CROSS JOIN LATERAL jsonb_array_elements(line.body -> 'parent_ids') AS parent (value);
         PERFORM app.check_parents(p_ids, NOT v_exists);
     END IF;
 END
@@ -376,7 +394,7 @@ COMMENT ON FUNCTION app.base_create(text, uuid[], jsonb[], text) IS 'Inserts bas
 GRANT EXECUTE ON FUNCTION app.base_create(text, uuid[], jsonb[], text) TO plant_writer;
 
 CREATE FUNCTION app.base_amend(
-    p_kind text, p_ids uuid[], p_bodies jsonb[], p_merge boolean, p_status text
+    p_ids uuid[], p_bodies jsonb[], p_merge boolean, p_status text
 ) RETURNS SETOF app.written
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -410,16 +428,16 @@ UPDATE app.base_entity SET
 FROM unnest(p_ids, p_bodies) AS line (id, body)
 WHERE
     base_entity.tenant_id = (SELECT app.tenant_id())
+    AND base_entity.id = ANY(p_ids)
     AND base_entity.id = line.id
-    AND base_entity.entity_type = p_kind
 RETURNING
     base_entity.id, base_entity.version, base_entity.document,
     app.etag(base_entity.version, base_entity.version_hash),
     base_entity.last_entry_id, base_entity.version_hash
 $$;
-COMMENT ON FUNCTION app.base_amend(text, uuid[], jsonb[], boolean, text)
+COMMENT ON FUNCTION app.base_amend(uuid[], jsonb[], boolean, text)
 IS 'Updates base rows by the fields that are given; NULL keeps the status.';
-GRANT EXECUTE ON FUNCTION app.base_amend(text, uuid[], jsonb[], boolean, text)
+GRANT EXECUTE ON FUNCTION app.base_amend(uuid[], jsonb[], boolean, text)
 TO plant_writer;
 
 -- skill
@@ -465,10 +483,11 @@ BEGIN
     FROM unnest(p_ids, p_bodies) AS line (id, body)
     WHERE
         skill_entity.tenant_id = app.tenant_id()
+        AND skill_entity.id = ANY(p_ids)
         AND skill_entity.id = line.id
         AND line.body ?| '{category,embedding_384}';
     PERFORM app.write_links('skill', p_ids, p_bodies, NULL);
-    RETURN QUERY SELECT * FROM app.base_amend('skill', p_ids, p_bodies, p_merge, p_status);
+    RETURN QUERY SELECT * FROM app.base_amend(p_ids, p_bodies, p_merge, p_status);
 END
 $$;
 COMMENT ON FUNCTION app.skill_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of skills.';
@@ -526,10 +545,11 @@ BEGIN
     FROM unnest(p_ids, p_bodies) AS line (id, body)
     WHERE
         industry_entity.tenant_id = app.tenant_id()
+        AND industry_entity.id = ANY(p_ids)
         AND industry_entity.id = line.id
         AND line.body ?| '{scheme,code,level,embedding_384}';
     PERFORM app.write_links('industry', p_ids, p_bodies, NULL);
-    RETURN QUERY SELECT * FROM app.base_amend('industry', p_ids, p_bodies, p_merge, p_status);
+    RETURN QUERY SELECT * FROM app.base_amend(p_ids, p_bodies, p_merge, p_status);
 END
 $$;
 COMMENT ON FUNCTION app.industry_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of industries.';
@@ -582,23 +602,24 @@ BEGIN
     FROM unnest(p_ids, p_bodies) AS line (id, body)
     WHERE
         job_role_entity.tenant_id = app.tenant_id()
+        AND job_role_entity.id = ANY(p_ids)
         AND job_role_entity.id = line.id
         AND line.body ?| '{seniority_level,industry_id}';
     DELETE FROM app.job_role_skill
     USING unnest(p_ids, p_bodies) AS line (id, body)
     WHERE
         job_role_skill.tenant_id = app.tenant_id()
+        AND job_role_skill.job_role_id = ANY(p_ids)
         AND job_role_skill.job_role_id = line.id
         AND line.body ? 'required_skills';
     INSERT INTO app.job_role_skill (tenant_id, job_role_id, skill_id, relation, private_to)
     SELECT
-        app.tenant_id(), line.id, (item.value ->> 'id')::uuid, item.value ->> 'relation', base_entity.private_to
+        app.tenant_id(), line.id, (item.value ->> 'id')::uuid, item.value ->> 'relation',
+        app.privacy_of(line.id, NULL)
     FROM unnest(p_ids, p_bodies) AS line (id, body)
-    CROSS JOIN LATERAL jsonb_array_elements(line.body -> 'required_skills') AS item (value)
-    INNER JOIN app.base_entity
-        ON base_entity.tenant_id = app.tenant_id() AND base_entity.id = line.id;
+    CROSS JOIN LATERAL jsonb_array_elements(line.body -> 'required_skills') AS item (value);
     PERFORM app.write_links('job_role', p_ids, p_bodies, NULL);
-    RETURN QUERY SELECT * FROM app.base_amend('job_role', p_ids, p_bodies, p_merge, p_status);
+    RETURN QUERY SELECT * FROM app.base_amend(p_ids, p_bodies, p_merge, p_status);
 END
 $$;
 COMMENT ON FUNCTION app.job_role_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of job roles.';
@@ -646,10 +667,11 @@ BEGIN
     FROM unnest(p_ids, p_bodies) AS line (id, body)
     WHERE
         team_entity.tenant_id = app.tenant_id()
+        AND team_entity.id = ANY(p_ids)
         AND team_entity.id = line.id
         AND line.body ?| '{job_role_id,industry_id}';
     PERFORM app.write_links('team', p_ids, p_bodies, NULL);
-    RETURN QUERY SELECT * FROM app.base_amend('team', p_ids, p_bodies, p_merge, p_status);
+    RETURN QUERY SELECT * FROM app.base_amend(p_ids, p_bodies, p_merge, p_status);
 END
 $$;
 COMMENT ON FUNCTION app.team_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of teams.';
@@ -707,23 +729,23 @@ BEGIN
     FROM unnest(p_ids, p_bodies) AS line (id, body)
     WHERE
         agent_entity.tenant_id = app.tenant_id()
+        AND agent_entity.id = ANY(p_ids)
         AND agent_entity.id = line.id
         AND line.body ?| '{job_role_id,industry_id,team_id}';
     DELETE FROM app.agent_skill
     USING unnest(p_ids, p_bodies) AS line (id, body)
     WHERE
         agent_skill.tenant_id = app.tenant_id()
+        AND agent_skill.agent_id = ANY(p_ids)
         AND agent_skill.agent_id = line.id
         AND line.body ? 'skill_ids';
     INSERT INTO app.agent_skill (tenant_id, agent_id, skill_id, private_to)
     SELECT
-        app.tenant_id(), line.id, (item.value #>> '{}')::uuid, base_entity.private_to
+        app.tenant_id(), line.id, (item.value #>> '{}')::uuid, app.privacy_of(line.id, NULL)
     FROM unnest(p_ids, p_bodies) AS line (id, body)
-    CROSS JOIN LATERAL jsonb_array_elements(line.body -> 'skill_ids') AS item (value)
-    INNER JOIN app.base_entity
-        ON base_entity.tenant_id = app.tenant_id() AND base_entity.id = line.id;
+    CROSS JOIN LATERAL jsonb_array_elements(line.body -> 'skill_ids') AS item (value);
     PERFORM app.write_links('agent', p_ids, p_bodies, NULL);
-    RETURN QUERY SELECT * FROM app.base_amend('agent', p_ids, p_bodies, p_merge, p_status);
+    RETURN QUERY SELECT * FROM app.base_amend(p_ids, p_bodies, p_merge, p_status);
 END
 $$;
 COMMENT ON FUNCTION app.agent_amend(uuid[], text[], jsonb[], boolean, text) IS 'Changes the fields that are given of agents.';

@@ -1,3 +1,12 @@
+DROP TRIGGER base_entity_97_statistics ON app.base_entity;
+DROP FUNCTION app.renew_statistics();
+DO $do$
+BEGIN
+    REVOKE MAINTAIN ON audit.entry, audit.payload FROM plant_writer;
+    REVOKE USAGE ON SCHEMA audit FROM plant_writer;
+END
+$do$;
+
 -- Only where ANALYZE has not replaced them with what it found. Not by pg_stats: that view
 -- hides from the owner what forced row security covers.
 DO $do$

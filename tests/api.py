@@ -3,7 +3,7 @@
 import io
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -112,10 +112,11 @@ class Api:
         body: Any = None,
         *,
         raw: bytes | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
     ) -> Answer:
-        """Send a request; `body` goes as JSON, `raw` as it is."""
-        sent = {"Authorization": f"Bearer {self.actor.key}", **(headers or {})}
+        """Send a request; `body` goes as JSON, `raw` as it is; a header of None is left out."""
+        given = {"Authorization": f"Bearer {self.actor.key}", **(headers or {})}
+        sent = {name: value for name, value in given.items() if value is not None}
         # The client warns of a large body that is no file.
         data = raw if raw is None or len(raw) < LARGE else io.BytesIO(raw)
         if body is not None:

@@ -291,6 +291,7 @@ DEFINERS = {
     "app.check_parents": "plant_rules",
     "app.entity_step": "plant_rules",
     "app.authenticate": "plant_auth",
+    "app.renew_statistics": "plant_writer",
     "audit.base_entity_log": "plant_audit",
     **{
         f"app.{kind}_{operation}": "plant_writer"
@@ -332,6 +333,7 @@ TRIGGERS = {
         "base_entity_10_guard BEFORE INSERT UPDATE ROW app.base_entity_guard",
         "base_entity_90_log BEFORE INSERT UPDATE ROW audit.base_entity_log",
         "base_entity_95_privacy AFTER UPDATE ROW app.base_entity_privacy",
+        "base_entity_97_statistics AFTER INSERT STATEMENT app.renew_statistics",
         "base_entity_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
     ],
     **{

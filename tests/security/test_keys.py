@@ -52,7 +52,11 @@ async def key_of(owner: Repository, tenant: Tenant, **more: Any) -> Actor:
 
 
 async def asked(
-    api: Api, method: str, path: str, identity: str = NEVER, headers: dict[str, str] | None = None
+    api: Api,
+    method: str,
+    path: str,
+    identity: str = NEVER,
+    headers: dict[str, str | None] | None = None,
 ) -> Answer:
     """Send a request to a route that would be a good one if the key were."""
     path = path.replace("{id}", identity)
@@ -66,7 +70,7 @@ async def asked(
     elif method == "POST":
         body = skill_body()
     media = "application/x-ndjson" if path == "/v1/imports" else "application/json"
-    sent = {"If-Match": "*", "Content-Type": media} | (headers or {})
+    sent = {"If-Match": "*", "Content-Type": media, **(headers or {})}
     return await api.send(method, path, body, headers=sent)
 
 
@@ -95,6 +99,7 @@ class TestNoKey:
         """Without a key, with an odd header, or with a key of nobody; nothing is written."""
         before = await rows(superuser)
         for given in (
+            None,
             "",
             "Bearer",
             "Bearer ",
@@ -116,7 +121,7 @@ class TestNoKey:
     async def test_a_key_is_taken_from_nowhere_else(self, api: Api) -> None:
         """Not from the query, a cookie or another header."""
         without = {
-            "Authorization": "",
+            "Authorization": None,
             "Cookie": f"key={api.actor.key}",
             "X-Api-Key": api.actor.key,
         }
@@ -127,7 +132,7 @@ class TestNoKey:
     @pytest.mark.parametrize("path", sorted(PUBLIC))
     async def test_health_and_metrics_need_none(self, api: Api, path: str) -> None:
         """What watches the service has no key."""
-        answer = await api.send("GET", path, headers={"Authorization": ""})
+        answer = await api.send("GET", path, headers={"Authorization": None})
 
         assert 200 == answer.status
         assert api.tenant.name not in answer.body.decode()
