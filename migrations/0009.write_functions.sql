@@ -237,10 +237,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF p_are_new AND NOT EXISTS (
-        SELECT FROM app.entity_parent
-        WHERE
-            entity_parent.tenant_id = app.tenant_id()
-            AND entity_parent.parent_id = ANY(p_ids)
+        SELECT
+        FROM unnest(p_ids) AS new (id)
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM app.entity_parent
+            WHERE
+                entity_parent.tenant_id = app.tenant_id()
+                AND entity_parent.parent_id = new.id
+            LIMIT 1
+        ) AS child
     ) THEN
         RETURN;
     END IF;

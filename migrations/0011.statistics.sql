@@ -80,10 +80,10 @@ BEGIN
 END
 $do$;
 
--- A table that was vacuumed or analysed while it was empty counts as empty until the next
--- ANALYZE: every index looks equally good again, and autovacuum looks once a minute only.
--- So one insert in sixteen compares the small tables with what was counted, and counts
--- those anew that have more than doubled, which also makes every session plan again.
+-- What is assumed of an empty table goes wrong as it fills, worst where it was vacuumed
+-- while empty (every index looks equally good again), and autovacuum looks once a minute
+-- only. So one insert in sixteen compares the small tables with what was counted last, and
+-- counts those anew that have more than doubled: every session then plans again.
 CREATE FUNCTION app.renew_statistics() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -105,7 +105,6 @@ BEGIN
         WHERE
             pg_namespace.nspname IN ('app', 'audit')
             AND pg_class.relkind = 'r'
-            AND pg_class.reltuples >= 0
             AND now.pages > 2 * pg_class.relpages
             AND now.pages <= 512
             AND has_table_privilege(pg_class.oid, 'MAINTAIN')

@@ -136,7 +136,7 @@ GROUP BY base_entity.tenant_id, base_entity.id
 """
 
 UNFINISHED = """
-SELECT 'staged', count(*) FROM app.import_line WHERE tenant_id = $1
+SELECT 'staged' AS what, count(*) FROM app.import_line WHERE tenant_id = $1
 UNION ALL
 SELECT 'versions without an entry', count(*) FROM app.base_entity
 WHERE tenant_id = $1 AND version <> (
@@ -172,7 +172,8 @@ class Entity(Struct, frozen=True):
 
 async def state(superuser: asyncpg.Connection, tenant: Tenant) -> dict[str, Entity]:
     """Give the tenant's entities by external id, and make sure that nothing is half done."""
-    unfinished = dict(await superuser.fetch(UNFINISHED, tenant.id))
+    found = await superuser.fetch(UNFINISHED, tenant.id)
+    unfinished = {row["what"]: row["count"] for row in found}
     assert dict.fromkeys(unfinished, 0) == unfinished
     return {
         row["external_id"]: Entity(

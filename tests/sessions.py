@@ -1,6 +1,5 @@
 """Sessions on the database as a role, in an actor's context, that may wait for one another."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -84,7 +83,7 @@ def pid(connection: Connection) -> int:
 async def until_blocked(watcher: Connection, waiting: Connection, holding: Connection) -> None:
     """Return once one session waits for a lock of the other; the test's own limit ends it."""
     while not await watcher.fetchval(BLOCKED, pid(waiting), pid(holding)):
-        await asyncio.sleep(0)
+        pass
 
 
 class Savepoint:

@@ -38,6 +38,7 @@ CHUNK_TIMEOUT_MS: Final = 300_000
 """A chunk is long on purpose: the deadlines of a request are not for it."""
 
 END_TIMEOUT_S: Final = 5.0
+"""How long an import that is cancelled waits for the statement that is under way."""
 
 IMPORTS_MAX: Final = 4
 """Imports of one process at a time: each keeps a connection, and others want some too."""
@@ -138,7 +139,26 @@ class Import:
         return [self._reported(outcome) for outcome in outcomes]
 
     async def _together(self, query: Query[Any], *, committing: bool = False) -> list[Any]:
-        """Run one statement in a transaction that may take long; repeat what had no effect.
+        """Run one statement in a transaction that may take long.
+
+        Cancelled, it lets the statement end: asyncpg cannot use a connection again on which it
+        broke off a COMMIT, and a chunk that is done is nothing lost.
+
+        Raises: Problem.
+        """
+        task = asyncio.ensure_future(self._tried(query, committing=committing))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=END_TIMEOUT_S)
+            if not task.done():
+                self._terminate()
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    async def _tried(self, query: Query[Any], *, committing: bool) -> list[Any]:
+        """Run one statement in a transaction; repeat what had no effect.
 
         Raises: Problem.
         """
@@ -167,8 +187,11 @@ class Import:
             await self._sent(ImportEnd(self._id), END_TIMEOUT_S)
         except Exception:  # noqa: BLE001 - whatever it was, the connection must not go back as it is
             # The lock goes with the connection, and the next import removes the lines.
-            with suppress(Exception):  # it may be gone already
-                self._connection.terminate()
+            self._terminate()
+
+    def _terminate(self) -> None:
+        with suppress(Exception):  # it may be gone already
+            self._connection.terminate()
 
     def _reported(self, outcome: Outcome) -> Reported:
         self.totals[outcome.outcome] += 1

@@ -1,6 +1,5 @@
 """Every statement file against the server: types, structs, functions, and what runs by hand."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from tests.sessions import Connection, acting
 pytestmark = pytest.mark.database
 
 # What a column of a PostgreSQL type may be in a struct.
-PYTHON = {
+PYTHON: dict[str, set[Any]] = {
     "uuid": {UUID},
     "text": {str, str | None},
     "jsonb": {str, str | None},
@@ -36,9 +35,9 @@ PYTHON = {
 
 
 @pytest.fixture(scope="module")
-def statements(catalog: Catalog) -> Iterator[list[Statement]]:
+def statements(catalog: Catalog) -> list[Statement]:
     """Have every statement."""
-    yield list(catalog.values())
+    return list(catalog.values())
 
 
 async def test_headers_are_what_the_server_says(

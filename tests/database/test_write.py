@@ -4,7 +4,7 @@ Called directly as plant_app, past everything that the service checks before.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -158,9 +158,9 @@ async def test_the_schema_refuses_what_the_service_would(
     """Each bound holds by a constraint of its own, at COMMIT at the latest; no row is left."""
     world = await make_world(repository, tenant)
     known = {kind: getattr(world, kind) for kind in ("skill", "industry", "job_role")}
-    bodies = {
-        "skill": lambda: skill_body(),
-        "industry": lambda: industry_body(),
+    bodies: dict[str, Callable[[], dict[str, Any]]] = {
+        "skill": skill_body,
+        "industry": industry_body,
         "job_role": lambda: job_role_body([]),
         "team": lambda: team_body(world.job_role, world.industry),
         "agent": lambda: agent_body(world.job_role, world.industry, []),
@@ -222,7 +222,7 @@ class TestNameKey:
             ("Ⅳ", "iv"),
             ("ΣΊΣΥΦΟΣ", "σίσυφος"),
             ("é", "E\u0301"),
-            ("ＡＢＣ", "abc"),
+            ("\uff21\uff22\uff23", "abc"),
         ],
     )
     async def test_equal_but_for_case_and_form(

@@ -1,5 +1,7 @@
 """Imports that do not come to their end, and imports beside each other."""
 
+from collections.abc import AsyncIterator
+
 import asyncpg
 import pytest
 
@@ -138,7 +140,7 @@ async def test_a_reader_that_fails_leaves_nothing(
 ) -> None:
     """When the input breaks off nothing is written and nothing stays staged."""
 
-    async def broken():  # noqa: ANN202 - an async generator of bytes
+    async def broken() -> AsyncIterator[bytes]:
         async for one in fed(many(1500)):
             yield one
         raise OSError
