@@ -25,7 +25,8 @@ BEGIN
         BEGIN
             EXECUTE format('DROP ROLE %I', v_role);
         EXCEPTION
-            WHEN dependent_objects_still_exist THEN NULL;
+            -- Another database uses it, or somebody else made it.
+            WHEN dependent_objects_still_exist OR insufficient_privilege THEN NULL;
         END;
     END LOOP;
 END

@@ -1,8 +1,11 @@
 -- Vectors: the caller's own, kept as given, and the table that is searched.
 -- depends: 0003.kinds
 
-ALTER TABLE app.skill_entity ADD COLUMN embedding_384 public.vector(384);
-ALTER TABLE app.industry_entity ADD COLUMN embedding_384 public.vector(384);
+-- Zero has no direction: its distance to anything is not a number.
+ALTER TABLE app.skill_entity ADD COLUMN embedding_384 public.vector(384)
+CONSTRAINT skill_entity_embedding_384_not_zero CHECK (public.vector_norm(embedding_384) > 0);
+ALTER TABLE app.industry_entity ADD COLUMN embedding_384 public.vector(384)
+CONSTRAINT industry_entity_embedding_384_not_zero CHECK (public.vector_norm(embedding_384) > 0);
 COMMENT ON COLUMN app.skill_entity.embedding_384 IS 'The caller''s vector as given; never searched, see app.entity_label.';
 COMMENT ON COLUMN app.industry_entity.embedding_384 IS 'The caller''s vector as given; never searched, see app.entity_label.';
 

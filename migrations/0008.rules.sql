@@ -15,6 +15,27 @@ AS $$
 DECLARE
     v_count bigint;
 BEGIN
+    -- What was archived before anything in force referred to it could be archived freely;
+    -- from then on archiving is refused (app.check_step). Both keep one promise.
+    SELECT count(*) INTO v_count
+    FROM app.entity_reference
+    INNER JOIN app.base_entity AS target
+        ON
+            entity_reference.tenant_id = target.tenant_id
+            AND entity_reference.target_id = target.id
+    WHERE
+        entity_reference.tenant_id = p_base.tenant_id
+        AND entity_reference.dependent_id = p_base.id
+        AND target.status = 'archived'
+        -- The others have a check of their own.
+        AND (
+            entity_reference.relation IN ('parent', 'optional_skill', 'team')
+            OR (entity_reference.relation = 'industry' AND p_base.entity_type = 'job_role')
+        );
+    IF v_count > 0 THEN
+        RETURN QUERY VALUES ('L1-REF-1', v_count || ' of what it refers to is archived.');
+    END IF;
+
     -- Character classes without backslashes: how those are read is a setting of the caller.
     IF p_base.entity_type = 'skill' THEN
         IF p_base.name !~ '[^[:space:]]' OR p_base.description !~ '[^[:space:]]' THEN
@@ -493,8 +514,10 @@ BEGIN
     NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond');
     NEW.archived_at := CASE WHEN NEW.status = 'archived' THEN NEW.updated_at END;
     NEW.document := app.entity_document(NEW);
+    -- As text: to jsonb 1 equals 1.0, but what is served and hashed would differ.
     IF OLD.status <> 'draft'
-        AND (NEW.document::jsonb - v_operational) <> (OLD.document::jsonb - v_operational)
+        AND (NEW.document::jsonb - v_operational)::text
+        <> (OLD.document::jsonb - v_operational)::text
     THEN
         RAISE EXCEPTION 'The content of an entity that is % changes only by an amendment.',
             OLD.status
@@ -506,12 +529,15 @@ BEGIN
                         'rule', 'immutable',
                         'message', 'changes only by an amendment') ORDER BY field.key)
                     FROM jsonb_each(NEW.document::jsonb - v_operational) AS field
-                    WHERE field.value IS DISTINCT FROM OLD.document::jsonb -> field.key
+                    WHERE
+                        field.value::text
+                        IS DISTINCT FROM (OLD.document::jsonb -> field.key)::text
                 ))::text;
     END IF;
     IF NEW.status <> OLD.status THEN
         IF 'write' <> ALL(v_scopes)
-            AND (NEW.document::jsonb - v_of_step) <> (OLD.document::jsonb - v_of_step)
+            AND (NEW.document::jsonb - v_of_step)::text
+            <> (OLD.document::jsonb - v_of_step)::text
         THEN
             RAISE EXCEPTION 'A step with this key changes nothing but the state.'
                 USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';

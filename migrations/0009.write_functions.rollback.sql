@@ -14,6 +14,7 @@ DROP FUNCTION app.base_amend(uuid[], jsonb[], boolean, text);
 DROP FUNCTION app.base_create(text, uuid[], jsonb[], text);
 DROP FUNCTION app.write_links(text, uuid[], jsonb[], uuid);
 DROP FUNCTION app.privacy_of(uuid, uuid);
+DROP FUNCTION app.lock_parents(jsonb[]);
 DROP FUNCTION app.check_parents(uuid[], boolean);
 DROP FUNCTION app.lock_for_change(text, uuid[], text[]);
 DROP FUNCTION app.resolved_body(text, jsonb);

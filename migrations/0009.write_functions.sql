@@ -251,6 +251,24 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('plant parents ' || app.tenant_id(), 0));
+    -- The foreign key waits until commit: a parent that another transaction is still making
+    -- could close a cycle that neither of the two sees.
+    IF EXISTS (
+        SELECT
+        FROM app.entity_parent
+        WHERE
+            entity_parent.tenant_id = app.tenant_id()
+            AND entity_parent.entity_id = ANY(p_ids)
+            AND entity_parent.parent_id <> ALL(p_ids)
+            AND NOT EXISTS (
+                SELECT FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = app.tenant_id()
+                    AND base_entity.id = entity_parent.parent_id
+            )
+    ) THEN
+        RAISE EXCEPTION 'It refers to a parent that is not there.' USING ERRCODE = 'PL005';
+    END IF;
     PERFORM
     FROM (
         WITH RECURSIVE ancestor AS (
@@ -287,6 +305,22 @@ END
 $$;
 COMMENT ON FUNCTION app.check_parents(uuid[], boolean) IS 'Raises PL012 when one of these is its own ancestor.';
 GRANT EXECUTE ON FUNCTION app.check_parents(uuid[], boolean) TO plant_writer;
+
+-- Taken before any row of a change that sets parents, so that writers of parents wait for
+-- each other instead of deadlocking with a row in hand.
+CREATE FUNCTION app.lock_parents(p_bodies jsonb[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM unnest(p_bodies) AS line (body) WHERE line.body ? 'parent_ids') THEN
+        PERFORM pg_advisory_xact_lock(
+            hashtextextended('plant parents ' || app.tenant_id(), 0));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION app.lock_parents(jsonb[]) IS 'Makes writers of parents of a tenant wait for each other.';
+GRANT EXECUTE ON FUNCTION app.lock_parents(jsonb[]) TO plant_writer;
 
 CREATE FUNCTION app.privacy_of(p_id uuid, p_if_new uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE
@@ -476,6 +510,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM app.lock_parents(p_bodies);
     PERFORM app.lock_for_change('skill', p_ids, p_etags);
     UPDATE app.skill_entity SET
         category = CASE
@@ -530,6 +565,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM app.lock_parents(p_bodies);
     PERFORM app.lock_for_change('industry', p_ids, p_etags);
     UPDATE app.industry_entity SET
         scheme = CASE
@@ -595,6 +631,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM app.lock_parents(p_bodies);
     PERFORM app.lock_for_change('job_role', p_ids, p_etags);
     UPDATE app.job_role_entity SET
         seniority_level = CASE
@@ -660,6 +697,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM app.lock_parents(p_bodies);
     PERFORM app.lock_for_change('team', p_ids, p_etags);
     UPDATE app.team_entity SET
         job_role_id = CASE
@@ -718,6 +756,32 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM app.lock_parents(p_bodies);
+    -- A team may change in force, without a certification that would look at its state. It
+    -- is locked before the agent, as the certification of a team does.
+    PERFORM
+    FROM app.base_entity
+    WHERE
+        base_entity.tenant_id = app.tenant_id()
+        AND base_entity.id IN (
+            SELECT (line.body ->> 'team_id')::uuid FROM unnest(p_bodies) AS line (body)
+        )
+    ORDER BY base_entity.id
+    FOR SHARE;
+    IF EXISTS (
+        SELECT
+        FROM unnest(p_bodies) AS line (body)
+        INNER JOIN app.base_entity
+            ON
+                base_entity.tenant_id = app.tenant_id()
+                AND base_entity.id = (line.body ->> 'team_id')::uuid
+        WHERE base_entity.status = 'archived'
+    ) THEN
+        RAISE EXCEPTION 'The team is archived.'
+            USING ERRCODE = 'PL005', DETAIL = jsonb_build_object('errors', jsonb_build_array(
+                jsonb_build_object('pointer', '/team_id', 'rule', 'exists',
+                    'message', 'Name a team that is not archived.')))::text;
+    END IF;
     PERFORM app.lock_for_change('agent', p_ids, p_etags);
     UPDATE app.agent_entity SET
         job_role_id = CASE

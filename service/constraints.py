@@ -85,6 +85,12 @@ BY_CONSTRAINT: Final[dict[str, Violation]] = {
     ),
     "base_entity_status_known": _field("/to", "There is no such state.", "one-of"),
     "entity_tag_shape": _field("/tags", "A tag breaks a bound.", "shape"),
+    "skill_entity_embedding_384_not_zero": _field(
+        "/embedding_384", "The vector must not be zero.", "zero-vector"
+    ),
+    "industry_entity_embedding_384_not_zero": _field(
+        "/embedding_384", "The vector must not be zero.", "zero-vector"
+    ),
     "skill_entity_category_known": _field("/category", "There is no such category.", "one-of"),
     "job_role_entity_seniority_level_known": _field(
         "/seniority_level", "There is no such seniority level.", "one-of"

@@ -24,6 +24,7 @@ class Ending:
         self._reading = False
         self._task: asyncio.Task[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked: asyncio.Handle | None = None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -31,7 +32,10 @@ class Ending:
         self._reading = True
         try:
             if self._number is not None:
-                raise asyncio.CancelledError  # it came before, and no await since has seen it
+                # It came before, and no await since has seen it. Once is enough.
+                if self._asked is not None:
+                    self._asked.cancel()
+                raise asyncio.CancelledError
             yield
         finally:
             self._reading = False
@@ -68,4 +72,4 @@ class Ending:
         if self._reading or self._task is None or self._loop is None:
             raise asyncio.CancelledError
         with suppress(RuntimeError):  # the loop has closed: it is over anyway
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._asked = self._loop.call_soon_threadsafe(self._task.cancel)

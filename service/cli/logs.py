@@ -30,4 +30,14 @@ def configure(form: Literal["text", "json"]) -> None:
         handler.setFormatter(JsonLines())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(_without_the_drivers_stack)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _without_the_drivers_stack(record: logging.LogRecord) -> bool:
+    """Cut what the driver logs of a server that is away to one line: where it is, not its stack."""
+    if record.name.startswith("asyncpg") and record.exc_info and record.exc_info[1]:
+        record.msg = f"{record.getMessage()}: {record.exc_info[1]}"
+        record.args = None
+        record.exc_info = None
+    return True

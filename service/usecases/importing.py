@@ -9,9 +9,9 @@ a chunk without lines. And by the lock of its session others know that it lives.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -33,6 +33,8 @@ from service.sqlstate import classify, retryable
 from service.usecases.lines import LINE_BYTES_MAX, Batch, batches, problem_members
 
 __all__ = ["IMPORTS_MAX", "LINE_BYTES_MAX", "OUTCOMES", "Import", "Reported"]
+
+T = TypeVar("T")
 
 CHUNK_TIMEOUT_MS: Final = 300_000
 """A chunk is long on purpose: the deadlines of a request are not for it."""
@@ -120,7 +122,7 @@ class Import:
                     await self._together(ImportBegin(self._id))
                     yield
                 finally:
-                    await asyncio.shield(self._end())
+                    await self._whole(self._end())
         finally:
             self._repository.imports -= 1
 
@@ -141,12 +143,17 @@ class Import:
     async def _together(self, query: Query[Any], *, committing: bool = False) -> list[Any]:
         """Run one statement in a transaction that may take long.
 
-        Cancelled, it lets the statement end: asyncpg cannot use a connection again on which it
-        broke off a COMMIT, and a chunk that is done is nothing lost.
-
         Raises: Problem.
         """
-        task = asyncio.ensure_future(self._tried(query, committing=committing))
+        return await self._whole(self._tried(query, committing=committing))
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let work with the connection end, also when this import is cancelled meanwhile.
+
+        asyncpg cannot use a connection again on which it broke off a COMMIT, and a chunk that is
+        done is nothing lost.
+        """
+        task = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:

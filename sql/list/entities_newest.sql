@@ -10,6 +10,7 @@
 -- call: function
 -- role: app
 -- plan: base_entity_kind_key
+-- set: plan_cache_mode = force_generic_plan
 SELECT
     base_entity.id,
     base_entity.document

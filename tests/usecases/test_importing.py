@@ -134,21 +134,21 @@ class TestUpsert:
     async def test_the_same_external_id_twice_in_one_file(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
     ) -> None:
-        """The lines count in their order: the last one holds, each that changes has an entry."""
-        lines = [line("skill", "a", description=text) for text in ("1", "2", "2", "3")]
+        """The first line counts, the others are rejected by name: repeating changes nothing."""
+        lines = [line("skill", "a", description=text) for text in ("1", "2", "2")]
         lines.insert(2, line("industry", "a"))  # another kind: another entity
 
-        found = await imported(repository, tenant, lines)
+        first = await imported(repository, tenant, lines)
+        second = await imported(repository, tenant, lines)
 
-        assert ["created", "amended", "created", "unchanged", "amended"] == found.outcomes
-        assert len({one.id for one in found.lines}) == 2
-        documents = await superuser.fetch(
-            "SELECT version, document FROM app.base_entity WHERE tenant_id = $1 ORDER BY version",
-            tenant.id,
+        assert ["created", "rejected", "created", "rejected"] == first.outcomes
+        assert ("invalid-body", ["/external_id"]) == first.reason(4)
+        assert "Line 1" in first.lines[1].problem["detail"]
+        assert ["unchanged", "rejected", "unchanged", "rejected"] == second.outcomes
+        versions = await superuser.fetch(
+            "SELECT version FROM app.base_entity WHERE tenant_id = $1", tenant.id
         )
-        assert [(1, "What it is."), (3, "3")] == [
-            (version, json.loads(document)["description"]) for version, document in documents
-        ]
+        assert [1, 1] == [version for (version,) in versions]
 
     async def test_nothing_to_import(self, repository: Repository, tenant: Tenant) -> None:
         """No line, or none but blank ones, is an import that did nothing."""

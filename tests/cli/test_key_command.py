@@ -1,0 +1,118 @@
+"""`plant key` and `plant tenant` on a given database, and on the embedded one where none runs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import Server
+from tests.servers import plant, room
+
+Command = Callable[..., tuple[int, Any, str]]
+CREATE = ("create", "--scopes", "read,write", "--tenant")
+NEITHER = "0198f3a2-7d5e-7c31-9a44-3f0c2c9f1b77"
+
+
+@pytest.fixture
+def key(cluster: Server, database: str, tmp_path: Path) -> Command:
+    """Give `plant key`: exit code, answer as JSON, what was said."""
+
+    def run(*words: str, group: str = "key") -> tuple[int, Any, str]:
+        environ = {
+            "PLANT_DATABASE_URL": cluster.url("owner", database),
+            "PLANT_APP_DATABASE_URL": cluster.url("app", database),
+            "PLANT_WORKER_DATABASE_URL": cluster.url("worker", database),
+        }
+        told = plant(tmp_path, group, *words, "--json", **environ)
+        assert "Traceback" not in told.stderr
+        return told.returncode, json.loads(told.stdout) if told.stdout else None, told.stderr
+
+    return run
+
+
+def test_create_makes_tenant_and_agent_when_they_are_new(key: Command) -> None:
+    """One JSON object with the key, its ids, and what was made."""
+    code, first, _ = key(*CREATE, "k1", "--agent", "alice")
+    _, second, _ = key(*CREATE, "k1", "--agent", "bob", "--existing")
+    _, third, _ = key(*CREATE, "k1", "--agent", "alice", "--existing")
+
+    assert 0 == code
+    assert {"key", "key_id", "tenant_id", "governance_agent_id", "created"} <= set(first)
+    assert {"tenant": True, "governance_agent": True} == first["created"]
+    assert second is None
+    assert {"tenant": False, "governance_agent": False} == third["created"]
+    assert first["governance_agent_id"] == third["governance_agent_id"]
+    assert first["key"] != third["key"]
+
+
+@pytest.mark.parametrize(
+    "words,code,says",
+    [
+        ((*CREATE, "none", "--agent", "a", "--existing"), 1, "no tenant none"),
+        ((*CREATE, "not a name", "--agent", "a"), 64, "name of the tenant"),
+        ((*CREATE, "t", "--agent", ""), 64, "name of the agent"),
+        (("create", "--scopes", "read,fly", "--tenant", "t", "--agent", "a"), 64, "Scopes are"),
+        ((*CREATE, "t", "--agent", "a", "--expires-at", "soon"), 64, "no time"),
+        ((*CREATE, "t", "--agent", "a", "--expires-at", "2001-01-01T00:00:00Z"), 64, "is over"),
+        (("rotate", NEITHER), 1, "no key"),
+        (("rotate", NEITHER, "--overlap", "soon"), 64, "no duration"),
+        (("revoke", NEITHER), 1, "no key"),
+    ],
+)
+def test_refusals_are_one_line(key: Command, words: tuple[str, ...], code: int, says: str) -> None:
+    """What is wrong and the way out, and nothing on standard output."""
+    found, answer, said = key(*words)
+
+    assert (code, None) == (found, answer)
+    assert says in said
+    assert 1 == len(said.splitlines())
+
+
+def test_list_shows_what_became_of_each(key: Command) -> None:
+    """Newest first, without the key; revoked ones say when; tenants count those that work."""
+    made = [key(*CREATE, "k2", "--agent", "a")[1] for _ in range(3)]
+    code, revoked, _ = key("revoke", made[1]["key_id"])
+    again = key("revoke", made[1]["key_id"])[1]
+
+    items = key("list", "--tenant", "k2")[1]["items"]
+    assert 0 == code
+    assert revoked == again
+    assert [one["key_id"] for one in reversed(made)] == [one["key_id"] for one in items]
+    assert [True, False, True] == [one["revoked_at"] is None for one in items]
+    assert made[0]["key"] not in json.dumps(items)
+    tenants = key("list", group="tenant")[1]["items"]
+    assert [2] == [one["keys"] for one in tenants if one["name"] == "k2"]
+
+
+def test_rotate_replaces_a_key(key: Command) -> None:
+    """The new one has agent and scopes of the old one, which ends with the overlap."""
+    old = key(*CREATE, "k3", "--agent", "a")[1]
+
+    _, new, _ = key("rotate", old["key_id"], "--overlap", "1h")
+    _, newest, _ = key("rotate", new["key_id"])
+    again = key("rotate", new["key_id"])
+
+    assert old["key_id"] == new["replaced_key_id"]
+    assert (old["governance_agent_id"], old["scopes"]) == (
+        new["governance_agent_id"],
+        new["scopes"],
+    )
+    items = {one["key_id"]: one for one in key("list", "--tenant", "k3")[1]["items"]}
+    assert new["replaced_until"] == items[old["key_id"]]["expires_at"]
+    assert items[old["key_id"]]["expires_at"] > items[new["key_id"]]["expires_at"]
+    assert items[newest["key_id"]]["expires_at"] is None
+    assert 1 == again[0]
+
+
+def test_where_no_server_runs_one_is_started_and_stopped() -> None:
+    """The first command of all makes the database; afterwards nothing runs."""
+    with room() as place:
+        told = plant(place, *("key", *CREATE, "t", "--agent", "a", "--json"))
+
+        assert 0 == told.returncode
+        assert {"tenant": True, "governance_agent": True} == json.loads(told.stdout)["created"]
+        assert 1 == plant(place, "db", "status").returncode
+        listed = plant(place, "tenant", "list")
+        assert "t  " in listed.stdout
