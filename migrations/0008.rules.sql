@@ -19,14 +19,15 @@ BEGIN
     -- from then on archiving is refused (app.check_step). Both keep one promise.
     SELECT count(*) INTO v_count
     FROM app.entity_reference
-    INNER JOIN app.base_entity AS target
-        ON
-            entity_reference.tenant_id = target.tenant_id
-            AND entity_reference.target_id = target.id
     WHERE
         entity_reference.tenant_id = p_base.tenant_id
         AND entity_reference.dependent_id = p_base.id
-        AND target.status = 'archived'
+        AND (
+            SELECT target.status FROM app.base_entity AS target
+            WHERE
+                target.tenant_id = entity_reference.tenant_id
+                AND target.id = entity_reference.target_id
+        ) = 'archived'
         -- The others have a check of their own.
         AND (
             entity_reference.relation IN ('parent', 'optional_skill', 'team')
@@ -195,8 +196,7 @@ $$;
 COMMENT ON FUNCTION app.rule_violations(app.base_entity) IS 'L1 checks that an entity does not meet.';
 
 -- Everything the entity refers to, locked in id order, so that archiving a target and
--- certifying what needs it cannot both succeed. Not an agent's team: no rule of the agent
--- asks for it, and a team locks its members.
+-- certifying what needs it cannot both succeed.
 CREATE FUNCTION app.lock_references(p_tenant_id uuid, p_id uuid) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -210,7 +210,6 @@ WHERE
         WHERE
             entity_reference.tenant_id = p_tenant_id
             AND entity_reference.dependent_id = p_id
-            AND entity_reference.relation <> 'team'
         UNION
         SELECT agent_entity.id FROM app.agent_entity
         WHERE agent_entity.tenant_id = p_tenant_id AND agent_entity.team_id = p_id
@@ -257,7 +256,7 @@ BEGIN
         AND api_key.revoked_at IS NULL
         AND (api_key.expires_at IS NULL OR api_key.expires_at > clock_timestamp());
     IF v_scopes IS NULL THEN
-        RAISE EXCEPTION 'A change needs a valid key.'
+        RAISE EXCEPTION 'The key is unknown, expired or revoked.'
             USING ERRCODE = 'PL011',
             HINT = 'Set app.tenant_id, app.governance_agent_id and app.key_id in this transaction.';
     END IF;

@@ -260,12 +260,12 @@ BEGIN
             entity_parent.tenant_id = app.tenant_id()
             AND entity_parent.entity_id = ANY(p_ids)
             AND entity_parent.parent_id <> ALL(p_ids)
-            AND NOT EXISTS (
-                SELECT FROM app.base_entity
+            AND (
+                SELECT base_entity.id FROM app.base_entity
                 WHERE
                     base_entity.tenant_id = app.tenant_id()
                     AND base_entity.id = entity_parent.parent_id
-            )
+            ) IS NULL
     ) THEN
         RAISE EXCEPTION 'It refers to a parent that is not there.' USING ERRCODE = 'PL005';
     END IF;
@@ -763,19 +763,20 @@ BEGIN
     FROM app.base_entity
     WHERE
         base_entity.tenant_id = app.tenant_id()
-        AND base_entity.id IN (
+        AND base_entity.id = ANY(ARRAY(
             SELECT (line.body ->> 'team_id')::uuid FROM unnest(p_bodies) AS line (body)
-        )
+        ))
     ORDER BY base_entity.id
     FOR SHARE;
     IF EXISTS (
         SELECT
-        FROM unnest(p_bodies) AS line (body)
-        INNER JOIN app.base_entity
-            ON
-                base_entity.tenant_id = app.tenant_id()
-                AND base_entity.id = (line.body ->> 'team_id')::uuid
-        WHERE base_entity.status = 'archived'
+        FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = app.tenant_id()
+            AND base_entity.id = ANY(ARRAY(
+                SELECT (line.body ->> 'team_id')::uuid FROM unnest(p_bodies) AS line (body)
+            ))
+            AND base_entity.status = 'archived'
     ) THEN
         RAISE EXCEPTION 'The team is archived.'
             USING ERRCODE = 'PL005', DETAIL = jsonb_build_object('errors', jsonb_build_array(
@@ -834,6 +835,19 @@ DECLARE
     v_status text;
     v_written app.written;
 BEGIN
+    -- A team before its members, as where the team itself enters force: else the two of
+    -- them would wait for each other.
+    IF p_kind = 'agent' AND p_to IN ('certified', 'active') THEN
+        PERFORM
+        FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = app.tenant_id()
+            AND base_entity.id = (
+                SELECT agent_entity.team_id FROM app.agent_entity
+                WHERE agent_entity.tenant_id = app.tenant_id() AND agent_entity.id = p_id
+            )
+        FOR SHARE;
+    END IF;
     SELECT app.etag(base_entity.version, base_entity.version_hash), base_entity.status
     INTO v_etag, v_status
     FROM app.base_entity

@@ -81,9 +81,9 @@ def _parser(words: Sequence[str]) -> Parser:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import version
+        from service.migrate.release import name
 
-        print(f"plant {version('plant-registry')}")
+        print(f"plant {name()}")
         parser.exit()
 
 

@@ -1,5 +1,6 @@
 """Sessions on the database as a role, in an actor's context, that may wait for one another."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -80,10 +81,12 @@ def pid(connection: Connection) -> int:
     return int(connection.get_server_pid())
 
 
-async def until_blocked(watcher: Connection, waiting: Connection, holding: Connection) -> None:
-    """Return once one session waits for a lock of the other; the test's own limit ends it."""
+async def until_blocked(
+    watcher: Connection, waiting: Connection, holding: Connection, task: asyncio.Future[Any]
+) -> None:
+    """Return once one session waits for a lock of the other; fail when its task ends instead."""
     while not await watcher.fetchval(BLOCKED, pid(waiting), pid(holding)):
-        pass
+        assert not task.done(), "it did not wait"
 
 
 class Savepoint:

@@ -65,7 +65,7 @@ def _checked(number: int, raw: bytes) -> _Staged:
     try:
         if len(raw) > LINE_BYTES_MAX and len(raw.rstrip(b"\r\n")) > LINE_BYTES_MAX:
             raise InvalidBody(f"A line has at most {LINE_BYTES_MAX:,} bytes.")
-        line = decode_line(raw)
+        line = decode_line(raw.rstrip(b"\r\n"))
     except Problem as problem:
         return _Staged(number, external_id=_named(raw), problem=_stored(problem))
     config = type(line).__struct_config__

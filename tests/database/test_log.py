@@ -424,7 +424,7 @@ class TestEveryWay:
             async with acting(first, tenant.author):
                 await first.execute(change, made.id, "first")
                 waiting = asyncio.ensure_future(second.execute(change, made.id, "second"))
-                await until_blocked(superuser, second, first)
+                await until_blocked(superuser, second, first, waiting)
             await waiting
 
         assert ["create", "amend", "amend"] == await operations(superuser, made.id)

@@ -67,7 +67,7 @@ class Pair(Struct, frozen=True):
         await self.first.execute(held.statement, *held.arguments)
         second = asyncio.ensure_future(self.sent(waiting))
         try:
-            await until_blocked(self.watcher, self.second, self.first)
+            await until_blocked(self.watcher, self.second, self.first, second)
         finally:
             await (undone.commit() if commit else undone.rollback())
         return await second
@@ -142,10 +142,13 @@ async def resting(repository: Repository, tenant: Tenant, kind: str, target_kind
         "skill": skill_body,
         "industry": industry_body,
         "job_role": lambda: job_role_body([world.skill]),
-        "agent": lambda: agent_body(world.job_role, world.industry, [world.skill]),
+        "team": lambda: team_body(world.job_role, world.industry),
     }
     if target_kind != "agent":
         made = await create(repository, tenant.author, target_kind, targets[target_kind]())
+        if target_kind == "team":
+            body = agent_body(world.job_role, world.industry, [world.skill], team_id=str(made.id))
+            await create(repository, tenant.author, "agent", body)
         await raise_to(repository, tenant, target_kind, made.id, "active")
         target = str(made.id)
     own = {f"{target_kind}_id": target} if target_kind in {"industry", "job_role"} else {}
@@ -155,7 +158,10 @@ async def resting(repository: Repository, tenant: Tenant, kind: str, target_kind
         "job_role": lambda: job_role_body([world.skill, target]),
         "team": lambda: team_body(role, industry),
         "agent": lambda: agent_body(
-            role, industry, [world.skill, *([target] if target_kind == "skill" else [])]
+            role,
+            industry,
+            [world.skill, *([target] if target_kind == "skill" else [])],
+            team_id=target if target_kind == "team" else None,
         ),
     }
     dependent = await create(repository, tenant.author, kind, bodies[kind]())
@@ -169,6 +175,7 @@ async def resting(repository: Repository, tenant: Tenant, kind: str, target_kind
 
 
 DEPENDENCIES = [
+    ("agent", "team"),
     ("job_role", "skill"),
     ("agent", "skill"),
     ("agent", "job_role"),
@@ -182,7 +189,7 @@ DEPENDENCIES = [
 class TestArchiveAgainstCertify:
     """Archiving a target and certifying what needs it: one of the two, never both."""
 
-    @pytest.mark.parametrize("kind,target", [*DEPENDENCIES[:-1], ("team", "agent")])
+    @pytest.mark.parametrize("kind,target", [*DEPENDENCIES, ("team", "agent")])
     async def test_the_certifier_waits_for_the_archiver(
         self, repository: Repository, tenant: Tenant, pair: Pair, kind: str, target: str
     ) -> None:
@@ -496,7 +503,7 @@ class TestOrder:
         waiting = asyncio.ensure_future(
             pair.sent(changing(tenant.author, "skill", ids[::-1], {"tags": ["b"]}))
         )
-        await until_blocked(pair.watcher, pair.second, pair.first)
+        await until_blocked(pair.watcher, pair.second, pair.first, waiting)
         act = changing(tenant.author, "skill", ids, {"tags": ["c"]})
         await pair.first.execute("SET LOCAL lock_timeout = '2s'")
         await pair.first.execute(act.statement, *act.arguments)
@@ -518,7 +525,7 @@ class TestOrder:
         await pair.first.execute(act.statement, *act.arguments)
         certify = stepping(tenant.certifier, "job_role", role.id, "certified")
         waiting = asyncio.ensure_future(pair.sent(certify))
-        await until_blocked(pair.watcher, pair.second, pair.first)
+        await until_blocked(pair.watcher, pair.second, pair.first, waiting)
         act = changing(tenant.author, "skill", ids[1:], {"tags": ["a"]})
         await pair.first.execute("SET LOCAL lock_timeout = '2s'")
         await pair.first.execute(act.statement, *act.arguments)
@@ -527,9 +534,9 @@ class TestOrder:
         assert await waiting is None
 
     async def test_a_team_and_its_member_enter_force_together(
-        self, repository: Repository, tenant: Tenant, pair: Pair
+        self, repository: Repository, tenant: Tenant, pair: Pair, connect: Connect
     ) -> None:
-        """The team asks for its members, a member not for its team: no circle."""
+        """The team is locked before its members by both: they wait in a line, not in a circle."""
         world = await make_world(repository, tenant)
         team = await create(
             repository, tenant.author, "team", team_body(world.job_role, world.industry)
@@ -538,20 +545,21 @@ class TestOrder:
         agent = await create(repository, tenant.author, "agent", body)
         await raise_to(repository, tenant, "agent", agent.id, "certified")
         await raise_to(repository, tenant, "team", team.id, "certified")
-        holder = pair.first.transaction()
-        await holder.start()
-        await become(pair.first, tenant.author)
-        act = changing(tenant.author, "agent", [agent.id], {"tags": ["x"]})
-        await pair.first.execute(act.statement, *act.arguments)
-        waiting = asyncio.ensure_future(
-            pair.sent(stepping(tenant.author, "team", team.id, "active"))
-        )
-        await until_blocked(pair.watcher, pair.second, pair.first)
-        act = stepping(tenant.author, "agent", agent.id, "active")
-        await pair.first.execute(act.statement, *act.arguments)
-        await holder.commit()
+        other = Pair(await connect(), await connect(), pair.watcher)
+        async with acting(pair.first, tenant.author):
+            # Both meet at the member, which somebody else has in hand.
+            act = changing(tenant.author, "agent", [agent.id], {"tags": ["x"]})
+            await pair.first.execute(act.statement, *act.arguments)
+            member = asyncio.ensure_future(
+                pair.sent(stepping(tenant.author, "agent", agent.id, "active"))
+            )
+            await until_blocked(pair.watcher, pair.second, pair.first, member)
+            whole = asyncio.ensure_future(
+                other.sent(stepping(tenant.author, "team", team.id, "active"))
+            )
+            await until_blocked(pair.watcher, other.second, pair.second, whole)
 
-        assert await waiting is None
+        assert (None, None) == (await member, await whole)
 
     async def test_referring_to_what_is_being_changed_needs_no_wait(
         self, repository: Repository, tenant: Tenant, pair: Pair
