@@ -105,6 +105,7 @@ BEGIN
                 team_entity.tenant_id = p_base.tenant_id
                 AND team_entity.id = p_base.id
                 AND NOT app.is_in_force(industry.status);
+        -- Another governance agent's draft is no member: it would count unseen.
         RETURN QUERY
             SELECT
                 'L1-TEAM-3',
@@ -123,6 +124,10 @@ BEGIN
                             agent.tenant_id = agent_entity.tenant_id
                             AND agent.id = agent_entity.id
                     ) <> 'archived'
+                    AND (
+                        agent_entity.private_to IS NULL
+                        OR agent_entity.private_to = p_base.governance_agent_id
+                    )
             WHERE team_entity.tenant_id = p_base.tenant_id AND team_entity.id = p_base.id
             HAVING
                 count(agent_entity.id) = 0
@@ -178,6 +183,13 @@ BEGIN
         WHERE
             agent_entity.tenant_id = p_base.tenant_id
             AND agent_entity.id = p_base.id
+            -- Of a draft that the caller may not see nothing is told, not even a number.
+            AND app.is_in_force((
+                SELECT job_role.status FROM app.base_entity AS job_role
+                WHERE
+                    job_role.tenant_id = agent_entity.tenant_id
+                    AND job_role.id = agent_entity.job_role_id
+            ))
             AND NOT EXISTS (
                 SELECT FROM app.agent_skill
                 WHERE

@@ -243,9 +243,6 @@ DECLARE
     v_tenant_id uuid := app.tenant_id();
     v_depth integer := 0;
 BEGIN
-    -- Fresh statistics: without them the joins below are planned for an empty table. Not
-    -- worth waiting for another import that is taking them.
-    ANALYZE (SKIP_LOCKED) app.import_line;
     -- One file says one thing of an entity: otherwise repeating it would change the entity
     -- from what the last line says to what the first says and back, each time.
     UPDATE app.import_line SET
@@ -959,7 +956,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     ANALYZE (SKIP_LOCKED)
-        app.base_entity, app.entity_parent, app.entity_tag, app.skill_entity,
+        app.import_line, app.base_entity, app.entity_parent, app.entity_tag, app.skill_entity,
         app.industry_entity, app.job_role_entity, app.job_role_skill, app.team_entity,
         app.agent_entity, app.agent_skill;
 END

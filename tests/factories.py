@@ -58,9 +58,7 @@ async def make_actor(
 async def make_tenant(owner: Repository) -> Tenant:
     """Make a tenant of its own for one test."""
     name = f"t-{secrets.token_hex(6)}"
-    made = {
-        agent: await make_actor(owner, name, agent, scopes) for agent, scopes in AGENTS.items()
-    }
+    made = {agent: await make_actor(owner, name, agent, scopes) for agent, scopes in AGENTS.items()}
     actors = {agent: actor for agent, (_, actor) in made.items()}
     return Tenant(name, made["author"][0], **actors)
 

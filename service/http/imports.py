@@ -65,9 +65,14 @@ async def _certified(request: web.Request, who: Caller) -> Context:
     Raises: Unauthenticated, ScopeMissing, OwnWork.
     """
     key = bearer(request, "Certifier-Authorization")
-    certifier = await request.app[AUTHENTICATOR].identity(key)
+    # A key of another tenant is told apart from none by nothing.
+    refusal = Unauthenticated("The certifier's key is unknown, expired or revoked.")
+    try:
+        certifier = await request.app[AUTHENTICATOR].identity(key)
+    except Unauthenticated:
+        raise refusal from None
     if certifier.tenant_id != who.identity.tenant_id:
-        raise Unauthenticated("The certifier's key is unknown, expired or revoked.")
+        raise refusal
     require(certifier, "certify")
     if certifier.governance_agent_id == who.identity.governance_agent_id:
         raise OwnWork

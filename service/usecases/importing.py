@@ -93,6 +93,9 @@ class Import:
             await self._stage(first)
             async for batch in read:
                 await self._stage(batch)
+            # In a transaction of its own, which gives its lock back: without fresh statistics the
+            # lines are arranged by plans for an empty table.
+            await self._together(ImportAnalyse())
             done = 0
             seen: dict[str | None, int] = {}
             for chunk in await self._together(ImportArrange(self._id, self._as_active)):
