@@ -692,9 +692,9 @@ class TestPolicies:
         """No role of ours is a superuser or bypasses row security; none that serves is a member."""
         rows = await superuser.fetch(
             "SELECT rolname::text AS name, rolsuper OR rolbypassrls AS above, rolcreaterole,"
-            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = oid"
+            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = pg_roles.oid"
             " AND inherit_option) AS inherited,"
-            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = oid) AS member"
+            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = pg_roles.oid) AS member"
             " FROM pg_roles WHERE rolname LIKE 'plant\\_%'"
         )
 
