@@ -545,21 +545,16 @@ class TestDeprecation:
         assert [None, *["PL005"] * 5, None] == alone
 
     async def test_reason_and_successor_are_logged_with_this_step_alone(
-        self, repository: Repository, tenant: Tenant, superuser: Connection
+        self, repository: Repository, tenant: Tenant, superuser: Connection, connect: Connect
     ) -> None:
-        """They stand beside the payload of the version, and not of the next one."""
+        """They stand beside the payload of the version, and not of the next of the transaction."""
         made = await active_skill(repository, tenant)
         other = await active_skill(repository, tenant)
-        await step(
-            repository,
-            tenant.author,
-            "skill",
-            made.id,
-            "deprecated",
-            reason="replaced",
-            successor=other.id,
-        )
-        await amend(repository, tenant.author, "skill", made.id, {"tags": ["old"]})
+        async with acting(await connect(), tenant.author) as app:
+            await app.execute(STEP, "skill", made.id, "deprecated", "replaced", other.id)
+            await app.execute(
+                "UPDATE app.base_entity SET governance_notes = 'old' WHERE id = $1", made.id
+            )
         rows = await superuser.fetch(
             "SELECT reason, successor_id FROM audit.entry INNER JOIN audit.payload"
             " USING (tenant_id, audit_id) WHERE entity_id = $1 AND version > 4 ORDER BY version",

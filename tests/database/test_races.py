@@ -230,11 +230,12 @@ class TestArchiveAgainstCertify:
 
         assert state is None
 
+    @pytest.mark.parametrize("kind,target", DEPENDENCIES)
     async def test_a_plain_update_is_no_way_around(
-        self, repository: Repository, tenant: Tenant, pair: Pair
+        self, repository: Repository, tenant: Tenant, pair: Pair, kind: str, target: str
     ) -> None:
         """What a DBA types takes the same locks."""
-        one = await resting(repository, tenant, "job_role", "skill")
+        one = await resting(repository, tenant, kind, target)
         update = "UPDATE app.base_entity SET status = '{}' WHERE id = $1"
         state = await pair.race(
             Act(tenant.certifier, update.format("certified"), (one.dependent,)),

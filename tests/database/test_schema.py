@@ -694,7 +694,8 @@ class TestPolicies:
             "SELECT rolname::text AS name, rolsuper OR rolbypassrls AS above, rolcreaterole,"
             " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = pg_roles.oid"
             " AND inherit_option) AS inherited,"
-            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = pg_roles.oid) AS member"
+            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members"
+            " WHERE member = pg_roles.oid) AS member"
             " FROM pg_roles WHERE rolname LIKE 'plant\\_%'"
         )
 
