@@ -87,8 +87,8 @@ class Run:
             said = await exchange(
                 self.api.url,
                 data,
-                # An import pauses between its chunks and its totals.
-                quiet_s=3.0 if whole and b"/v1/imports" in data[:200] else 0.1,
+                # An import pauses between its chunks and its totals; then the server closes.
+                quiet_s=ANSWER_S if whole and _closing_import(data) else 0.1,
                 patience_s=ANSWER_S if whole else 0.3,
             )
         except TimeoutError:
@@ -131,6 +131,11 @@ class Run:
             self.known[same[0]] = new
         elif len(self.known) < KNOWN_MAX:
             self.known.append(new)
+
+
+def _closing_import(data: bytes) -> bool:
+    """Say whether a request is an import at whose end the server closes the connection."""
+    return b"/v1/imports" in data[:200] and b"\nconnection: close\r" in data.lower()
 
 
 @pytest.mark.timeout(120 + REQUESTS // 20)
