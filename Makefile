@@ -35,7 +35,8 @@ $(STAMP): again
 endif
 
 # What serving needs, and nothing more: the first start is quick. Everything is pinned by hash, and
-# the project itself is installed without a look anywhere else.
+# the project itself is installed without a look anywhere else. --no-deps: a lock is whole, and pip
+# would else ask for the newest of what a requirement names with an extra, which no lock can pin.
 $(STAMP): pyproject.toml requirements/run.lock requirements/build.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo 'Plant needs Python 3.11 or newer; $(PYTHON) is:' >&2; \
@@ -47,12 +48,12 @@ $(STAMP): pyproject.toml requirements/run.lock requirements/build.lock
 	@echo 'Installing into $(VENV) ...' >&2
 	@test "$$($(HERE))" = '$(CURDIR)' || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	@rm -f $@
-	@$(PIP) install --require-hashes -r requirements/run.lock -r requirements/build.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/run.lock -r requirements/build.lock
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@echo '$(CURDIR)' > $@
 
 # The locks agree on every version they share.
 $(TESTS): $(STAMP) requirements/dev.lock
 	@echo 'Installing what the tests need ...' >&2
-	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -146,6 +146,19 @@ class TestLocks:
         assert [] == [key for key, each in wanted.items() if pinned[key] not in each.specifier]
 
 
+@pytest.mark.parametrize("name", ["Makefile", "docker/Dockerfile"])
+def test_locks_are_installed_without_resolving(root: Path, name: str) -> None:
+    """pip takes what a lock says and looks for nothing else: a newer release changes nothing."""
+    text = (root / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    installs = [line for line in text.splitlines() if re.search(r"install .*\.lock", line)]
+    calls = [call for line in installs for call in re.findall(r"install [^&]*\.lock", line)]
+
+    assert len(calls) == 2
+    assert [] == [
+        call for call in calls if not {"--no-deps", "--require-hashes"} <= set(call.split())
+    ]
+
+
 def test_tox_has_the_promised_environments(tox: ConfigParser) -> None:
     """The environments that the README and CI name exist."""
     promised = {"lint", "types", "sql", "unit", "database", "migrations", "rls", "security"}
