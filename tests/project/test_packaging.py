@@ -148,7 +148,7 @@ class TestLocks:
 
 @pytest.mark.parametrize("name", ["Makefile", "docker/Dockerfile"])
 def test_locks_are_installed_without_resolving(root: Path, name: str) -> None:
-    """pip takes what a lock says and looks for nothing else: a newer release changes nothing."""
+    """Nothing but a lock decides what is installed: a newer release changes nothing."""
     text = (root / name).read_text(encoding="utf-8").replace("\\\n", " ")
     installs = [line for line in text.splitlines() if re.search(r"install .*\.lock", line)]
     calls = [call for line in installs for call in re.findall(r"install [^&]*\.lock", line)]
