@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
-from service.http import entities, health, imports, metrics, middleware
+from service.http import compliance, entities, health, imports, metrics, middleware
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
 from service.model.cursor import CursorCodec
@@ -49,7 +49,8 @@ def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> w
     middleware.install(app)
     # Outermost: it counts the answer that leaves, problems too.
     app.middlewares.insert(0, metrics.count)
-    app.add_routes([*health.routes(), *entities.routes(), *imports.routes()])
+    for part in (health, entities, imports, compliance):
+        app.add_routes(part.routes())
     return app
 
 

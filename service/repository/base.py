@@ -97,10 +97,17 @@ class Repository:
         return await self._rows(query, context, **how)
 
     async def page(
-        self, stem: str, row: type[R], arguments: tuple[object, ...], context: Context
+        self,
+        stem: str,
+        row: type[R],
+        arguments: tuple[object, ...],
+        context: Context,
+        connection: asyncpg.Connection[Any] | None = None,
     ) -> list[R]:
-        """Run one of the list statements, which differ in their filter only."""
-        return await self._sent(self.catalog[stem], row, arguments, context, writes=False)
+        """Run one of the statements of a family, which differ in what they ask for only."""
+        return await self._sent(
+            self.catalog[stem], row, arguments, context, writes=False, connection=connection
+        )
 
     async def _rows(
         self,

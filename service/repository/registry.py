@@ -5,11 +5,12 @@ from types import ModuleType
 from typing import Any, Final
 
 from service.catalog.load import Catalog
-from service.repository import entities, imports, keys
+from service.repository import compliance, entities, imports, keys
 from service.repository.base import Query, StatementMismatch, check
+from service.repository.compliance import check_statements
 from service.repository.lists import list_statements
 
-MODULES: Final[tuple[ModuleType, ...]] = (entities, imports, keys)
+MODULES: Final[tuple[ModuleType, ...]] = (compliance, entities, imports, keys)
 
 
 def queries() -> Iterator[type[Query[Any]]]:
@@ -24,11 +25,16 @@ def queries() -> Iterator[type[Query[Any]]]:
                 yield member
 
 
+def families() -> frozenset[str]:
+    """Name the statements that have no struct of their own: lists, and checks of compliance."""
+    return list_statements() | check_statements()
+
+
 def check_all(catalog: Catalog) -> None:
-    """Refuse to start when a struct and its file differ or a list has no statement.
+    """Refuse to start when a struct and its file differ or a family lacks a statement.
 
     Raises: StatementMismatch.
     """
     check(catalog, queries())
-    if missing := list_statements() - set(catalog):
-        raise StatementMismatch(f"Lists need {', '.join(sorted(missing))}.", "Add the files.")
+    if missing := families() - set(catalog):
+        raise StatementMismatch(f"There is no {', '.join(sorted(missing))}.", "Add the files.")

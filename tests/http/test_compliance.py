@@ -1,0 +1,300 @@
+"""Compliance over HTTP: each check turns red under a planted violation and green after repair.
+
+What the rules would refuse is planted by a superuser with the triggers out of the way.
+"""
+
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+from msgspec import Struct
+
+from service.repository.compliance import CHECKS
+from tests.api import PATHS, Api
+from tests.factories import skill_body
+
+pytestmark = pytest.mark.database
+
+World = dict[str, dict[str, Any]]
+Connection = asyncpg.Connection
+NEVER = "01900000-0000-7000-8000-000000000000"
+BLANK = "\u2003"  # an em space: neither trimmed by btrim nor a control character
+
+TRIGGERS = """
+SELECT tgrelid::regclass AS relation, tgname AS name FROM pg_trigger
+WHERE NOT tgisinternal AND tgrelid = ANY('{app.base_entity,app.agent_entity,audit.entry,
+audit.payload}'::regclass[])
+"""
+
+
+class Plant(Struct, frozen=True):
+    """A violation: of which check, seen on which kind, made and mended how.
+
+    `{kind}` in a statement is the id of the world's entity of that kind, `{other}` that of a second
+    entity of the checked kind, `{author}` and `{certifier}` ids of governance agents, `{key}` the
+    author's key.
+    """
+
+    check: str
+    kind: str
+    plant: tuple[str, ...]
+    repair: tuple[str, ...]
+
+
+def archived(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make an entity archived beneath its rules, and active again."""
+    where = f"WHERE id = '{{{kind}}}'"
+    return (
+        (f"UPDATE app.base_entity SET status = 'archived', archived_at = now() {where}",),
+        (f"UPDATE app.base_entity SET status = 'active', archived_at = NULL {where}",),
+    )
+
+
+def parents(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make two entities parents of each other, and not any more."""
+    rows = [
+        "INSERT INTO app.entity_parent (tenant_id, entity_id, parent_id, entity_type)"
+        f" SELECT tenant_id, '{{{one}}}', '{{{two}}}', entity_type"
+        f" FROM app.base_entity WHERE id = '{{{one}}}'"
+        for one, two in ((kind, "other"), ("other", kind))
+    ]
+    return (tuple(rows), (("DELETE FROM app.entity_parent WHERE entity_id IN"
+                          f" ('{{{kind}}}', '{{other}}')"),))  # fmt: skip
+
+
+def swapped(table: str, column: str, value: str, kind: str, key: str = "id") -> tuple[Any, Any]:
+    """Set a column to an SQL value and keep what was there to put it back."""
+    where = f"WHERE {key} = '{{{kind}}}'"
+    return (
+        (
+            f"CREATE TABLE kept AS SELECT ctid AS place, {column} AS value FROM {table} {where}",
+            f"UPDATE {table} SET {column} = {value} {where}",
+        ),
+        (
+            f"UPDATE {table} SET {column} = (SELECT value FROM kept LIMIT 1) {where}",
+            "DROP TABLE kept",
+        ),
+    )
+
+
+def removed(table: str, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Take rows away, and put them back."""
+    return (
+        (
+            f"CREATE TABLE kept AS SELECT * FROM {table} WHERE {where}",
+            f"DELETE FROM {table} WHERE {where}",
+        ),
+        (f"INSERT INTO {table} SELECT * FROM kept", "DROP TABLE kept"),
+    )
+
+
+ENTRY = "entity_id = '{skill}' AND version = "
+PLANTS = (
+    Plant("L0-01", "skill", *swapped("app.base_entity", "governance_agent_id",
+                                     "gen_random_uuid()", "skill")),
+    Plant("L0-02", "skill", *swapped("app.api_key", "scopes", "'{{read}}'", "key")),
+    Plant("L0-02", "skill", *swapped("app.api_key", "governance_agent_id", "'{certifier}'", "key")),
+    Plant(
+        "L0-03", "skill",
+        ("ALTER TABLE app.base_entity ENABLE TRIGGER base_entity_90_log",),
+        ("ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_90_log",),
+    ),
+    Plant(
+        "L0-03", "team",
+        ("DROP TRIGGER entry_append_only ON audit.entry",),
+        (("CREATE TRIGGER entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.entry"
+         " FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change()"),
+         "ALTER TABLE audit.entry ENABLE ALWAYS TRIGGER entry_append_only"),
+    ),
+    Plant("L0-04", "skill", *removed("audit.entry", ENTRY + "2")),
+    Plant("L0-04", "skill", *removed("audit.entry", ENTRY + "4")),
+    Plant("L0-04", "skill", *removed("audit.entry", "entity_id = '{skill}'")),
+    Plant("L0-04", "skill", *swapped("app.base_entity", "document", "document || ' '", "skill")),
+    Plant("L0-04", "skill", *swapped("app.base_entity", "version", "5", "skill")),
+    Plant("L0-04", "skill", *swapped("audit.payload", "body", "body || ' '", "entry", "audit_id")),
+    Plant("L0-04", "skill", *swapped("audit.entry", "at", "at + interval '1 s'", "entry",
+                                     "audit_id")),
+    Plant("L0-05", "skill", *swapped("audit.entry", "operation", "'submit'", "certified",
+                                     "audit_id")),
+    Plant("L0-05", "skill", *swapped("audit.entry", "actor", "'{author}'", "certified",
+                                     "audit_id")),
+    Plant("L1-SKILL-1", "skill", *swapped("app.base_entity", "description", "' '", "skill")),
+    Plant("L1-SKILL-1", "skill", *swapped("app.base_entity", "name", f"'{BLANK}'", "skill")),
+    Plant(
+        "L1-SKILL-2", "skill",
+        ("ALTER TABLE app.skill_entity ALTER category DROP NOT NULL",
+         "UPDATE app.skill_entity SET category = NULL WHERE id = '{skill}'"),
+        ("UPDATE app.skill_entity SET category = 'technical' WHERE id = '{skill}'",
+         "ALTER TABLE app.skill_entity ALTER category SET NOT NULL"),
+    ),
+    Plant("L1-ROLE-1", "job_role", *removed("app.job_role_skill", "job_role_id = '{job_role}'")),
+    Plant("L1-ROLE-2", "job_role", *archived("skill")),
+    Plant("L1-ROLE-3", "job_role", *swapped("app.job_role_entity", "seniority_level", "NULL",
+                                            "job_role")),
+    Plant("L1-TEAM-1", "team", *archived("job_role")),
+    Plant("L1-TEAM-2", "team", *archived("industry")),
+    Plant("L1-TEAM-3", "team", *archived("agent")),
+    Plant("L1-TEAM-3", "team", *swapped("app.agent_entity", "job_role_id", "gen_random_uuid()",
+                                        "agent")),
+    Plant("L1-AGENT-1", "agent", *archived("job_role")),
+    Plant("L1-AGENT-2", "agent", *archived("industry")),
+    Plant("L1-AGENT-3", "agent", *archived("skill")),
+    Plant("L1-AGENT-3", "agent", *removed("app.agent_skill", "agent_id = '{agent}'")),
+    Plant("L1-IND-1", "industry", *swapped("app.base_entity", "name", f"'{BLANK}'", "industry")),
+    Plant("L1-IND-2", "industry", *parents("industry")),
+    Plant(
+        "L1-IND-2", "industry",
+        ("ALTER TABLE app.industry_entity DROP CONSTRAINT industry_entity_classified_whole",
+         "UPDATE app.industry_entity SET scheme = 'X' WHERE id = '{industry}'"),
+        ("UPDATE app.industry_entity SET scheme = NULL WHERE id = '{industry}'",
+         ("ALTER TABLE app.industry_entity ADD CONSTRAINT industry_entity_classified_whole"
+         " CHECK (num_nulls(scheme, code, level) IN (0, 3))")),
+    ),
+    Plant("L1-PARENT-1", "skill", *parents("skill")),
+    Plant("L1-REF-1", "agent", *archived("team")),
+)  # fmt: skip
+
+
+async def beneath(superuser: Connection, statements: tuple[str, ...], names: Any) -> None:
+    """Run statements with foreign keys and triggers out of the way, and put these back."""
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        for row in await superuser.fetch(TRIGGERS):
+            await superuser.execute(f"ALTER TABLE {row['relation']} DISABLE TRIGGER {row['name']}")
+        for text in statements:
+            if "TRIGGER" not in text:
+                await superuser.execute(text.format(**names))
+        for row in await superuser.fetch(TRIGGERS):
+            await superuser.execute(
+                f"ALTER TABLE {row['relation']} ENABLE ALWAYS TRIGGER {row['name']}"
+            )
+        # What is done to a trigger itself has to stay.
+        for text in statements:
+            if "TRIGGER" in text:
+                await superuser.execute(text)
+
+
+async def failed(api: Api, document: dict[str, Any]) -> set[str]:
+    """Ask for the checks that an entity does not meet."""
+    answer = await api.get(f"{PATHS[document['entity_type']]}/{document['id']}/compliance")
+    assert 200 == answer.status, answer.body
+    checks = answer.json["checks"]
+    assert answer.json["compliant"] == all(check["passed"] for check in checks)
+    assert all(check["passed"] == (not check["violations"]) for check in checks)
+    return {check["id"] for check in checks if not check["passed"]}
+
+
+async def guarded(superuser: Connection, identity: str) -> set[str]:
+    """Ask the guard's own rules about an entity."""
+    async with superuser.transaction():
+        await superuser.execute(
+            "SELECT set_config('app.tenant_id', tenant_id::text, TRUE) FROM app.base_entity"
+            " WHERE id = $1",
+            identity,
+        )
+        rows = await superuser.fetch(
+            "SELECT violation.rule FROM app.base_entity"
+            " CROSS JOIN LATERAL app.rule_violations(base_entity) AS violation"
+            " WHERE base_entity.id = $1",
+            identity,
+        )
+    return {row["rule"] for row in rows}
+
+
+@pytest.mark.parametrize("case", PLANTS, ids=[f"{n}-{one.check}" for n, one in enumerate(PLANTS)])
+async def test_each_check_is_red_under_its_violation_and_green_after_repair(
+    api: Api, superuser: Connection, case: Plant
+) -> None:
+    """What is planted beneath the rules is found by the check it breaks, and by no other's name."""
+    world = await api.world()
+    subject = world[case.kind]
+    names = {kind: document["id"] for kind, document in world.items()}
+    names["other"] = (await api.made(case.kind, "draft"))["id"]
+    entries = await superuser.fetch(
+        "SELECT audit_id, operation FROM audit.entry WHERE entity_id = $1 ORDER BY version",
+        names["skill"],
+    )
+    names["entry"] = str(entries[1]["audit_id"])
+    names["certified"] = next(str(r["audit_id"]) for r in entries if r["operation"] == "certify")
+    names["author"] = api.tenant.author.context.governance_agent_id
+    names["certifier"] = api.tenant.certifier.context.governance_agent_id
+    names["key"] = api.tenant.author.context.key_id
+
+    assert set() == await failed(api, subject)
+    await beneath(superuser, case.plant, names)
+    # By then a key is remembered as it was: planted scopes say nothing of this caller.
+    reader = api.by(api.tenant.reader)
+    red = await failed(reader, subject)
+    agreed = await guarded(superuser, subject["id"])
+    await beneath(superuser, case.repair, names)
+
+    assert case.check in red
+    if case.check.startswith("L1"):
+        assert {case.check} == red
+        assert agreed in (red, set())
+    assert set() == await failed(reader, subject)
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+async def test_a_world_in_force_meets_every_check(api: Api, kind: str) -> None:
+    """Each check of the kind is there, in order, and passed, with the time it was asked."""
+    world = await api.world()
+    answer = await api.get(f"{PATHS[kind]}/{world[kind]['id']}/compliance")
+
+    assert list(CHECKS[kind]) == [check["id"] for check in answer.json["checks"]]
+    assert answer.json["compliant"]
+    assert answer.json["checked_at"] > world[kind]["updated_at"]
+
+
+async def test_a_draft_is_told_what_it_lacks(api: Api) -> None:
+    """Drafts are checked as they are, before anybody is asked to certify them."""
+    skill = await api.made("skill")
+    role = await api.made("job_role", required_skills=[{"id": skill["id"]}], seniority_level=None)
+    answer = await api.get(f"{PATHS['job_role']}/{role['id']}/compliance")
+    found = {check["id"]: check["violations"] for check in answer.json["checks"]}
+
+    assert not answer.json["compliant"]
+    assert [{"message": "The essential skill is draft.", "entity_id": skill["id"]}] == found[
+        "L1-ROLE-2"
+    ]
+    assert [{"message": "The seniority level must be set.", "entity_id": None}] == found[
+        "L1-ROLE-3"
+    ]
+
+
+async def test_nothing_is_told_of_what_the_caller_may_not_see(api: Api) -> None:
+    """Another tenant's entity, another agent's draft, another kind and no UUID are absent."""
+    draft = await api.made("skill")
+    path = f"{PATHS['skill']}/{draft['id']}/compliance"
+    paths = [f"{PATHS['team']}/{draft['id']}/compliance", f"{PATHS['skill']}/{NEVER}/compliance",
+             f"{PATHS['skill']}/x/compliance"]  # fmt: skip
+
+    assert 200 == (await api.get(path)).status
+    assert 404 == (await api.by(api.tenant.certifier).get(path)).status
+    assert [404, 404, 404] == [(await api.get(one)).status for one in paths]
+    assert 400 == (await api.get(f"{path}?version=1")).status
+
+
+async def test_an_import_at_once_stands_for_the_steps(api: Api, superuser: Connection) -> None:
+    """Its one entry names both identities and both had the scope."""
+    line = json.dumps({"kind": "skill", "external_id": "c:1"} | skill_body()).encode()
+    answer = await api.send(
+        "POST", "/v1/imports?as=active", raw=line,
+        headers={"Content-Type": "application/x-ndjson",
+                 "Certifier-Authorization": f"Bearer {api.tenant.certifier.key}"},
+    )  # fmt: skip
+    identity = json.loads(answer.body.splitlines()[0])["id"]
+    found = await failed(api, {"entity_type": "skill", "id": identity})
+    await beneath(
+        superuser,
+        (("UPDATE audit.entry SET actor = replace(actor, '{certifier}', '{author}')"
+         " WHERE entity_id = '{skill}'"),),
+        {"skill": identity, "author": api.tenant.author.context.governance_agent_id,
+         "certifier": api.tenant.certifier.context.governance_agent_id},
+    )  # fmt: skip
+
+    assert set() == found
+    assert {"L0-02", "L0-04", "L0-05"} == await failed(
+        api, {"entity_type": "skill", "id": identity}
+    )
