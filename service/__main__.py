@@ -26,6 +26,7 @@ class Command(NamedTuple):
 COMMANDS: tuple[Command, ...] = (
     Command("serve", "service.cli.serve", "serve the JSON API"),
     Command("import", "service.cli.imports", "import entities in bulk"),
+    Command("export", "service.cli.exports", "export what a key may read"),
     Command("key", "service.cli.key", "make, list, replace and revoke keys"),
     Command("tenant", "service.cli.tenant", "list tenants"),
     Command("migrate", "service.cli.migrate", "bring the database to this release"),

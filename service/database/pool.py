@@ -143,12 +143,13 @@ class Pool:
         *,
         isolation: Isolation = "read_committed",
         statement_timeout_ms: int | None = None,
+        idle_timeout_ms: int | None = None,
         held: asyncpg.Connection[Any] | None = None,
     ) -> AsyncIterator[asyncpg.Connection[Any]]:
         """Lend a connection inside a transaction, which commits at the end.
 
-        `statement_timeout_ms` is for work that is long on purpose, `held` a connection that the
-        caller has already.
+        `statement_timeout_ms` is for work that is long on purpose, `idle_timeout_ms` for one that
+        waits for its reader between statements, `held` a connection that the caller has already.
 
         Raises: Unavailable, and what the server raises.
         """
@@ -157,10 +158,12 @@ class Pool:
             if connection is None:
                 connection = await stack.enter_async_context(self.connection())
             await stack.enter_async_context(connection.transaction(isolation=isolation))
-            if statement_timeout_ms is not None:
-                await connection.execute(
-                    "SELECT set_config('statement_timeout', $1, TRUE)", str(statement_timeout_ms)
-                )
+            for name, value in (
+                ("statement_timeout", statement_timeout_ms),
+                ("idle_in_transaction_session_timeout", idle_timeout_ms),
+            ):
+                if value is not None:
+                    await connection.execute("SELECT set_config($1, $2, TRUE)", name, str(value))
             yield connection
 
     @property

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
-from service.http import compliance, entities, health, imports, metrics, middleware
+from service.http import compliance, entities, exports, health, imports, metrics, middleware
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
 from service.model.cursor import CursorCodec
@@ -25,8 +25,8 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 SETTINGS: Final = web.AppKey("settings", Settings)
-UNBOUNDED: Final = frozenset({"/v1/imports"})
-"""Routes whose length follows their input: no deadline for the whole request."""
+UNBOUNDED: Final = frozenset({"/v1/exports", "/v1/imports"})
+"""Routes that take as long as there is data: no deadline for the whole request."""
 
 
 class SchemaBehind(Refusal):
@@ -49,7 +49,7 @@ def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> w
     middleware.install(app)
     # Outermost: it counts the answer that leaves, problems too.
     app.middlewares.insert(0, metrics.count)
-    for part in (health, entities, imports, compliance):
+    for part in (health, entities, imports, exports, compliance):
         app.add_routes(part.routes())
     return app
 

@@ -81,6 +81,7 @@ class Repository:
         self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
         self.retries = 0
         self.imports = 0
+        self.exports = 0
 
     async def one(self, query: One[R], context: Context | None = None, **how: Any) -> R:
         """Run a statement that always returns a row."""

@@ -161,6 +161,7 @@ async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
         "after_name": "",
         "after_id": LAST,
         "before": LAST,
+        "after": "00000000-0000-0000-0000-000000000000",
         "count": PAGE,
         "scope": None,
         "scheme": "s1",

@@ -1,0 +1,107 @@
+"""`plant export`: what a key may read, as NDJSON, straight over the database."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from service.cli.connected import database, repository
+from service.cli.ending import Ending
+from service.cli.output import Output, Progress
+from service.cli.parser import Subparsers, add_command
+from service.database.target import Target
+from service.refusal import Refusal
+from service.repository.base import Context
+from service.repository.keys import KeyAuthenticate
+from service.settings import Settings, load
+from service.usecases.exporting import export
+from service.usecases.keys import key_hash
+
+EXPORT = """\
+Export every entity that a key may read: the documents of one snapshot as NDJSON.
+
+The last line holds their number and the SHA-256 of their lines; a file without it is incomplete.
+With --output the file appears when it is whole, and one that was there before stays until then.
+
+  plant export --key $KEY > entities.ndjson
+  plant export --key $KEY --output entities.ndjson"""
+
+
+class ExportRefusal(Refusal):
+    """The export cannot begin."""
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `export`."""
+    parser = add_command(subparsers, "export", _export, EXPORT)
+    parser.add_argument("--key", required=True, help="a key with scope read")
+    parser.add_argument(
+        "--format", choices=["entities"], default="entities", help="what is exported"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    output = Output()
+    settings = load()
+    with database(settings, output.say) as target, _written(arguments.output) as file:
+        Ending().run(_exported(settings, target, arguments.key, file))
+    return 0
+
+
+@contextmanager
+def _written(path: Path | None) -> Iterator[BinaryIO]:
+    """Have a file to write that takes its name when it is whole.
+
+    Raises: ExportRefusal.
+    """
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise ExportRefusal(
+            f"{path} cannot be written: {error.strerror or error}.", "Name another file."
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _exported(settings: Settings, target: Target, key: str, file: BinaryIO) -> None:
+    async with repository(settings, target, "app") as app:
+        found = await app.maybe(KeyAuthenticate(key_hash(key)))
+        if found is None:
+            raise ExportRefusal(
+                "The key given with --key is unknown here, expired or revoked.",
+                "See `plant key list`.",
+            )
+        if "read" not in found.scopes:
+            raise ExportRefusal(
+                f"The key given with --key, of {found.governance_agent_name}, lacks the scope "
+                "read.",
+                "Make one that has it: plant key create.",
+            )
+        context = Context(
+            tenant_id=str(found.tenant_id),
+            governance_agent_id=str(found.governance_agent_id),
+            key_id=str(found.key_id),
+            request_id="plant export",
+        )
+        progress = Progress("exporting", None, sys.stderr)
+        try:
+            async with aclosing(export(app, context)) as pages:
+                async for count, lines in pages:
+                    file.write(lines)
+                    progress.reach(count)
+        finally:
+            progress.close()

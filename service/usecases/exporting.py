@@ -1,0 +1,73 @@
+"""Export: the documents of one snapshot as NDJSON, closed by a line with count and digest.
+
+Memory holds one page, whatever the size of the tenant. A stream without its last line is
+incomplete.
+"""
+
+from collections.abc import AsyncGenerator
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from service.errors import Unavailable
+from service.repository.base import Context, Repository
+from service.repository.exports import ExportPage
+
+PAGE: Final = 500
+
+KINDS: Final = ("industry", "skill", "job_role", "team", "agent")
+"""In this order, so that what an entity refers to stands before it, parents aside."""
+
+EXPORTS_MAX: Final = 2
+"""Exports of one process at a time: each keeps a connection and a snapshot."""
+
+IDLE_TIMEOUT_MS: Final = 60_000
+"""How long a transaction may wait for who reads the export."""
+
+FIRST: Final = "00000000-0000-0000-0000-000000000000"
+"""Below every id."""
+
+
+class Closing(Struct, frozen=True):
+    """The last line: how many documents there were, and sha256 over the bytes of their lines."""
+
+    count: int
+    digest: str
+
+
+async def export(
+    repository: Repository, context: Context
+) -> AsyncGenerator[tuple[int, bytes], None]:
+    """Read every entity that the caller sees, kind by kind, oldest first.
+
+    Shapes: pairs of the number of documents so far and the bytes of some whole lines.
+
+    Raises: Unavailable, and what the server raises.
+    """
+    if repository.exports >= EXPORTS_MAX:
+        raise Unavailable(
+            f"{EXPORTS_MAX} exports are running, which is as many as may. "
+            "Nothing was done: try again."
+        )
+    repository.exports += 1
+    try:
+        digest, count = sha256(), 0
+        async with repository.pool.transaction(
+            isolation="repeatable_read", idle_timeout_ms=IDLE_TIMEOUT_MS
+        ) as connection:
+            for kind in KINDS:
+                after = FIRST
+                while page := await repository.many(
+                    ExportPage(kind, after, PAGE), context, connection=connection
+                ):
+                    lines = "".join(f"{row.document}\n" for row in page).encode()
+                    digest.update(lines)
+                    count += len(page)
+                    yield count, lines
+                    after = str(page[-1].id)
+        closing = Closing(count, f"sha256:{digest.hexdigest()}")
+        yield count, msgspec.json.encode(closing) + b"\n"
+    finally:
+        repository.exports -= 1
