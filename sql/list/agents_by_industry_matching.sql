@@ -11,6 +11,7 @@
 -- call: function
 -- role: app
 -- plan: agent_entity_industry_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT
     page.id,
     page.document
@@ -18,16 +19,13 @@ FROM unnest($1::uuid[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            base_entity.id,
-            base_entity.document
+            entity.id,
+            entity.document
         FROM app.agent_entity
-        INNER JOIN app.base_entity ON agent_entity.id = base_entity.id
+        CROSS JOIN LATERAL app.matching_entity(agent_entity.id, $4) AS entity
         WHERE
             agent_entity.industry_id = wanted.value
             AND agent_entity.id < $2
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $4
-            )
         ORDER BY agent_entity.id DESC
         LIMIT $3
     ) AS page

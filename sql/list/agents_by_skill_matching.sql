@@ -12,6 +12,7 @@
 -- call: function
 -- role: app
 -- plan: agent_skill_skill_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT DISTINCT ON (page.id)
     page.id,
     page.document
@@ -19,16 +20,13 @@ FROM unnest($1::uuid[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            base_entity.id,
-            base_entity.document
+            entity.id,
+            entity.document
         FROM app.agent_skill
-        INNER JOIN app.base_entity ON agent_skill.agent_id = base_entity.id
+        CROSS JOIN LATERAL app.matching_entity(agent_skill.agent_id, $4) AS entity
         WHERE
             agent_skill.skill_id = wanted.value
             AND agent_skill.agent_id < $2
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $4
-            )
         ORDER BY agent_skill.agent_id DESC
         LIMIT $3
     ) AS page

@@ -13,16 +13,15 @@
 -- call: function
 -- role: app
 -- plan: base_entity_external_id_key
+-- set: plan_cache_mode = force_custom_plan
 SELECT
     base_entity.id,
-    base_entity.document
+    entity.document
 FROM unnest($2::text[]) AS wanted (external_id)
 INNER JOIN app.base_entity ON wanted.external_id = base_entity.external_id
+CROSS JOIN LATERAL app.matching_entity(base_entity.id, $5) AS entity
 WHERE
     base_entity.entity_type = $1
     AND base_entity.id < $3
-    AND app.document_matches(
-        base_entity.document, base_entity.name_key, $5
-    )
 ORDER BY base_entity.id DESC
 LIMIT $4;

@@ -14,6 +14,7 @@
 -- call: function
 -- role: app
 -- plan: base_entity_name_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT DISTINCT ON (page.name_key, page.id)
     page.id,
     page.document,
@@ -23,18 +24,16 @@ CROSS JOIN
     LATERAL (
         SELECT
             base_entity.id,
-            base_entity.document,
+            entity.document,
             base_entity.name_key
         FROM app.base_entity
+        CROSS JOIN LATERAL app.matching_entity(base_entity.id, $6) AS entity
         WHERE
             base_entity.entity_type = $1
             AND base_entity.name_key >= app.name_key(wanted.prefix)
             AND base_entity.name_key < app.prefix_end(app.name_key(wanted.prefix))
             AND base_entity.name_key >= $3
             AND (base_entity.name_key > $3 OR base_entity.id < $4)
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $6
-            )
         ORDER BY base_entity.name_key ASC, base_entity.id DESC
         LIMIT $5
     ) AS page

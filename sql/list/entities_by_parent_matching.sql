@@ -13,6 +13,7 @@
 -- call: function
 -- role: app
 -- plan: entity_parent_parent_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT DISTINCT ON (page.id)
     page.id,
     page.document
@@ -20,17 +21,14 @@ FROM unnest($2::uuid[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            base_entity.id,
-            base_entity.document
+            entity.id,
+            entity.document
         FROM app.entity_parent
-        INNER JOIN app.base_entity ON entity_parent.entity_id = base_entity.id
+        CROSS JOIN LATERAL app.matching_entity(entity_parent.entity_id, $5) AS entity
         WHERE
             entity_parent.parent_id = wanted.value
             AND entity_parent.entity_id < $3
-            AND base_entity.entity_type = $1
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $5
-            )
+            AND entity_parent.entity_type = $1
         ORDER BY entity_parent.entity_id DESC
         LIMIT $4
     ) AS page

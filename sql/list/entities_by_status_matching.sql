@@ -13,6 +13,7 @@
 -- call: function
 -- role: app
 -- plan: base_entity_status_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT
     page.id,
     page.document
@@ -21,15 +22,13 @@ CROSS JOIN
     LATERAL (
         SELECT
             base_entity.id,
-            base_entity.document
+            entity.document
         FROM app.base_entity
+        CROSS JOIN LATERAL app.matching_entity(base_entity.id, $5) AS entity
         WHERE
             base_entity.entity_type = $1
             AND base_entity.status = wanted.status
             AND base_entity.id < $3
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $5
-            )
         ORDER BY base_entity.id DESC
         LIMIT $4
     ) AS page

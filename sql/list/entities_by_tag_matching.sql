@@ -12,6 +12,7 @@
 -- call: function
 -- role: app
 -- plan: entity_tag_tag_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT DISTINCT ON (page.id)
     page.id,
     page.document
@@ -19,17 +20,14 @@ FROM unnest($2::text[]) AS wanted (tag)
 CROSS JOIN
     LATERAL (
         SELECT
-            base_entity.id,
-            base_entity.document
+            entity.id,
+            entity.document
         FROM app.entity_tag
-        INNER JOIN app.base_entity ON entity_tag.entity_id = base_entity.id
+        CROSS JOIN LATERAL app.matching_entity(entity_tag.entity_id, $5) AS entity
         WHERE
             entity_tag.entity_type = $1
             AND entity_tag.tag = wanted.tag
             AND entity_tag.entity_id < $3
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $5
-            )
         ORDER BY entity_tag.entity_id DESC
         LIMIT $4
     ) AS page

@@ -12,6 +12,7 @@
 -- call: function
 -- role: app
 -- plan: industry_entity_scheme_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT
     page.id,
     page.document
@@ -19,16 +20,13 @@ FROM unnest($1::text[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            base_entity.id,
-            base_entity.document
+            entity.id,
+            entity.document
         FROM app.industry_entity
-        INNER JOIN app.base_entity ON industry_entity.id = base_entity.id
+        CROSS JOIN LATERAL app.matching_entity(industry_entity.id, $4) AS entity
         WHERE
             industry_entity.scheme = wanted.value
             AND industry_entity.id < $2
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $4
-            )
         ORDER BY industry_entity.id DESC
         LIMIT $3
     ) AS page

@@ -11,6 +11,7 @@
 -- call: function
 -- role: app
 -- plan: team_entity_job_role_idx
+-- set: plan_cache_mode = force_custom_plan
 SELECT
     page.id,
     page.document
@@ -18,16 +19,13 @@ FROM unnest($1::uuid[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            base_entity.id,
-            base_entity.document
+            entity.id,
+            entity.document
         FROM app.team_entity
-        INNER JOIN app.base_entity ON team_entity.id = base_entity.id
+        CROSS JOIN LATERAL app.matching_entity(team_entity.id, $4) AS entity
         WHERE
             team_entity.job_role_id = wanted.value
             AND team_entity.id < $2
-            AND app.document_matches(
-                base_entity.document, base_entity.name_key, $4
-            )
         ORDER BY team_entity.id DESC
         LIMIT $3
     ) AS page

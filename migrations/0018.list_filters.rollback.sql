@@ -1,0 +1,3 @@
+-- Undoes 0018.list_filters: lists ask the document again.
+
+DROP FUNCTION app.matching_entity(uuid, jsonb);
