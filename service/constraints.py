@@ -1,4 +1,4 @@
-"""What breaking each constraint means to a client, by the constraint's name.
+"""What our own rules in PostgreSQL mean to a client: codes that are raised, constraints by name.
 
 The names are API: a migration that renames one changes this table too. A test compares it with
 the catalogue of a real database.
@@ -8,6 +8,31 @@ from typing import Final, NamedTuple
 
 from service import errors
 from service.errors import Problem
+
+HOUSE: Final[dict[str, type[Problem]]] = {
+    "PL001": errors.NotFound,
+    "PL002": errors.PreconditionFailed,
+    "PL003": errors.StepNotAllowed,
+    "PL004": errors.CertifiedIsImmutable,
+    "PL005": errors.ReferenceNotFound,
+    "PL006": errors.RuleViolated,
+    "PL007": errors.ScopeMissing,
+    "PL008": errors.OwnWork,
+    "PL009": errors.InvalidBody,
+    "PL010": errors.InUse,
+    "PL011": errors.Unauthenticated,
+    "PL012": errors.ParentCycle,
+    "PL013": errors.Defect,
+    "PL014": errors.PreconditionRequired,
+    "PL015": errors.NameTaken,
+    "PL016": errors.ExternalIdTaken,
+    "PL017": errors.CodeTaken,
+    "PL018": errors.ImmutableField,
+    "PL021": errors.AmendmentOutdated,
+    "PL022": errors.AmendmentOpen,
+    "PL023": errors.NotInForce,
+}
+"""SQLSTATEs that our own functions raise: MESSAGE is the detail, DETAIL the extensions."""
 
 
 class Violation(NamedTuple):
@@ -38,6 +63,10 @@ BY_CONSTRAINT: Final[dict[str, Violation]] = {
     ),
     "industry_entity_code_key": Violation(
         errors.CodeTaken, "Another industry has this scheme and code.", "/code"
+    ),
+    # Another governance agent's draft: one's own is found before.
+    "amendment_open_key": Violation(
+        errors.AmendmentOpen, "Another governance agent's amendment of it is open."
     ),
     # what must be there
     "job_role_entity_industry_fkey": _reference("/industry_id", "industry"),

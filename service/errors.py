@@ -161,6 +161,18 @@ class CertifiedIsImmutable(Conflict, slug="certified-is-immutable", status=409):
     """What is certified changes only by an amendment."""
 
 
+class AmendmentOpen(Conflict, slug="amendment-open", status=409):
+    """Another governance agent's amendment of this entity is open."""
+
+
+class AmendmentOutdated(Conflict, slug="amendment-outdated", status=409):
+    """The entity has moved on from what the amendment is based on."""
+
+
+class NotInForce(Conflict, slug="not-in-force", status=409):
+    """Only what is in force is changed by an amendment."""
+
+
 class ImmutableField(Conflict, slug="immutable-field", status=409):
     """A field never changes after the entity was created."""
 

@@ -15,36 +15,13 @@ import asyncpg
 import msgspec
 
 from service import errors
-from service.constraints import BY_CONSTRAINT, Violation
+from service.constraints import BY_CONSTRAINT, HOUSE, Violation
 from service.errors import FieldError, Problem
 
 log = logging.getLogger(__name__)
 
 CHAIN_MAX = 20
 """Links of a chain of causes that are followed."""
-
-
-HOUSE: dict[str, type[Problem]] = {
-    "PL001": errors.NotFound,
-    "PL002": errors.PreconditionFailed,
-    "PL003": errors.StepNotAllowed,
-    "PL004": errors.CertifiedIsImmutable,
-    "PL005": errors.ReferenceNotFound,
-    "PL006": errors.RuleViolated,
-    "PL007": errors.ScopeMissing,
-    "PL008": errors.OwnWork,
-    "PL009": errors.InvalidBody,
-    "PL010": errors.InUse,
-    "PL011": errors.Unauthenticated,
-    "PL012": errors.ParentCycle,
-    "PL013": errors.Defect,
-    "PL014": errors.PreconditionRequired,
-    "PL015": errors.NameTaken,
-    "PL016": errors.ExternalIdTaken,
-    "PL017": errors.CodeTaken,
-    "PL018": errors.ImmutableField,
-}
-"""SQLSTATEs that our own functions raise: MESSAGE is the detail, DETAIL the extensions."""
 
 BUSY = "The entity is being changed by others. Nothing was done: try again."
 SLOW = "The database took too long and was stopped. Nothing was done."
