@@ -5,12 +5,19 @@ from types import ModuleType
 from typing import Any, Final
 
 from service.catalog.load import Catalog
-from service.repository import compliance, entities, exports, imports, keys
+from service.repository import amendments, compliance, entities, exports, imports, keys
 from service.repository.base import Query, StatementMismatch, check
 from service.repository.compliance import check_statements
 from service.repository.lists import list_statements
 
-MODULES: Final[tuple[ModuleType, ...]] = (compliance, entities, exports, imports, keys)
+MODULES: Final[tuple[ModuleType, ...]] = (
+    amendments,
+    compliance,
+    entities,
+    exports,
+    imports,
+    keys,
+)
 
 
 def queries() -> Iterator[type[Query[Any]]]:

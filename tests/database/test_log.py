@@ -740,6 +740,7 @@ TABLES = (
     "app.job_role_entity",
     "app.team_entity",
     "app.agent_entity",
+    "app.amendment",
 )
 ROLES = (
     "plant_owner",

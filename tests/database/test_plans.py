@@ -102,6 +102,19 @@ SELECT '{tenant}', seed.id, place.id, seed.entity_type FROM seed
 INNER JOIN place ON place.entity_type = seed.entity_type AND place.nth = 1 + number % 50
 WHERE seed.entity_type = 'skill' AND seed.id <> place.id;
 
+ALTER TABLE app.amendment DISABLE TRIGGER USER;
+INSERT INTO app.amendment (
+    tenant_id, entity_id, entity_type, base_version, patch, status, version_hash,
+    last_entry_id, governance_agent_id, created_at, updated_at, document
+)
+SELECT '{tenant}', id, entity_type, 1 + turn,
+    '{{}}', CASE WHEN turn = 1 THEN 'under_review' ELSE 'certified' END, sha256(uuid_send(id)),
+    uuidv7(), '{agent}', now(), now(), '{{}}'
+FROM seed CROSS JOIN generate_series(1, 3) AS turn WHERE status <> 'draft' AND number % 3 = 0;
+ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_10_guard;
+ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_90_log;
+ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_append_only;
+
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_10_guard;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_90_log;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_95_privacy;
@@ -260,7 +273,8 @@ def test_every_statement_that_reads_entities_names_its_index(catalog: Catalog) -
     reading = {
         name
         for name, statement in catalog.items()
-        if statement.path.split("/")[0] in {"entity", "list"} and name != "entity_step"
+        if statement.path.split("/")[0] in {"amendment", "entity", "list"}
+        and name not in {"entity_step", "amendment_step", "amendment_propose"}
     }
 
     assert reading <= {statement.name for statement in planned(catalog)}
@@ -318,6 +332,7 @@ async def test_what_is_touched_is_bounded(
         found[statement.name] = (plan.blocks, plan.removed)
     bounds = {
         "entity_by_id": point,
+        "amendment_by_entity": point,
         "entity_id_by_external_id": point,
         "entity_id_by_name": point,
         "industry_id_by_code": point,
@@ -511,6 +526,8 @@ class TestFresh:
         amend, step = catalog["skill_amend"].query, catalog["entity_step"].query
         author, certifier = (actor.context.arguments for actor in (tenant.author, tenant.certifier))
         patch = json.dumps({"tags": ["n"], "category": "soft_skill", "parent_ids": []})
+        propose, take = catalog["amendment_propose"].query, catalog["amendment_step"].query
+        text = json.dumps({"description": "Amended.", "tags": ["m"]})
         return {
             "amend": [(amend, (one, None, patch, *author)) for one in ids],
             "submit": [
@@ -519,6 +536,9 @@ class TestFresh:
             "certify": [
                 (step, ("skill", one, None, "certified", "r", None, *certifier)) for one in ids
             ],
+            "propose": [(propose, ("skill", one, None, text, *author)) for one in ids],
+            "review": [(take, ("skill", one, None, "under_review", "r", *author)) for one in ids],
+            "amended": [(take, ("skill", one, None, "certified", "r", *certifier)) for one in ids],
             "archive": [
                 (step, ("skill", one, None, "archived", "r", None, *author)) for one in ids
             ],

@@ -82,12 +82,14 @@ ORDER BY 1
 # Tables that are no tenant's, and why.
 OF_NO_TENANT = {
     "life_cycle_step": "the table of steps is part of the schema, the same for everybody",
+    "amendment_step": "as life_cycle_step",
     "secret": "shared by the instances of the service",
 }
 # Primary keys and unique constraints that do not begin with the tenant, and why.
 KEYS_WITHOUT_TENANT = {
     "tenant_name_key": "the name finds the tenant",
     "life_cycle_step_pkey": OF_NO_TENANT["life_cycle_step"],
+    "amendment_step_pkey": OF_NO_TENANT["amendment_step"],
     "secret_pkey": OF_NO_TENANT["secret"],
     "pending_pkey": "the queue has one order for all tenants",
 }
@@ -132,6 +134,14 @@ WAIVED = {
     "idempotency_status_range": "only successes are kept",
     "import_line_body_or_problem": "written by the importer",
     "life_cycle_step_scope_known": "part of the schema",
+    "amendment_step_scope_known": "part of the schema",
+    "amendment_certified_key": "certified under the entity's lock, at its version",
+    "amendment_status_known": "other states are no step, and refused before",
+    "amendment_patch_shape": "a patch is an object before it is sent",
+    "amendment_base_version_range": "set by the guard",
+    "amendment_version_range": "set by the guard",
+    "amendment_version_hash_shape": "set by the log",
+    "amendment_times_order": "set by the guard",
 }
 
 TENANT = "(tenant_id = ( SELECT app.tenant_id() AS tenant_id))"
@@ -158,6 +168,8 @@ FOREIGN_KEYS = {
     "entity_parent_parent_fkey": f"entity_parent(entity_type, parent_id) {TYPED}",
     "entity_tag_entity_fkey": f"entity_tag(entity_type, entity_id) {TYPED}",
     "entity_label_entity_fkey": "entity_label(entity_id) base_entity(id)",
+    "amendment_entity_fkey": f"amendment(entity_type, entity_id) {TYPED}",
+    "amendment_governance_agent_fkey": "amendment(governance_agent_id) governance_agent(id)",
     **{
         f"{kind}_entity_base_fkey": f"{kind}_entity(id) base_entity(id)"
         for kind in ("skill", "job_role", "team", "agent", "industry")
@@ -182,6 +194,7 @@ NULLABLE = {
     "job_role_entity": "industry_id seniority_level",
     "agent_entity": "team_id",
     "life_cycle_step": "by_author",
+    "amendment_step": "by_author",
     "payload": "body reason salt successor_id",
 }
 KIND_TABLES = ("skill_entity", "job_role_entity", "team_entity", "agent_entity", "industry_entity")
@@ -231,6 +244,11 @@ POLICIES: dict[str, Rule] = {
     **{
         name: rule for table in LINK_TABLES for name, rule in private(table, removable=True).items()
     },
+    "amendment_read": ("SELECT", READERS, "visible", None),
+    "amendment_add": ("INSERT", ("plant_writer",), None, "visible"),
+    "amendment_edit": ("UPDATE", ("plant_writer",), "visible", "visible"),
+    "amendment_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
+    "amendment_audit_read": ("SELECT", ("plant_audit",), "tenant", None),
     "entity_label_read": ("SELECT", READERS, "visible", None),
     "entity_label_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
     "entity_label_rules_edit": ("UPDATE", ("plant_rules",), "tenant", "tenant"),
@@ -294,6 +312,10 @@ DEFINERS = {
     "app.authenticate": "plant_auth",
     "app.renew_statistics": "plant_writer",
     "audit.base_entity_log": "plant_audit",
+    "app.amendment_guard": "plant_rules",
+    "app.amendment_propose": "plant_writer",
+    "app.amendment_take_step": "plant_writer",
+    "audit.amendment_log": "plant_audit",
     **{
         f"app.{kind}_{operation}": "plant_writer"
         for kind in ("skill", "job_role", "team", "agent", "industry")
@@ -338,6 +360,11 @@ TRIGGERS = {
         table: [f"{table}_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change"]
         for table in KIND_TABLES
     },
+    "amendment": [
+        "amendment_10_guard BEFORE INSERT UPDATE ROW app.amendment_guard",
+        "amendment_90_log BEFORE INSERT UPDATE ROW audit.amendment_log",
+        "amendment_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
+    ],
     "entry": ["entry_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
     "payload": ["payload_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
     "pending": ["pending_append_only BEFORE UPDATE TRUNCATE STATEMENT audit.refuse_change"],
@@ -457,10 +484,10 @@ class TestTables:
         )
 
     async def test_row_security_is_forced(self, superuser: Superuser) -> None:
-        """Every table but the table of steps has row security, enabled and forced on its owner."""
+        """Every table but those of steps has row security, enabled and forced on its owner."""
         rows = await superuser.fetch(TABLES)
 
-        assert {"life_cycle_step"} == {
+        assert {"amendment_step", "life_cycle_step"} == {
             row["name"] for row in rows if not (row["secured"] and row["forced"])
         }
 
@@ -750,7 +777,7 @@ class TestFunctions:
                 assert found, (row["name"], raised)
                 codes.add(found[1])
 
-        assert {f"PL{number:03}" for number in (*range(1, 14), 18)} == codes
+        assert {f"PL{number:03}" for number in (*range(1, 14), 18, 21, 22, 23)} == codes
 
     async def test_triggers_stand_and_fire_always(self, superuser: Superuser) -> None:
         """Guard before log, both before the row is written; none can be passed by as a replica."""

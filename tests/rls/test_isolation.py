@@ -15,6 +15,7 @@ from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.entities import EntityById
 from service.repository.lists import LAST_ID
+from tests.amending import propose
 from tests.factories import (
     Actor,
     Tenant,
@@ -113,6 +114,7 @@ async def drafts_of(repository: Repository, superuser: Connection, tenant: Tenan
         ids[kind] = made.id
         owner = tenant.author.context.governance_agent_id
         await superuser.execute(LABEL, tenant.id, made.id, kind, owner, UNIT)
+    await propose(repository, tenant.author, "skill", world.skill, {"description": "hush"})
     await superuser.execute(
         "INSERT INTO app.idempotency VALUES ($1, $2, 'POST', '/v1/skills', 'k', sha256('k'), 201,"
         " '{}')",

@@ -1,0 +1,36 @@
+"""Amendments: the structs of sql/amendment."""
+
+from service.repository.base import Maybe, One
+from service.repository.entities import Document, Written
+
+
+class Stepped(Written, frozen=True):
+    """What a step answers with; the entity's new tag when its content became the amendment's."""
+
+    entity_etag: str | None
+
+
+class AmendmentByEntity(Maybe[Document], frozen=True):
+    """Find the open amendment of an entity."""
+
+    kind: str
+    id: str
+
+
+class AmendmentPropose(One[Written], frozen=True):
+    """Open an amendment, or change one's own draft of one."""
+
+    kind: str
+    id: str
+    etags: str | None
+    patch: str
+
+
+class AmendmentStep(One[Stepped], frozen=True):
+    """Take one step of the open amendment of an entity."""
+
+    kind: str
+    id: str
+    etags: str | None
+    to_status: str
+    reason: str | None
