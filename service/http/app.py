@@ -12,7 +12,16 @@ from aiohttp.typedefs import Handler
 from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
-from service.http import compliance, entities, exports, health, imports, metrics, middleware
+from service.http import (
+    amendments,
+    compliance,
+    entities,
+    exports,
+    health,
+    imports,
+    metrics,
+    middleware,
+)
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
 from service.model.cursor import CursorCodec
@@ -49,7 +58,7 @@ def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> w
     middleware.install(app)
     # Outermost: it counts the answer that leaves, problems too.
     app.middlewares.insert(0, metrics.count)
-    for part in (health, entities, imports, exports, compliance):
+    for part in (health, entities, amendments, imports, exports, compliance):
         app.add_routes(part.routes())
     return app
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 
 from service.errors import CertifiedIsImmutable, CodeTaken, Conflict, ExternalIdTaken, NameTaken
 from service.model.kinds import Kind
+from service.repository.amendments import AmendmentByEntity
 from service.repository.base import Context, Repository
 from service.repository.entities import (
     EntityById,
@@ -33,10 +34,32 @@ async def explained(
         conflict.extensions["amendment"] = f"/v1/{kind.path}/{identity}/amendment"
     elif isinstance(conflict, NameTaken | ExternalIdTaken | CodeTaken):
         wanted = await _wanted(repository, context, kind, body, identity)
-        holder = await _holder(conflict, repository, context, kind, wanted)
-        if holder is not None:
-            conflict.extensions["existing_id"] = str(holder.id)
+        await _named(conflict, repository, context, kind, wanted)
     return conflict
+
+
+async def certifying(
+    conflict: Conflict, repository: Repository, context: Context, kind: Kind, identity: str
+) -> Conflict:
+    """Complete a conflict that an amendment met on its way into the entity `identity`."""
+    if isinstance(conflict, NameTaken | ExternalIdTaken | CodeTaken):
+        stored = await repository.maybe(AmendmentByEntity(kind.name, identity), context)
+        if stored is not None:
+            wanted: dict[str, Any] = msgspec.json.decode(stored.document)
+            await _named(conflict, repository, context, kind, wanted)
+    return conflict
+
+
+async def _named(
+    conflict: Conflict,
+    repository: Repository,
+    context: Context,
+    kind: Kind,
+    wanted: dict[str, Any],
+) -> None:
+    holder = await _holder(conflict, repository, context, kind, wanted)
+    if holder is not None:
+        conflict.extensions["existing_id"] = str(holder.id)
 
 
 async def _wanted(

@@ -48,6 +48,7 @@ class Known(Struct, frozen=True):
     kind: str
     id: str
     etag: str
+    in_force: bool = False
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -68,10 +69,13 @@ class Request(Struct, frozen=True, kw_only=True):
 class Hand:
     """Draws requests."""
 
-    def __init__(self, random: Random, keys: list[str], known: list[Known]) -> None:
+    def __init__(
+        self, random: Random, keys: list[str], known: list[Known], amendments: dict[str, str]
+    ) -> None:
         self._random = random
         self._keys = keys
         self.known = known
+        self.amendments = amendments
 
     def request(self) -> Request:
         """Draw a request: valid, or with up to three things wrong with it."""
@@ -122,7 +126,8 @@ class Hand:
             case 0 | 1:
                 return "POST", path, self._create(target.kind)
             case 2 | 3:
-                return "PATCH", one, self._patch()
+                change = ("PATCH", one, self._patch())
+                return self._random.choice([change, self._amending(target)])
             case 4:
                 to = self._random.choice(
                     ["under_review", "certified", "active", "draft", "archived"]
@@ -136,6 +141,20 @@ class Hand:
             case _:
                 plain = [one, one, f"/v1/entities?id={target.id}", "/v1/me", "/metrics", "/"]
                 return "GET", self._random.choice(plain), None
+
+    def _amending(self, target: Known) -> tuple[str, str, Any]:
+        one = self._random.choice([one for one in self.known if one.in_force] or [target])
+        path = f"{PATHS[one.kind]}/{one.id}/amendment"
+        match self._random.randrange(6):
+            case 0 | 1:
+                return "PATCH", path, self._patch() | {"description": "Amended."}
+            case 2 | 3:
+                to = self._random.choice(["under_review", "certified", "rejected", "draft"])
+                return "POST", f"{path}/status", {"to": to, "reason": "fuzz"}
+            case 4:
+                return "DELETE", path, None
+            case _:
+                return "GET", path, None
 
     def _create(self, kind: str) -> dict[str, Any]:
         ids = {one.kind: one.id for one in self.known}
@@ -210,6 +229,8 @@ class Hand:
         found = [("Host", "fuzz"), ("Connection", "close"), ("Content-Type", media)]
         found.append(("Authorization", f"Bearer {self._random.choice(self._keys)}"))
         tags = [one.etag for one in self.known if one.id in path] or ['"1-0"']
+        if "/amendment" in path:
+            tags += [tag for one, tag in self.amendments.items() if one in path]
         found.append(("If-Match", self._random.choice([*tags * 3, '"1-0"', "*"])))
         return found
 

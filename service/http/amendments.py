@@ -1,0 +1,114 @@
+"""The amendment of an entity in force: propose, read, step, withdraw.
+
+The resource is the open one, of which an entity has one at most. Its entity tags are its own; only
+the patch that opens it names the entity's.
+"""
+
+from typing import Final
+
+from aiohttp import web
+
+from service.errors import Conflict, NotFound
+from service.http.answers import document, written
+from service.http.caller import caller
+from service.http.conflicts import certifying
+from service.http.entities import REPOSITORY
+from service.http.request import (
+    MERGE_PATCH,
+    if_match,
+    if_none_match,
+    path_id,
+    raw_query,
+    read_json,
+)
+from service.model.amendments import AmendmentStatusStep
+from service.model.decode import payload
+from service.model.etag import quoted
+from service.model.kinds import KINDS, Kind
+from service.model.query import parameters
+from service.repository.amendments import AmendmentByEntity, AmendmentPropose, AmendmentStep
+
+ENTITY_ETAG: Final = "Entity-ETag"
+"""Header of a certification: the entity's own new tag, beside the amendment's in ETag."""
+
+
+class Amendments:
+    """The handlers of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def routes(self) -> list[web.RouteDef]:
+        """List the routes of this kind."""
+        path = f"/v1/{self._kind.path}/{{id}}/amendment"
+        return [
+            web.get(path, self.read),
+            web.patch(path, self.propose),
+            web.delete(path, self.withdraw),
+            web.post(f"{path}/status", self.step),
+        ]
+
+    async def read(self, request: web.Request) -> web.StreamResponse:
+        """Return the open amendment of an entity."""
+        who = await caller(request, "read")
+        parameters(raw_query(request))
+        condition = if_none_match(request)
+        query = AmendmentByEntity(self._kind.name, path_id(request))
+        found = await request.app[REPOSITORY].maybe(query, who.context)
+        if found is None:
+            raise NotFound(f"No open amendment of this {self._kind.title} is visible to you.")
+        return document(found.document, found.etag, condition)
+
+    async def propose(self, request: web.Request) -> web.StreamResponse:
+        """Open an amendment by a JSON Merge Patch, or change one's own open draft."""
+        who = await caller(request, "write")
+        parameters(raw_query(request))
+        identity = path_id(request)
+        etags = _tags(request)
+        body = await read_json(request, self._kind.patch, MERGE_PATCH)
+        query = AmendmentPropose(self._kind.name, identity, etags, payload(body).decode())
+        row = await request.app[REPOSITORY].one(query, who.context, writes=True)
+        if row.version > 1:
+            return written(row)
+        return written(row, status=201, location=f"/v1/{self._kind.path}/{identity}/amendment")
+
+    async def step(self, request: web.Request) -> web.StreamResponse:
+        """Take one step; certifying makes the amendment's content the entity's."""
+        who = await caller(request, "write", "certify")
+        parameters(raw_query(request))
+        identity = path_id(request)
+        etags = _tags(request)
+        body = await read_json(request, AmendmentStatusStep)
+        query = AmendmentStep(self._kind.name, identity, etags, body.to, body.reason)
+        repository = request.app[REPOSITORY]
+        try:
+            row = await repository.one(query, who.context, writes=True)
+        except Conflict as conflict:
+            raise await certifying(
+                conflict, repository, who.context, self._kind, identity
+            ) from conflict
+        answer = written(row)
+        if row.entity_etag is not None:
+            answer.headers[ENTITY_ETAG] = quoted(row.entity_etag)
+        return answer
+
+    async def withdraw(self, request: web.Request) -> web.StreamResponse:
+        """Withdraw an amendment, which only its author may."""
+        who = await caller(request, "write")
+        parameters(raw_query(request))
+        identity = path_id(request)
+        query = AmendmentStep(self._kind.name, identity, _tags(request), "withdrawn", None)
+        row = await request.app[REPOSITORY].one(query, who.context, writes=True)
+        entry = f"id={row.audit_id}, hash={row.entry_hash.hex()}"
+        return web.Response(status=204, headers={"Audit-Entry": entry})
+
+
+def _tags(request: web.Request) -> str | None:
+    """Give the strong tags as SQL takes them: none for `*`; a weak tag matches nothing."""
+    condition = if_match(request)
+    return None if condition.any else ",".join(condition.strong)
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes of all kinds."""
+    return [route for kind in KINDS.values() for route in Amendments(kind).routes()]
