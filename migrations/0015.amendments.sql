@@ -971,6 +971,10 @@ BEGIN
                 USING ERRCODE = 'PL004',
                 DETAIL = jsonb_build_object('current_status', OLD.status)::text;
         END IF;
+        -- The amendment's guard has asked who wrote the amendment. A tag that the certifier
+        -- gave the entity since it was certified is in this document too.
+        PERFORM app.require_other_author(
+            NEW.tenant_id, NEW.id, app.governance_agent_id(), NULL);
         PERFORM app.require_rules(NEW);
         RETURN NEW;
     END IF;

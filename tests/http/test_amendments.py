@@ -570,6 +570,24 @@ class TestSteps:
             answer = await step(own, before, to)
             assert (403, "own-work") == (answer.status, answer.problem)
 
+    async def test_who_touched_the_entity_since_does_not_certify_it(
+        self, api: Api, actor_with: ActorWith
+    ) -> None:
+        """A tag of the certifier's is in the document that would be certified."""
+        entity = await in_force(api)
+        judge = api.by(api.tenant.certifier)
+        tagged = await judge.patch(at(entity.json), {"tags": ["mine"]}, entity.etag)
+        before = await step(api, await propose(api, tagged), "under_review")
+        refused = await step(judge, before, "certified")
+        assert (403, "own-work") == (refused.status, refused.problem)
+        assert before.body == (await api.get(of(entity.json))).body
+        other = api.by(await actor_with("certify", name="third"))
+        assert 200 == (await step(other, before, "certified")).status
+        # From this certification on it counts anew.
+        again = await propose(api, await api.get(at(entity.json)), {"name": unique("n")})
+        reviewed = await step(api, again, "under_review")
+        assert 200 == (await step(judge, reviewed, "certified")).status
+
     async def test_scope_certify_alone_certifies(self, api: Api, actor_with: ActorWith) -> None:
         """It causes the change of the entity, and no other one."""
         before = await opened(api, "under_review")
@@ -637,6 +655,7 @@ class TestCertify:
         assert "active" == after.json["status"]
         tagged = await api.patch(at(before.json), {"tags": ["t"]}, answer.headers["Entity-ETag"])
         assert 200 == tagged.status
+        assert (await api.get(f"{at(before.json)}/compliance")).json["compliant"]
 
     async def test_other_steps_name_no_tag_of_the_entity(self, api: Api) -> None:
         """Only a certification changes it."""

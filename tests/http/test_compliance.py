@@ -107,6 +107,11 @@ PLANTS = (
          " FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change()"),
          "ALTER TABLE audit.entry ENABLE ALWAYS TRIGGER entry_append_only"),
     ),
+    Plant(
+        "L0-03", "skill",
+        ("ALTER TABLE app.amendment DISABLE TRIGGER amendment_10_guard",),
+        ("ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_10_guard",),
+    ),
     Plant("L0-04", "skill", *removed("audit.entry", ENTRY + "2")),
     Plant("L0-04", "skill", *removed("audit.entry", ENTRY + "4")),
     Plant("L0-04", "skill", *removed("audit.entry", "entity_id = '{skill}'")),
