@@ -117,6 +117,9 @@ GRANT SELECT (tenant_id, entity_id, status, base_version) ON app.amendment TO pl
 CREATE TRIGGER amendment_append_only BEFORE DELETE OR TRUNCATE ON app.amendment
 FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_append_only;
+CREATE TRIGGER amendment_step_no_truncate BEFORE TRUNCATE ON app.amendment_step
+FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+ALTER TABLE app.amendment_step ENABLE ALWAYS TRIGGER amendment_step_no_truncate;
 
 -- Statistics for a table that has none yet (0011.statistics), counted anew as it grows.
 DO $do$

@@ -621,6 +621,30 @@ class TestRaces:
 
         assert "PL012" == state
 
+    async def test_the_turn_of_parents_comes_before_the_entity(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """Who patches an entity's parents takes it first too: a row in hand would be a circle."""
+        parent, made = (
+            await active_skill(repository, tenant),
+            await active_skill(repository, tenant),
+        )
+        await reviewed(repository, tenant, "skill", made.id, {"parent_ids": [str(parent.id)]})
+        async with acting(pair.first, tenant.author):
+            await pair.first.execute(
+                "SELECT FROM app.base_entity WHERE id = $1 FOR NO KEY UPDATE", made.id
+            )
+            waiting = asyncio.ensure_future(
+                pair.sent(taking(tenant.certifier, made.id, "certified"))
+            )
+            await until_blocked(pair.watcher, pair.second, pair.first, waiting)
+            free = await pair.first.fetchval(
+                "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))",
+                f"plant parents {tenant.id}",
+            )
+
+        assert (False, None) == (free, await waiting)
+
     async def test_an_agent_is_amended_while_its_team_enters_force(
         self, repository: Repository, tenant: Tenant, pair: Pair, connect: Connect
     ) -> None:

@@ -365,6 +365,7 @@ TRIGGERS = {
         "amendment_90_log BEFORE INSERT UPDATE ROW audit.amendment_log",
         "amendment_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
     ],
+    "amendment_step": ["amendment_step_no_truncate BEFORE TRUNCATE STATEMENT audit.refuse_change"],
     "entry": ["entry_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
     "payload": ["payload_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
     "pending": ["pending_append_only BEFORE UPDATE TRUNCATE STATEMENT audit.refuse_change"],
