@@ -6,14 +6,14 @@
 
 -- The entity if it meets every filter; p_filters holds one array of text per filter, any
 -- of which may match. A function in FROM that is one SELECT, without settings of its own,
--- becomes part of the statement that calls it: planned for the filters at hand
+-- becomes part of the statement that calls it: it is planned for the filters at hand
 -- (plan_cache_mode = force_custom_plan), the conditions that are not asked for vanish, and
 -- with them the joins that can add nothing. OFFSET 0 keeps the order of the joins: what
 -- drives the list comes first, in the order of the list.
 CREATE FUNCTION app.matching_entity(p_id uuid, p_filters jsonb)
 RETURNS TABLE (id uuid, document text)
 LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
+BEGIN ATOMIC
 SELECT base.id, base.document
 FROM app.base_entity AS base
 LEFT OUTER JOIN app.skill_entity AS skill
@@ -28,56 +28,56 @@ LEFT OUTER JOIN app.industry_entity AS industry
     ON base.tenant_id = industry.tenant_id AND base.id = industry.id
 WHERE
     base.tenant_id = (SELECT app.tenant_id())
-    AND base.id = p_id
-    AND (NOT p_filters ? 'status' OR (p_filters -> 'status') ? base.status)
-    AND (NOT p_filters ? 'external_id' OR (p_filters -> 'external_id') ? base.external_id)
-    AND (NOT p_filters ? 'category' OR (p_filters -> 'category') ? skill.category)
+    AND base.id = $1
+    AND (NOT $2 ? 'status' OR ($2 -> 'status') ? base.status)
+    AND (NOT $2 ? 'external_id' OR ($2 -> 'external_id') ? base.external_id)
+    AND (NOT $2 ? 'category' OR ($2 -> 'category') ? skill.category)
     AND (
-        NOT p_filters ? 'seniority_level'
-        OR (p_filters -> 'seniority_level') ? job_role.seniority_level
+        NOT $2 ? 'seniority_level'
+        OR ($2 -> 'seniority_level') ? job_role.seniority_level
     )
-    AND (NOT p_filters ? 'scheme' OR (p_filters -> 'scheme') ? industry.scheme)
-    AND (NOT p_filters ? 'team_id' OR (p_filters -> 'team_id') ? agent.team_id::text)
+    AND (NOT $2 ? 'scheme' OR ($2 -> 'scheme') ? industry.scheme)
+    AND (NOT $2 ? 'team_id' OR ($2 -> 'team_id') ? agent.team_id::text)
     AND (
-        NOT p_filters ? 'job_role_id'
-        OR (p_filters -> 'job_role_id') ? coalesce(team.job_role_id, agent.job_role_id)::text
+        NOT $2 ? 'job_role_id'
+        OR ($2 -> 'job_role_id') ? coalesce(team.job_role_id, agent.job_role_id)::text
     )
     AND (
-        NOT p_filters ? 'industry_id'
-        OR (p_filters -> 'industry_id')
+        NOT $2 ? 'industry_id'
+        OR ($2 -> 'industry_id')
         ? coalesce(job_role.industry_id, team.industry_id, agent.industry_id)::text
     )
     AND (
-        NOT p_filters ? 'tag'
+        NOT $2 ? 'tag'
         OR EXISTS (
             SELECT
             FROM app.entity_tag AS tagged
             WHERE
                 tagged.tenant_id = base.tenant_id
                 AND tagged.entity_id = base.id
-                AND (p_filters -> 'tag') ? tagged.tag
+                AND ($2 -> 'tag') ? tagged.tag
         )
     )
     AND (
-        NOT p_filters ? 'parent_id'
+        NOT $2 ? 'parent_id'
         OR EXISTS (
             SELECT
             FROM app.entity_parent AS child
             WHERE
                 child.tenant_id = base.tenant_id
                 AND child.entity_id = base.id
-                AND (p_filters -> 'parent_id') ? child.parent_id::text
+                AND ($2 -> 'parent_id') ? child.parent_id::text
         )
     )
     AND (
-        NOT p_filters ? 'skill_id'
+        NOT $2 ? 'skill_id'
         OR EXISTS (
             SELECT
             FROM app.job_role_skill AS required
             WHERE
                 required.tenant_id = base.tenant_id
                 AND required.job_role_id = base.id
-                AND (p_filters -> 'skill_id') ? required.skill_id::text
+                AND ($2 -> 'skill_id') ? required.skill_id::text
         )
         OR EXISTS (
             SELECT
@@ -85,10 +85,11 @@ WHERE
             WHERE
                 had.tenant_id = base.tenant_id
                 AND had.agent_id = base.id
-                AND (p_filters -> 'skill_id') ? had.skill_id::text
+                AND ($2 -> 'skill_id') ? had.skill_id::text
         )
     )
-OFFSET 0
-$$;
+ORDER BY base.id ASC
+OFFSET 0;
+END;
 COMMENT ON FUNCTION app.matching_entity(uuid, jsonb) IS 'The entity with this id if it meets every one of these filters.';
 GRANT EXECUTE ON FUNCTION app.matching_entity(uuid, jsonb) TO plant_app, plant_readonly;

@@ -342,6 +342,7 @@ CALLABLE = (
         "app.name_key",
         "app.prefix_end",
         "app.document_matches",
+        "app.matching_entity",
         "audit.entry_bytes",
     }
     | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
