@@ -18,6 +18,7 @@ from service.http import (
     entities,
     exports,
     health,
+    history,
     imports,
     metrics,
     middleware,
@@ -58,7 +59,7 @@ def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> w
     middleware.install(app)
     # Outermost: it counts the answer that leaves, problems too.
     app.middlewares.insert(0, metrics.count)
-    for part in (health, entities, amendments, imports, exports, compliance):
+    for part in (health, entities, history, amendments, imports, exports, compliance):
         app.add_routes(part.routes())
     return app
 

@@ -25,6 +25,7 @@ from service.model.cursor import CursorCodec
 from service.model.decode import payload
 from service.model.documents import StatusStep
 from service.model.etag import Condition
+from service.model.history import moment
 from service.model.kinds import KINDS, Kind
 from service.model.query import ListQuery, id_list, list_query, parameters
 from service.repository.base import Repository
@@ -35,7 +36,8 @@ from service.repository.entities import (
     EntityById,
     EntityStep,
 )
-from service.repository.lists import listed, position, start
+from service.repository.lists import position, start
+from service.usecases.history import document_then, rows_of
 
 REPOSITORY: Final = web.AppKey("repository", Repository)
 CURSORS: Final = web.AppKey("cursors", CursorCodec)
@@ -74,12 +76,15 @@ class Kinds:
         return written(row, status=201, location=f"/v1/{self._kind.path}/{row.id}")
 
     async def read(self, request: web.Request) -> web.StreamResponse:
-        """Return an entity as it is now."""
+        """Return an entity as it is now, or as it was."""
         who = await caller(request, "read")
-        parameters(raw_query(request))
+        then = moment(raw_query(request))
         condition = if_none_match(request)
-        query = EntityById(self._kind.name, path_id(request))
-        found = await request.app[REPOSITORY].maybe(query, who.context)
+        identity, repository = path_id(request), request.app[REPOSITORY]
+        if then is not None:
+            was = await document_then(repository, who.context, self._kind, identity, then)
+            return document(was.document, was.etag, condition)
+        found = await repository.maybe(EntityById(self._kind.name, identity), who.context)
         if found is None:
             raise self._absent()
         return document(found.document, found.etag, condition)
@@ -93,14 +98,7 @@ class Kinds:
         after = start(query.order)
         if query.cursor is not None:
             after = codec.decode(query.cursor, listing, request.app[CLOCK].now())
-        rows = await listed(
-            request.app[REPOSITORY],
-            who.context,
-            self._kind.name,
-            query.filters,
-            after,
-            query.limit + 1,
-        )
+        rows = await rows_of(request.app[REPOSITORY], who.context, query, after)
         page, more = rows[: query.limit], len(rows) > query.limit
         cursor = None
         if more:
@@ -155,9 +153,7 @@ def _tags(condition: Condition) -> str | None:
 
 
 def _next(query: ListQuery, cursor: str) -> str:
-    pairs = [
-        f"{name}={quote(value, safe='')}" for name, vs in query.filters.items() for value in vs
-    ]
+    pairs = [f"{name}={quote(value, safe='')}" for name, vs in query.pinned.items() for value in vs]
     pairs += [f"limit={query.limit}", f"cursor={cursor}"]
     return f"/v1/{query.kind.path}?{'&'.join(pairs)}"
 

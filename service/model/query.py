@@ -5,6 +5,7 @@ Works on the raw text after the question mark, because frameworks repair what th
 
 import re
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Final, get_args
 from urllib.parse import unquote_to_bytes
@@ -16,6 +17,7 @@ from service.model import fields
 from service.model.cursor import Listing
 from service.model.kinds import KINDS, Kind
 from service.model.text import line_fault
+from service.model.times import read_as_of, write_time
 
 LIMIT_MAX: Final = 200
 LIMIT_DEFAULT: Final = 50
@@ -23,7 +25,9 @@ FILTER_VALUES_MAX: Final = 20
 IDS_MAX: Final = 100
 PARAMETERS_MAX: Final = 200
 
-_PAGING: Final = frozenset({"limit", "cursor"})
+_SINGLE: Final = frozenset({"limit", "cursor", "as_of"})
+_AS_OF_FILTERS: Final = frozenset({"status"})
+"""What the log can be asked for besides the kind; the rest is known of the present only."""
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _UUID: Final = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LENGTHS: Final = {"name": 255, "external_id": 255, "tag": 64, "scheme": 64}
@@ -42,6 +46,13 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     limit: int
     cursor: str | None
     filters: dict[str, tuple[str, ...]]
+    as_of: datetime | None = None
+
+    @property
+    def pinned(self) -> dict[str, tuple[str, ...]]:
+        """Give what stays the same from page to page, as parameters."""
+        then = {} if self.as_of is None else {"as_of": (write_time(self.as_of),)}
+        return self.filters | then
 
     @property
     def order(self) -> str:
@@ -50,7 +61,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
 
     def listing(self, tenant: str) -> Listing:
         """Name what a cursor of this list pins."""
-        return Listing(tenant=tenant, kind=self.kind.name, filters=self.filters, order=self.order)
+        return Listing(tenant=tenant, kind=self.kind.name, filters=self.pinned, order=self.order)
 
 
 def list_query(raw: str, kind: Kind) -> ListQuery:
@@ -58,13 +69,19 @@ def list_query(raw: str, kind: Kind) -> ListQuery:
 
     Raises: UnknownParameter, InvalidParameter, MalformedRequest.
     """
-    given = parameters(raw, single=_PAGING, repeated=kind.filters, about=kind)
-    cursor, limit = given.pop("cursor", None), given.pop("limit", None)
+    given = parameters(raw, single=_SINGLE, repeated=kind.filters, about=kind)
+    cursor, limit, as_of = (given.pop(name, None) for name in ("cursor", "limit", "as_of"))
+    if as_of and (others := given.keys() - _AS_OF_FILTERS):
+        raise InvalidParameter(
+            f"With as_of a list filters by status only, not by {', '.join(sorted(others))}.",
+            extensions={"parameter": min(others), "allowed": sorted(_AS_OF_FILTERS)},
+        )
     return ListQuery(
         kind=kind,
         limit=whole(limit[0], "limit", 1, LIMIT_MAX) if limit else LIMIT_DEFAULT,
         cursor=cursor[0] if cursor else None,
         filters={name: _values(name, values) for name, values in sorted(given.items())},
+        as_of=read_as_of(as_of[0]) if as_of else None,
     )
 
 

@@ -5,7 +5,15 @@ from types import ModuleType
 from typing import Any, Final
 
 from service.catalog.load import Catalog
-from service.repository import amendments, compliance, entities, exports, imports, keys
+from service.repository import (
+    amendments,
+    compliance,
+    entities,
+    exports,
+    history,
+    imports,
+    keys,
+)
 from service.repository.base import Query, StatementMismatch, check
 from service.repository.compliance import check_statements
 from service.repository.lists import list_statements
@@ -15,6 +23,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     compliance,
     entities,
     exports,
+    history,
     imports,
     keys,
 )

@@ -1,0 +1,92 @@
+"""The past: the structs of sql/history."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.repository.base import Many, Maybe, One
+from service.repository.entities import Document, ListedById
+
+
+class VersionRow(Struct, frozen=True):
+    """One version of an entity; two identities of an import stand joined by `+`."""
+
+    version: int
+    operation: str
+    status: str
+    at: datetime
+    actor: str
+    key: str
+    audit_id: UUID
+    entry_hash: bytes
+
+
+class VersionDocument(Struct, frozen=True):
+    """The bytes that one version was served as."""
+
+    version: int
+    document: str
+
+
+class Now(Struct, frozen=True):
+    """The database's time."""
+
+    now: datetime
+
+
+class EntityVersion(Maybe[Document], frozen=True):
+    """Find one version of an entity."""
+
+    kind: str
+    id: str
+    version: int
+
+
+class EntityAsOf(Maybe[Document], frozen=True):
+    """Find an entity as it was at a time."""
+
+    kind: str
+    id: str
+    as_of: datetime
+
+
+class EntityVersions(Many[VersionRow], frozen=True):
+    """List the versions of an entity."""
+
+    kind: str
+    id: str
+    before_version: int
+    count: int
+
+
+class EntityVersionPair(Many[VersionDocument], frozen=True):
+    """Find two versions of an entity."""
+
+    kind: str
+    id: str
+    version: int
+    other_version: int
+
+
+class EntitiesAsOf(Many[ListedById], frozen=True):
+    """List a kind as it was at a time."""
+
+    kind: str
+    as_of: datetime
+    before: str
+    count: int
+
+
+class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
+    """List a kind by state as it was at a time."""
+
+    kind: str
+    as_of: datetime
+    before: str
+    count: int
+    statuses: tuple[str, ...]
+
+
+class HistoryNow(One[Now], frozen=True):
+    """Tell the time by which changes are stamped."""

@@ -1,0 +1,76 @@
+"""Reads of the present and the past: which statement answers, and that no time has yet to come."""
+
+from datetime import datetime
+
+from service.errors import InvalidParameter, NotFound
+from service.model.history import AtTime, AtVersion
+from service.model.kinds import Kind
+from service.model.query import ListQuery
+from service.model.times import write_time
+from service.repository.base import Context, Many, Maybe, Repository
+from service.repository.entities import Document, ListedById
+from service.repository.history import (
+    EntitiesAsOf,
+    EntitiesAsOfByStatus,
+    EntityAsOf,
+    EntityVersion,
+    HistoryNow,
+)
+from service.repository.lists import Listed, listed
+
+
+async def document_then(
+    repository: Repository, context: Context, kind: Kind, identity: str, then: AtVersion | AtTime
+) -> Document:
+    """Find an entity as it was.
+
+    Raises: NotFound, InvalidParameter for a time that has not come.
+    """
+    query: Maybe[Document]
+    if isinstance(then, AtVersion):
+        query = EntityVersion(kind.name, identity, then.version)
+        what = f"version {then.version}"
+    else:
+        await refuse_future(repository, then.at)
+        query = EntityAsOf(kind.name, identity, then.at)
+        what = f"version of {write_time(then.at)}"
+    found = await repository.maybe(query, context)
+    if found is None:
+        raise NotFound(f"No {what} of a {kind.title} with this id is visible to you.")
+    return found
+
+
+async def rows_of(
+    repository: Repository, context: Context, query: ListQuery, after: tuple[str, ...]
+) -> list[Listed]:
+    """Read one row more than a page of a list has, as it is or as it was.
+
+    Raises: InvalidParameter for a time that has not come.
+    """
+    kind, count = query.kind.name, query.limit + 1
+    if query.as_of is None:
+        return await listed(repository, context, kind, query.filters, after, count)
+    # A cursor is signed: its time had come when the first page was read.
+    if query.cursor is None:
+        await refuse_future(repository, query.as_of)
+    (before,), statuses = after, query.filters.get("status")
+    then: Many[ListedById] = EntitiesAsOf(kind, query.as_of, before, count)
+    if statuses is not None:
+        then = EntitiesAsOfByStatus(kind, query.as_of, before, count, statuses)
+    return [Listed(row.id, row.document) for row in await repository.many(then, context)]
+
+
+async def refuse_future(repository: Repository, at: datetime) -> None:
+    """Refuse a time that has not come: what is read of it would not stay so.
+
+    By the database's clock, which stamps what is written: the time of a change that has just been
+    answered is never too late, whatever the clock of this process says.
+
+    Raises: InvalidParameter.
+    """
+    now = (await repository.one(HistoryNow())).now
+    if at > now:
+        raise InvalidParameter(
+            f"as_of must not be later than now, which is {write_time(now)} here.",
+            extensions={"parameter": "as_of", "now": write_time(now)},
+        )

@@ -1,0 +1,50 @@
+-- name: entities_as_of_by_status :many
+-- List a kind by the state in which it was at a time, newest first.
+--
+-- Each entity has one first entry: entry_birth_idx, in the order of the list. The version of
+-- that time is chosen first and only then looked at: where it is hidden, because it was
+-- written as another governance agent's draft, an older one must not stand in for it.
+--
+-- param: $1 kind text
+-- param: $2 as_of timestamptz
+-- param: $3 before uuid
+-- param: $4 count bigint
+-- param: $5 statuses text[]
+-- returns: id uuid, document text
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+-- plan: entry_birth_idx
+-- plan: entry_version_key
+-- plan: payload_pkey
+SELECT
+    birth.entity_id AS id,
+    served.body AS document
+FROM audit.entry AS birth
+CROSS JOIN
+    LATERAL (
+        SELECT entry.audit_id
+        FROM audit.entry
+        WHERE entry.entity_id = birth.entity_id AND entry.at <= $2
+        ORDER BY entry.version DESC
+        LIMIT 1
+    ) AS newest
+CROSS JOIN
+    LATERAL (
+        SELECT
+            payload.body,
+            payload.body::json ->> 'status' AS status
+        FROM audit.payload
+        WHERE payload.audit_id = newest.audit_id
+        ORDER BY payload.audit_id ASC
+        LIMIT 1
+    ) AS served
+WHERE
+    birth.entity_type = $1
+    AND birth.prev_hash = decode(repeat('00', 32), 'hex')
+    AND birth.at <= $2
+    AND birth.entity_id < $3
+    AND array_position($5::text[], served.status) IS NOT NULL
+ORDER BY birth.entity_id DESC
+LIMIT $4;
