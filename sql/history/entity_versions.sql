@@ -36,6 +36,6 @@ CROSS JOIN
 WHERE
     entry.entity_type = $1
     AND entry.entity_id = $2
-    AND entry.version < $3
+    AND entry.version < $3::bigint
 ORDER BY entry.version DESC
 LIMIT $4;

@@ -5,6 +5,7 @@ Some 20,000 entities, most of one tenant's; counts of blocks and rows, never tim
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ from tests.sessions import Connection, acting, become
 pytestmark = pytest.mark.database
 
 SKILLS = 18_000
+VERSIONS = 5
+"""Of each entity, a draft first; three days apart, and a minute from entity to entity."""
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 HEIGHT = 2
 """Levels of a B-tree over so many rows, root included, leaves not."""
 PAGE = 50
@@ -115,6 +119,20 @@ ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_10_guard;
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_90_log;
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_append_only;
 
+INSERT INTO audit.entry
+SELECT '{tenant}', uuidv7(), entity_type, id, version, 'amend', '{agent}', '{agent}',
+    timestamptz '{begin}' + number * interval '1 minute' + (version - 1) * interval '3 days',
+    sha256('payload'),
+    CASE version WHEN 1 THEN decode(repeat('00', 32), 'hex') ELSE sha256('before') END,
+    sha256(uuid_send(id))
+FROM seed CROSS JOIN generate_series(1, {versions}) AS version;
+INSERT INTO audit.payload
+SELECT '{tenant}', audit_id, uuid_send(uuidv7()),
+    json_build_object('id', entity_id, 'version', version, 'status',
+        (ARRAY['draft', 'under_review', 'certified', 'active', 'active'])[version])::text,
+    NULL, NULL, CASE version WHEN 1 THEN '{agent}'::uuid END
+FROM audit.entry WHERE tenant_id = '{tenant}';
+
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_10_guard;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_90_log;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_95_privacy;
@@ -131,7 +149,11 @@ async def big(owner: Repository, superuser: Connection) -> Tenant:
         async with superuser.transaction():
             await superuser.execute(
                 SEED.format(
-                    tenant=one.id, agent=one.author.context.governance_agent_id, skills=skills
+                    tenant=one.id,
+                    agent=one.author.context.governance_agent_id,
+                    skills=skills,
+                    versions=VERSIONS,
+                    begin=BEGIN,
                 )
             )
     await superuser.execute("VACUUM ANALYZE")
@@ -189,6 +211,10 @@ async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
         "industry_ids": await ids("industry", 2),
         "job_role_ids": await ids("job_role", 2),
         "team_ids": await ids("team", 2),
+        "version": 3,
+        "other_version": 5,
+        "before_version": 2**31,
+        "as_of": BEGIN + timedelta(days=365),
         "filters": json.dumps({"status": ["active", "certified"]}),
     }
 
@@ -273,8 +299,8 @@ def test_every_statement_that_reads_entities_names_its_index(catalog: Catalog) -
     reading = {
         name
         for name, statement in catalog.items()
-        if statement.path.split("/")[0] in {"amendment", "entity", "list"}
-        and name not in {"entity_step", "amendment_step", "amendment_propose"}
+        if statement.path.split("/")[0] in {"amendment", "entity", "list", "history"}
+        and name not in {"entity_step", "amendment_step", "amendment_propose", "history_now"}
     }
 
     assert reading <= {statement.name for statement in planned(catalog)}
@@ -335,6 +361,10 @@ async def test_what_is_touched_is_bounded(
         "amendment_by_entity": point,
         "entity_id_by_external_id": point,
         "entity_id_by_name": point,
+        "entity_version": 2 * point,
+        "entity_as_of": 2 * point,
+        "entity_versions": VERSIONS * point + point,
+        "entity_version_pair": 4 * point,
         "industry_id_by_code": point,
         "entities_by_id": 20 * (2 + HEIGHT) + point,
         "entities_newest": PAGE + 20,
@@ -369,7 +399,13 @@ async def test_deep_pages_cost_what_the_first_costs(
         big.id,
         offset,
     )
-    for name in ("entities_newest", "entities_by_status", "skills_by_category"):
+    for name in (
+        "entities_newest",
+        "entities_by_status",
+        "skills_by_category",
+        "entities_as_of",
+        "entities_as_of_by_status",
+    ):
         async with acting(app, big.reader):
             await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
             plan = await explained(
@@ -394,6 +430,47 @@ async def test_filters_that_are_not_asked_for_cost_nothing(
 
     assert 16 == len(more)
     assert {} == {name: indexes for name, indexes in more.items() if indexes}
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_the_past_is_read_in_order(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant, mode: str
+) -> None:
+    """100,000 entries: no statement on the log sorts them, hashes them, or reads them whole."""
+    given = await values(superuser, big)
+    entries = await superuser.fetchval("SELECT count(*) FROM audit.entry")
+    wrong = []
+    async with acting(app, big.reader):
+        await app.execute(f"SET LOCAL plan_cache_mode = {mode}")
+        for statement in planned(catalog):
+            if statement.path.startswith("history/"):
+                plan = await explained(app, statement, given)
+                kinds = {node["Node Type"] for node in plan.nodes()}
+                if kinds & {"Sort", "Incremental Sort", "Hash Join", "Merge Join", "Seq Scan"}:
+                    wrong.append((statement.name, sorted(kinds)))
+
+    assert entries > 100_000
+    assert [] == wrong
+
+
+async def test_what_is_younger_is_passed_over_in_the_index(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant
+) -> None:
+    """A list of long ago reads no entry of the thousands that were made since."""
+    given = await values(superuser, big)
+    for minutes, rows in ((0, 0), (PAGE // 2, PAGE // 2), (2 * PAGE, PAGE)):
+        then = given | {"as_of": BEGIN + timedelta(minutes=minutes)}
+        async with acting(app, big.author):
+            await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            await explained(app, catalog["entities_as_of"], given)
+            plan = await explained(app, catalog["entities_as_of"], then, ", ANALYZE, BUFFERS")
+        (birth,) = [n for n in plan.nodes() if n.get("Index Name") == "entry_birth_idx"]
+        assert rows == plan.top["Actual Rows"]
+        assert "(at <= $2)" in birth["Index Cond"]
+        # Some sixty of its entries lie in a block; a row that is listed has as many newer
+        # versions as any.
+        assert plan.blocks <= SKILLS // 60 + (PAGE + 5) * (3 + HEIGHT + VERSIONS + HEIGHT) + 40
+        assert plan.removed <= PAGE * VERSIONS
 
 
 async def test_a_plan_made_without_a_tenant_is_not_poisoned(
@@ -547,7 +624,8 @@ class TestFresh:
     async def read(
         self, connection: Connection, catalog: Catalog, actor: Actor, ids: list[Any]
     ) -> None:
-        """Read entities, by id and by what a list would ask."""
+        """Read entities, by id and by what a list would ask, as they are and as they were."""
+        now = datetime.now(UTC)
         for one in ids:
             for name, arguments in (
                 ("entity_by_id", ("skill", one)),
@@ -556,6 +634,12 @@ class TestFresh:
                 ("entities_by_parent", ("skill", [one], LAST, 5)),
                 ("entities_by_tag", ("skill", [f"t{one}"], LAST, 5)),
                 ("skills_by_category", (["technical"], LAST, 5)),
+                ("entity_version", ("skill", one, 1)),
+                ("entity_as_of", ("skill", one, now)),
+                ("entity_versions", ("skill", one, 100, 5)),
+                ("entity_version_pair", ("skill", one, 1, 2)),
+                ("entities_as_of", ("skill", now, LAST, 5)),
+                ("entities_as_of_by_status", ("skill", now, LAST, 5, ["draft", "archived"])),
             ):
                 await connection.fetch(catalog[name].query, *arguments, *actor.context.arguments)
 

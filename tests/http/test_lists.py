@@ -205,14 +205,15 @@ class TestFilters:
             answer = await api.get(query(PATHS[kind], **{name: "x"}))
             assert (400, "unknown-parameter") == (answer.status, answer.problem)
             assert name == answer.json["parameter"]
-            assert BY_NAME[kind].filters | {"limit", "cursor"} == set(answer.json["allowed"])
+            others = {"limit", "cursor", "as_of"}
+            assert BY_NAME[kind].filters | others == set(answer.json["allowed"])
 
     @pytest.mark.parametrize(
         "given,slug",
         [
             ("nam=x", "unknown-parameter"),
             ("Status=draft", "unknown-parameter"),
-            ("as_of=1", "unknown-parameter"),
+            ("as_of=1", "invalid-parameter"),
             ("status=open", "invalid-parameter"),
             ("category=craft", "invalid-parameter"),
             ("parent_id=1", "invalid-parameter"),

@@ -35,10 +35,18 @@ HEADERS = [
     "Idempotency-Key", "Prefer", "X-Forwarded-For", "X-HTTP-Method-Override", "Range", "TE",
     "Trailer", "Certifier-Authorization", "Accept-Encoding", "Origin",
 ]  # fmt: skip
+MOMENTS = [
+    "1", "2", "0", "-1", "1.5", "2147483647", "2147483648", "9" * 400, "2025-03-01T12:00:00Z",
+    "2025-03-01T12:00:00+01:00", "2025-03-01T12:00:00.123456-23:59", "2025-03-01T12:00:00.1234567Z",
+    "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999Z",
+    "9999-12-31T23:59:59-23:59", "10000-01-01T00:00:00Z", "2016-12-31T23:59:60Z",
+    "2025-02-30T00:00:00Z", "2025-03-01T12:00:00Z\x00", "position:1", "position:-1", "infinity",
+    "now", "today", "epoch",
+]  # fmt: skip
 PARAMETERS = [
     "limit", "cursor", "status", "name", "tag", "external_id", "category", "seniority_level",
     "industry_id", "job_role_id", "team_id", "skill_id", "parent_id", "scheme", "as_of",
-    "version", "id", "as", "x",
+    "version", "from", "to", "id", "as", "x",
 ]  # fmt: skip
 
 
@@ -122,7 +130,7 @@ class Hand:
         target = self._random.choice(self.known)
         path = PATHS[target.kind]
         one = f"{path}/{target.id}"
-        match self._random.randrange(8):
+        match self._random.randrange(9):
             case 0 | 1:
                 return "POST", path, self._create(target.kind)
             case 2 | 3:
@@ -136,8 +144,9 @@ class Hand:
             case 5:
                 named = {"kind": target.kind, "external_id": f"i{self._random.randrange(50)}"}
                 return "POST", "/v1/imports", self._create(target.kind) | named
-            case 6:
-                return "GET", f"{path}?{self._query()}", None
+            case 6 | 7:
+                asked = self._random.choice([f"{path}?{self._query()}", self._past(path, one)])
+                return "GET", asked, None
             case _:
                 plain = [one, one, f"/v1/entities?id={target.id}", "/v1/me", "/metrics", "/"]
                 return "GET", self._random.choice(plain), None
@@ -155,6 +164,30 @@ class Hand:
                 return "DELETE", path, None
             case _:
                 return "GET", path, None
+
+    def _past(self, path: str, one: str) -> str:
+        """Draw what is asked of the past: mostly what may be asked, seldom with good values."""
+        then, other = (
+            quote(
+                self._random.choice([*MOMENTS, *MOMENTS, *TEXTS]).encode("utf-8", "surrogatepass")
+            )
+            for _ in range(2)
+        )
+        query = self._random.choice(
+            [
+                f"{one}?version={then}",
+                f"{one}?as_of={then}",
+                f"{one}?version={then}&as_of={other}",
+                f"{one}/versions",
+                f"{one}/versions?limit={then}&cursor={other}",
+                f"{one}/diff?from={then}&to={other}",
+                f"{one}/diff?from=1&to=1",
+                f"{path}?as_of={then}",
+                f"{path}?as_of={then}&status=draft&limit={other}",
+                f"{path}?as_of={then}&cursor={other}",
+            ]
+        )
+        return query + (f"&{self._query()}" if self._random.randrange(4) == 0 else "")
 
     def _create(self, kind: str) -> dict[str, Any]:
         ids = {one.kind: one.id for one in self.known}
