@@ -11,5 +11,5 @@
 -- of this name that somebody else made.
 -- squawk-ignore prefer-robust-stmts
 CREATE INDEX CONCURRENTLY entry_birth_idx
-ON audit.entry (tenant_id, entity_type, entity_id DESC, at)
+ON audit.entry (tenant_id, entity_type, entity_id, at)
 WHERE prev_hash = decode(repeat('00', 32), 'hex');
