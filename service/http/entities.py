@@ -36,8 +36,8 @@ from service.repository.entities import (
     EntityById,
     EntityStep,
 )
-from service.repository.lists import position, start
-from service.usecases.history import document_then, rows_of
+from service.repository.lists import start
+from service.usecases.history import document_then, page_of
 
 REPOSITORY: Final = web.AppKey("repository", Repository)
 CURSORS: Final = web.AppKey("cursors", CursorCodec)
@@ -98,12 +98,8 @@ class Kinds:
         after = start(query.order)
         if query.cursor is not None:
             after = codec.decode(query.cursor, listing, request.app[CLOCK].now())
-        rows = await rows_of(request.app[REPOSITORY], who.context, query, after)
-        page, more = rows[: query.limit], len(rows) > query.limit
-        cursor = None
-        if more:
-            place = position(query.order, page[-1])
-            cursor = codec.encode(listing, place, request.app[CLOCK].now())
+        page, place = await page_of(request.app[REPOSITORY], who.context, query, after)
+        cursor = place and codec.encode(listing, place, request.app[CLOCK].now())
         link = f'<{_next(query, cursor)}>; rel="next"' if cursor else None
         rest = b'"next_cursor":' + msgspec.json.encode(cursor)
         return joined((row.document for row in page), rest, link)

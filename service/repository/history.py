@@ -35,6 +35,13 @@ class Now(Struct, frozen=True):
     now: datetime
 
 
+class Walked(Struct, frozen=True):
+    """How many entities were looked at, and the last of them."""
+
+    walked: int
+    last: UUID | None
+
+
 class EntityVersion(Maybe[Document], frozen=True):
     """Find one version of an entity."""
 
@@ -76,6 +83,7 @@ class EntitiesAsOf(Many[ListedById], frozen=True):
     as_of: datetime
     before: str
     count: int
+    walk: int
 
 
 class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
@@ -86,6 +94,16 @@ class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
     before: str
     count: int
     statuses: tuple[str, ...]
+    walk: int
+
+
+class EntitiesAsOfWalked(One[Walked], frozen=True):
+    """Tell how far a list of the past has looked."""
+
+    kind: str
+    as_of: datetime
+    before: str
+    walk: int
 
 
 class HistoryNow(One[Now], frozen=True):

@@ -1,6 +1,7 @@
 """Reads of the present and the past: which statement answers, and that no time has yet to come."""
 
 from datetime import datetime
+from typing import Final
 
 from service.errors import InvalidParameter, NotFound
 from service.model.history import AtTime, AtVersion
@@ -12,11 +13,15 @@ from service.repository.entities import Document, ListedById
 from service.repository.history import (
     EntitiesAsOf,
     EntitiesAsOfByStatus,
+    EntitiesAsOfWalked,
     EntityAsOf,
     EntityVersion,
     HistoryNow,
 )
-from service.repository.lists import Listed, listed
+from service.repository.lists import Listed, listed, position
+
+WALK_MAX: Final = 20_000
+"""Entities that one page of the past looks at: a third of a second, whatever they hide."""
 
 
 async def document_then(
@@ -40,24 +45,37 @@ async def document_then(
     return found
 
 
-async def rows_of(
+async def page_of(
     repository: Repository, context: Context, query: ListQuery, after: tuple[str, ...]
-) -> list[Listed]:
-    """Read one row more than a page of a list has, as it is or as it was.
+) -> tuple[list[Listed], tuple[str, ...] | None]:
+    """Read a page of a list, as it is or as it was, and the place where the next one begins.
 
     Raises: InvalidParameter for a time that has not come.
     """
     kind, count = query.kind.name, query.limit + 1
     if query.as_of is None:
-        return await listed(repository, context, kind, query.filters, after, count)
+        rows = await listed(repository, context, kind, query.filters, after, count)
+        return _cut(query, rows)
     # A cursor is signed: its time had come when the first page was read.
     if query.cursor is None:
         await refuse_future(repository, query.as_of)
     (before,), statuses = after, query.filters.get("status")
-    then: Many[ListedById] = EntitiesAsOf(kind, query.as_of, before, count)
+    then: Many[ListedById] = EntitiesAsOf(kind, query.as_of, before, count, WALK_MAX)
     if statuses is not None:
-        then = EntitiesAsOfByStatus(kind, query.as_of, before, count, statuses)
-    return [Listed(row.id, row.document) for row in await repository.many(then, context)]
+        then = EntitiesAsOfByStatus(kind, query.as_of, before, count, statuses, WALK_MAX)
+    found = await repository.many(then, context)
+    page, place = _cut(query, [Listed(row.id, row.document) for row in found])
+    if place is None:
+        reach = EntitiesAsOfWalked(kind, query.as_of, before, WALK_MAX)
+        end = await repository.one(reach, context)
+        place = (str(end.last),) if end.walked == WALK_MAX else None
+    return page, place
+
+
+def _cut(query: ListQuery, rows: list[Listed]) -> tuple[list[Listed], tuple[str, ...] | None]:
+    """Keep what fits the page; one row more shows that there is another."""
+    page = rows[: query.limit]
+    return page, position(query.order, page[-1]) if len(rows) > query.limit else None
 
 
 async def refuse_future(repository: Repository, at: datetime) -> None:

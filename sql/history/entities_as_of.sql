@@ -4,11 +4,14 @@
 -- Each entity has one first entry: entry_birth_idx, in the order of the list. The version of
 -- that time is chosen first and only then looked at: where it is hidden, because it was
 -- written as another governance agent's draft, an older one must not stand in for it.
+-- Of what is hidden or in another state there may be any number: no more than `walk`
+-- entities are looked at, and entities_as_of_walked says where that ends.
 --
 -- param: $1 kind text
 -- param: $2 as_of timestamptz
 -- param: $3 before uuid
 -- param: $4 count bigint
+-- param: $5 walk bigint
 -- returns: id uuid, document text
 -- raises: -
 -- isolation: read committed
@@ -20,7 +23,17 @@
 SELECT
     birth.entity_id AS id,
     served.body AS document
-FROM audit.entry AS birth
+FROM (
+    SELECT entry.entity_id
+    FROM audit.entry
+    WHERE
+        entry.entity_type = $1
+        AND entry.prev_hash = decode(repeat('00', 32), 'hex')
+        AND entry.at <= $2
+        AND entry.entity_id < $3
+    ORDER BY entry.entity_id DESC
+    LIMIT $5
+) AS birth
 CROSS JOIN
     LATERAL (
         SELECT entry.audit_id
@@ -37,10 +50,5 @@ CROSS JOIN
         ORDER BY payload.audit_id ASC
         LIMIT 1
     ) AS served
-WHERE
-    birth.entity_type = $1
-    AND birth.prev_hash = decode(repeat('00', 32), 'hex')
-    AND birth.at <= $2
-    AND birth.entity_id < $3
 ORDER BY birth.entity_id DESC
 LIMIT $4;

@@ -4,12 +4,15 @@
 -- Each entity has one first entry: entry_birth_idx, in the order of the list. The version of
 -- that time is chosen first and only then looked at: where it is hidden, because it was
 -- written as another governance agent's draft, an older one must not stand in for it.
+-- Of what is hidden or in another state there may be any number: no more than `walk`
+-- entities are looked at, and entities_as_of_walked says where that ends.
 --
 -- param: $1 kind text
 -- param: $2 as_of timestamptz
 -- param: $3 before uuid
 -- param: $4 count bigint
 -- param: $5 statuses text[]
+-- param: $6 walk bigint
 -- returns: id uuid, document text
 -- raises: -
 -- isolation: read committed
@@ -21,7 +24,17 @@
 SELECT
     birth.entity_id AS id,
     served.body AS document
-FROM audit.entry AS birth
+FROM (
+    SELECT entry.entity_id
+    FROM audit.entry
+    WHERE
+        entry.entity_type = $1
+        AND entry.prev_hash = decode(repeat('00', 32), 'hex')
+        AND entry.at <= $2
+        AND entry.entity_id < $3
+    ORDER BY entry.entity_id DESC
+    LIMIT $6
+) AS birth
 CROSS JOIN
     LATERAL (
         SELECT entry.audit_id
@@ -40,11 +53,6 @@ CROSS JOIN
         ORDER BY payload.audit_id ASC
         LIMIT 1
     ) AS served
-WHERE
-    birth.entity_type = $1
-    AND birth.prev_hash = decode(repeat('00', 32), 'hex')
-    AND birth.at <= $2
-    AND birth.entity_id < $3
-    AND array_position($5::text[], served.status) IS NOT NULL
+WHERE array_position($5::text[], served.status) IS NOT NULL
 ORDER BY birth.entity_id DESC
 LIMIT $4;

@@ -15,8 +15,8 @@ from service.model.times import write_time
 from service.repository.base import Repository
 from service.repository.history import EntityVersions, HistoryNow
 from service.repository.lists import LAST_ID
-from service.usecases.history import document_then, refuse_future, rows_of
-from tests.factories import Tenant, amend, create, skill_body
+from service.usecases.history import document_then, page_of, refuse_future
+from tests.factories import Tenant, amend, create, skill_body, step
 from tests.postgres import Server
 from tests.sessions import Connect, Connection, acting, connections
 
@@ -63,7 +63,8 @@ async def planted(superuser: Connection, tenant: Tenant, first: int, last: int) 
 async def listed(repository: Repository, tenant: Tenant, at: datetime) -> list[str]:
     """List the skills of a time."""
     query = list_query(f"as_of={write_time(at)}", SKILL)
-    rows = await rows_of(repository, tenant.author.context, query, (LAST_ID,))
+    rows, place = await page_of(repository, tenant.author.context, query, (LAST_ID,))
+    assert place is None
     return [row.document for row in rows]
 
 
@@ -154,3 +155,36 @@ async def test_a_list_of_the_past_is_of_its_kind(repository: Repository, tenant:
     now = (await repository.one(HistoryNow())).now
 
     assert made[::2][::-1] == await listed(repository, tenant, now)
+
+
+@pytest.mark.parametrize("walk", [1, 2, 3, 7, 100])
+async def test_a_walk_that_is_cut_short_goes_on_where_it_ended(
+    repository: Repository, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, walk: int
+) -> None:
+    """However few entities a page looks at, the pages together are the whole list."""
+    made = []
+    for number in range(7):
+        one = await create(repository, tenant.author, "skill", skill_body())
+        if number % 3 == 0:
+            one = await step(repository, tenant.author, "skill", one.id, "under_review")
+        made.append((one.id, one.document, number % 3 == 0))
+    now = (await repository.one(HistoryNow())).now
+    monkeypatch.setattr("service.usecases.history.WALK_MAX", walk)
+    for given, who, expected in (
+        ("", tenant.author, [text for _, text, _ in made]),
+        ("&status=under_review", tenant.author, [text for _, text, shown in made if shown]),
+        ("&status=archived", tenant.author, []),
+        ("", tenant.reader, [text for _, text, shown in made if shown]),
+    ):
+        query = list_query(f"as_of={write_time(now)}{given}&limit=2", SKILL)
+        found, sizes = [], []
+        after: tuple[str, ...] | None = (LAST_ID,)
+        while after is not None:
+            rows, after = await page_of(repository, who.context, query, after)
+            found += [row.document for row in rows]
+            sizes.append(len(rows))
+            assert len(sizes) <= 8
+        assert expected[::-1] == found
+        # The last may be empty: that the end was reached shows when one goes on.
+        assert max(sizes) <= 2
+        assert walk < 100 or all(size == 2 for size in sizes[:-1])

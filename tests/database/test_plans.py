@@ -16,6 +16,7 @@ from service.catalog.statement import Statement
 from service.database.pool import Pool
 from service.repository.base import Repository
 from service.settings import Settings
+from service.usecases.history import WALK_MAX
 from tests.factories import Actor, Tenant, make_tenant, skill_body, unique
 from tests.postgres import Server
 from tests.sessions import Connection, acting, become
@@ -215,6 +216,7 @@ async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
         "other_version": 5,
         "before_version": 2**31,
         "as_of": BEGIN + timedelta(days=365),
+        "walk": WALK_MAX,
         "filters": json.dumps({"status": ["active", "certified"]}),
     }
 
@@ -363,6 +365,8 @@ async def test_what_is_touched_is_bounded(
         "entity_id_by_name": point,
         "entity_version": 2 * point,
         "entity_as_of": 2 * point,
+        # Every skill's beginning, in the index alone.
+        "entities_as_of_walked": SKILLS // 60,
         "entity_versions": VERSIONS * point + point,
         "entity_version_pair": 4 * point,
         "industry_id_by_code": point,
@@ -471,6 +475,27 @@ async def test_what_is_younger_is_passed_over_in_the_index(
         # versions as any.
         assert plan.blocks <= SKILLS // 60 + (PAGE + 5) * (3 + HEIGHT + VERSIONS + HEIGHT) + 40
         assert plan.removed <= PAGE * VERSIONS
+
+
+async def test_a_state_that_nobody_had_is_looked_for_no_further_than_it_may(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant
+) -> None:
+    """A page of the past that finds nothing costs what it may look at, not what there is."""
+    given = await values(superuser, big)
+    walk = 500
+    for name, more in (
+        ("entities_as_of_by_status", {"statuses": ["gone"]}),
+        # All of them drafts of the author's then, and hidden.
+        ("entities_as_of", {"as_of": BEGIN + timedelta(days=2)}),
+    ):
+        async with acting(app, big.reader):
+            await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            await explained(app, catalog[name], given)
+            plan = await explained(
+                app, catalog[name], given | more | {"walk": walk}, ", ANALYZE, BUFFERS"
+            )
+        assert 0 == plan.top["Actual Rows"]
+        assert plan.blocks <= SKILLS // 60 + walk * 2 * (2 + HEIGHT + VERSIONS) + 40
 
 
 async def test_a_plan_made_without_a_tenant_is_not_poisoned(
@@ -638,8 +663,8 @@ class TestFresh:
                 ("entity_as_of", ("skill", one, now)),
                 ("entity_versions", ("skill", one, 100, 5)),
                 ("entity_version_pair", ("skill", one, 1, 2)),
-                ("entities_as_of", ("skill", now, LAST, 5)),
-                ("entities_as_of_by_status", ("skill", now, LAST, 5, ["draft", "archived"])),
+                ("entities_as_of", ("skill", now, LAST, 5, 20)),
+                ("entities_as_of_by_status", ("skill", now, LAST, 5, ["draft"], 20)),
             ):
                 await connection.fetch(catalog[name].query, *arguments, *actor.context.arguments)
 
