@@ -28,6 +28,8 @@ HOUSE: Final[dict[str, type[Problem]]] = {
     "PL016": errors.ExternalIdTaken,
     "PL017": errors.CodeTaken,
     "PL018": errors.ImmutableField,
+    "PL019": errors.IdempotencyInProgress,
+    "PL020": errors.IdempotencyKeyReused,
     "PL021": errors.AmendmentOutdated,
     "PL022": errors.AmendmentOpen,
     "PL023": errors.NotInForce,

@@ -6,7 +6,7 @@ framework nor database driver. Nothing in here may carry a row, a statement or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -29,6 +29,10 @@ class FieldError(msgspec.Struct, frozen=True):
     message: str
 
 
+BY_SLUG: dict[str, type[Problem]] = {}
+"""Every problem by its slug: what statement headers and docs/errors.md are compared with."""
+
+
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     """Something went wrong.
 
@@ -44,6 +48,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     def __init_subclass__(cls, *, slug: str, status: int, retry_after_s: int | None = None) -> None:
         super().__init_subclass__()
         cls.slug, cls.status, cls.retry_after_s = slug, status, retry_after_s
+        BY_SLUG[slug] = cls
         cls.title = slug.replace("-", " ").capitalize().replace(" json", " JSON")
 
     def __init__(
@@ -189,6 +194,10 @@ class ParentCycle(Conflict, slug="parent-cycle", status=409):
     """An entity cannot be its own ancestor."""
 
 
+class IdempotencyInProgress(Conflict, slug="idempotency-in-progress", status=409, retry_after_s=1):
+    """A request with this Idempotency-Key is still running."""
+
+
 class CursorExpired(Problem, slug="cursor-expired", status=410):
     """The cursor is older than 24 hours: start again without one."""
 
@@ -212,6 +221,10 @@ class InvalidBody(Problem, slug="invalid-body", status=422):
     """The body is JSON, but not what this resource takes."""
 
 
+class IdempotencyKeyReused(Problem, slug="idempotency-key-reused", status=422):
+    """This Idempotency-Key was used here for another request."""
+
+
 class PreconditionRequired(Problem, slug="precondition-required", status=428):
     """A change needs If-Match with the ETag of the version it changes."""
 
@@ -232,14 +245,4 @@ class Unavailable(Problem, slug="unavailable", status=503, retry_after_s=1):
 
 
 class OutcomeUnknown(Problem, slug="outcome-unknown", status=504):
-    """The change may or may not have been made: read the entity before you repeat it."""
-
-
-def _family(of: type[Problem]) -> Iterator[type[Problem]]:
-    for child in of.__subclasses__():
-        yield child
-        yield from _family(child)
-
-
-BY_SLUG: dict[str, type[Problem]] = {problem.slug: problem for problem in _family(Problem)}
-"""Every problem by its slug: what statement headers and docs/errors.md are compared with."""
+    """The change may or may not have been made: repeat it with the same Idempotency-Key."""

@@ -23,7 +23,7 @@ class Found(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """What a write answers with."""
+    """What a write answers with; replayed: it was done by an earlier request of the same key."""
 
     id: UUID
     version: int
@@ -31,6 +31,8 @@ class Written(Struct, frozen=True):
     etag: str
     audit_id: UUID
     entry_hash: bytes
+    status: int
+    replayed: bool
 
 
 class ListedById(Struct, frozen=True):
@@ -79,30 +81,35 @@ class SkillCreate(One[Written], frozen=True):
     """Create a skill."""
 
     body: str
+    request: str | None = None
 
 
 class JobRoleCreate(One[Written], frozen=True):
     """Create a job role."""
 
     body: str
+    request: str | None = None
 
 
 class TeamCreate(One[Written], frozen=True):
     """Create a team."""
 
     body: str
+    request: str | None = None
 
 
 class AgentCreate(One[Written], frozen=True):
     """Create an agent."""
 
     body: str
+    request: str | None = None
 
 
 class IndustryCreate(One[Written], frozen=True):
     """Create an industry."""
 
     body: str
+    request: str | None = None
 
 
 class SkillAmend(One[Written], frozen=True):
@@ -111,6 +118,7 @@ class SkillAmend(One[Written], frozen=True):
     id: str
     etags: str | None
     patch: str
+    request: str | None = None
 
 
 class JobRoleAmend(One[Written], frozen=True):
@@ -119,6 +127,7 @@ class JobRoleAmend(One[Written], frozen=True):
     id: str
     etags: str | None
     patch: str
+    request: str | None = None
 
 
 class TeamAmend(One[Written], frozen=True):
@@ -127,6 +136,7 @@ class TeamAmend(One[Written], frozen=True):
     id: str
     etags: str | None
     patch: str
+    request: str | None = None
 
 
 class AgentAmend(One[Written], frozen=True):
@@ -135,6 +145,7 @@ class AgentAmend(One[Written], frozen=True):
     id: str
     etags: str | None
     patch: str
+    request: str | None = None
 
 
 class IndustryAmend(One[Written], frozen=True):
@@ -143,6 +154,7 @@ class IndustryAmend(One[Written], frozen=True):
     id: str
     etags: str | None
     patch: str
+    request: str | None = None
 
 
 class EntityStep(One[Written], frozen=True):
@@ -154,6 +166,7 @@ class EntityStep(One[Written], frozen=True):
     to_status: str
     reason: str
     successor_id: str | None
+    request: str | None = None
 
 
 CREATE: Final = {

@@ -4,26 +4,23 @@
 -- param: $1 id uuid
 -- param: $2 etags text
 -- param: $3 patch jsonb
+-- param: $4 request jsonb
 -- returns: id uuid, version integer, document text, etag text, audit_id uuid,
---     entry_hash bytea
+--     entry_hash bytea, status integer, replayed boolean
 -- raises: not-found, precondition-failed, certified-is-immutable, step-not-allowed,
 --     parent-cycle, name-taken, external-id-taken, reference-not-found, invalid-body,
---     scope-missing, unauthenticated
+--     scope-missing, unauthenticated, idempotency-in-progress,
+--     idempotency-key-reused
 -- isolation: read committed
 -- call: function
 -- role: app
 SELECT
-    written.id,
-    written.version,
-    written.document,
-    written.etag,
-    written.audit_id,
-    written.entry_hash
-FROM
-    app.team_amend(
-        ARRAY[$1::uuid],
-        ARRAY[$2::text],
-        ARRAY[app.resolved_body('team', $3::jsonb)],
-        TRUE,
-        NULL
-    ) AS written;
+    answer.id,
+    answer.version,
+    answer.document,
+    answer.etag,
+    answer.audit_id,
+    answer.entry_hash,
+    answer.status,
+    answer.replayed
+FROM app.amend_once('team', $1::uuid, $2::text, $3::jsonb, $4::jsonb) AS answer;

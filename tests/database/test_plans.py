@@ -14,6 +14,7 @@ import pytest_asyncio
 from service.catalog.load import Catalog
 from service.catalog.statement import Statement
 from service.database.pool import Pool
+from service.model.idempotency import remembered
 from service.repository.base import Repository
 from service.settings import Settings
 from service.usecases.history import WALK_MAX
@@ -289,6 +290,11 @@ async def explained(
             f"EXPLAIN (FORMAT JSON{how}) EXECUTE {statement.name} ({arguments})"
         )
     )
+
+
+def keyed(body: dict[str, Any]) -> str:
+    """Write a request under a key of its own."""
+    return remembered(str(body["name"]).replace(" ", "-"), "POST", "/v1/skills", "", b"")
 
 
 def planned(catalog: Catalog) -> list[Statement]:
@@ -627,22 +633,25 @@ class TestFresh:
         """Write calls of each operation upon some skills."""
         amend, step = catalog["skill_amend"].query, catalog["entity_step"].query
         author, certifier = (actor.context.arguments for actor in (tenant.author, tenant.certifier))
+        none = (None, None)
         patch = json.dumps({"tags": ["n"], "category": "soft_skill", "parent_ids": []})
         propose, take = catalog["amendment_propose"].query, catalog["amendment_step"].query
         text = json.dumps({"description": "Amended.", "tags": ["m"]})
         return {
-            "amend": [(amend, (one, None, patch, *author)) for one in ids],
+            "amend": [(amend, (one, None, patch, None, *author)) for one in ids],
             "submit": [
-                (step, ("skill", one, None, "under_review", "r", None, *author)) for one in ids
+                (step, ("skill", one, None, "under_review", "r", None, None, *author))
+                for one in ids
             ],
             "certify": [
-                (step, ("skill", one, None, "certified", "r", None, *certifier)) for one in ids
+                (step, ("skill", one, None, "certified", "r", None, None, *certifier))
+                for one in ids
             ],
             "propose": [(propose, ("skill", one, None, text, *author)) for one in ids],
             "review": [(take, ("skill", one, None, "under_review", "r", *author)) for one in ids],
             "amended": [(take, ("skill", one, None, "certified", "r", *certifier)) for one in ids],
             "archive": [
-                (step, ("skill", one, None, "archived", "r", None, *author)) for one in ids
+                (step, ("skill", one, None, "archived", "r", *none, *author)) for one in ids
             ],
         }
 
@@ -681,7 +690,7 @@ class TestFresh:
         count: int,
         parents: list[Any],
     ) -> list[Any]:
-        """Create skills with tags and a parent through the function of the service."""
+        """Create skills with tags and a parent through the function of the service, each keyed."""
         bodies = [
             skill_body(
                 tags=["a", f"t{number}"],
@@ -697,7 +706,7 @@ class TestFresh:
             rows = await connection.fetchmany(
                 catalog["skill_create"].query,
                 [
-                    (json.dumps(body), *actor.context.arguments)
+                    (json.dumps(body), keyed(body), *actor.context.arguments)
                     for body in bodies[begin : begin + 200]
                 ],
             )

@@ -1,0 +1,15 @@
+DROP FUNCTION app.step_once(text, uuid, text, text, text, uuid, jsonb);
+DROP FUNCTION app.amend_once(text, uuid, text, jsonb, jsonb);
+DROP FUNCTION app.create_once(text, jsonb, jsonb);
+DROP FUNCTION app.remember(jsonb, integer, uuid[]);
+DROP FUNCTION app.remembered(jsonb);
+REVOKE SELECT ON audit.payload FROM plant_rules;
+DROP POLICY payload_rules_read ON audit.payload;
+REVOKE UPDATE (request_hash, status, audit_ids, created_at) ON app.idempotency FROM plant_writer;
+REVOKE SELECT ON app.idempotency FROM plant_rules;
+DROP POLICY idempotency_edit ON app.idempotency;
+DROP POLICY idempotency_rules_read ON app.idempotency;
+DROP INDEX app.idempotency_created_at_idx;
+CREATE INDEX idempotency_created_at_idx ON app.idempotency USING brin (created_at);
+DROP FUNCTION app.forgotten_before();
+DROP TYPE app.answer;
