@@ -166,6 +166,21 @@ class Pool:
                     await connection.execute("SELECT set_config($1, $2, TRUE)", name, str(value))
             yield connection
 
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """Lend a connection inside a transaction that is undone, after all that COMMIT would check.
+
+        Raises: Unavailable, and what the server raises.
+        """
+        async with self.connection() as connection:
+            transaction = connection.transaction(isolation="read_committed")
+            await transaction.start()
+            try:
+                yield connection
+                await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            finally:
+                await transaction.rollback()
+
     @property
     def statistics(self) -> PoolStatistics:
         """Count connections and waiters."""

@@ -9,6 +9,7 @@ from service.model.etag import Condition, quoted
 from service.repository.entities import Written
 
 JSON: Final = "application/json"
+CREATED: Final = 201
 PRIVATE: Final = "private, no-cache"
 """Documents belong to whoever holds a key; a cache asks again, which the entity tag makes cheap."""
 
@@ -21,18 +22,27 @@ def document(body: str, etag: str, condition: Condition | None = None) -> web.Re
     return web.Response(body=body.encode(), content_type=JSON, headers=headers)
 
 
-def written(row: Written, *, status: int = 200, location: str | None = None) -> web.Response:
-    """Answer a write: the document, its entity tag and the log entry."""
+def written(row: Written, at: str | None = None) -> web.Response:
+    """Answer a write: the document, its entity tag and the log entry; `at` is where it is new."""
     headers = {
         "ETag": quoted(row.etag),
         "Cache-Control": PRIVATE,
         "Audit-Entry": f"id={row.audit_id}, hash={row.entry_hash.hex()}",
     }
-    if location is not None:
-        headers["Location"] = location
+    if at is not None and row.status == CREATED:
+        headers["Location"] = f"{at}/{row.id}"
+    if row.replayed:
+        headers["Idempotency-Replayed"] = "true"
     return web.Response(
-        body=row.document.encode(), status=status, content_type=JSON, headers=headers
+        body=row.document.encode(), status=row.status, content_type=JSON, headers=headers
     )
+
+
+def rehearsed(row: Written) -> web.Response:
+    """Answer a dry run: the document as it would be, and nothing that says it is there."""
+    answer = document(row.document, row.etag)
+    answer.headers["Preference-Applied"] = "tx=rollback"
+    return answer
 
 
 def joined(documents: Iterable[str], rest: bytes, link: str | None = None) -> web.Response:

@@ -8,23 +8,16 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from service.errors import Conflict, NotFound
-from service.http.answers import document, joined, written
+from service.errors import NotFound
+from service.http.answers import document, joined
 from service.http.caller import caller
 from service.http.clock import CLOCK
 from service.http.conflicts import explained
-from service.http.request import (
-    MERGE_PATCH,
-    if_match,
-    if_none_match,
-    path_id,
-    raw_query,
-    read_json,
-)
+from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
+from service.http.writing import Write
 from service.model.cursor import CursorCodec
 from service.model.decode import payload
 from service.model.documents import StatusStep
-from service.model.etag import Condition
 from service.model.history import moment
 from service.model.kinds import KINDS, Kind
 from service.model.query import ListQuery, id_list, list_query, parameters
@@ -66,14 +59,15 @@ class Kinds:
         """Create an entity as a draft of the caller's governance agent."""
         who = await caller(request, "write")
         parameters(raw_query(request))
-        body = await read_json(request, self._kind.create)
-        query = CREATE[self._kind.name](payload(body).decode())
         repository = request.app[REPOSITORY]
-        try:
-            row = await repository.one(query, who.context, writes=True)
-        except Conflict as conflict:
-            raise await explained(conflict, repository, who.context, self._kind, body) from conflict
-        return written(row, status=201, location=f"/v1/{self._kind.path}/{row.id}")
+        write = Write(request, repository, who.context)
+        body = await read_json(request, self._kind.create)
+        sent = payload(body)
+        return await write.answer(
+            CREATE[self._kind.name](sent.decode(), write.request_json(sent)),
+            lambda conflict: explained(conflict, repository, who.context, self._kind, body),
+            at=f"/v1/{self._kind.path}",
+        )
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Return an entity as it is now, or as it was."""
@@ -108,25 +102,26 @@ class Kinds:
         """Change an entity by a JSON Merge Patch."""
         who = await caller(request, "write")
         parameters(raw_query(request))
-        identity = path_id(request)
-        etags = _tags(if_match(request))
-        body = await read_json(request, self._kind.patch, MERGE_PATCH)
-        query = AMEND[self._kind.name](identity, etags, payload(body).decode())
         repository = request.app[REPOSITORY]
-        try:
-            row = await repository.one(query, who.context, writes=True)
-        except Conflict as conflict:
-            raise await explained(
+        write = Write(request, repository, who.context)
+        identity = path_id(request)
+        etags = write.etags()
+        body = await read_json(request, self._kind.patch, MERGE_PATCH)
+        sent = payload(body)
+        return await write.answer(
+            AMEND[self._kind.name](identity, etags, sent.decode(), write.request_json(sent)),
+            lambda conflict: explained(
                 conflict, repository, who.context, self._kind, body, identity
-            ) from conflict
-        return written(row)
+            ),
+        )
 
     async def step(self, request: web.Request) -> web.StreamResponse:
         """Take one life-cycle step."""
         who = await caller(request, "write", "certify")
         parameters(raw_query(request))
+        write = Write(request, request.app[REPOSITORY], who.context)
         identity = path_id(request)
-        etags = _tags(if_match(request))
+        etags = write.etags()
         body = await read_json(request, StatusStep)
         successor = body.successor_id if body.successor_id is not UNSET else None
         query = EntityStep(
@@ -136,16 +131,12 @@ class Kinds:
             body.to,
             body.reason,
             str(successor) if successor else None,
+            write.request_json(payload(body)),
         )
-        return written(await request.app[REPOSITORY].one(query, who.context, writes=True))
+        return await write.answer(query)
 
     def _absent(self) -> NotFound:
         return NotFound(f"No {self._kind.title} with this id is visible to you.")
-
-
-def _tags(condition: Condition) -> str | None:
-    """Give the strong tags as SQL takes them: none for `*`; a weak tag matches nothing."""
-    return None if condition.any else ",".join(condition.strong)
 
 
 def _next(query: ListQuery, cursor: str) -> str:

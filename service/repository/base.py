@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 
 import asyncpg
@@ -97,6 +98,14 @@ class Repository:
         """Run a statement that returns rows."""
         return await self._rows(query, context, **how)
 
+    async def rehearsed(self, query: One[R], context: Context) -> R:
+        """Run a write for its answer alone: what COMMIT would check is checked, all is undone."""
+        statement, row = self._binding(type(query))
+        arguments = structs.astuple(query) + context.arguments
+        found = await self._tried(statement, arguments, lend=self.pool.rehearsal)
+        would: R = row(*found[0].values())
+        return would
+
     async def page(
         self,
         stem: str,
@@ -152,15 +161,21 @@ class Repository:
         return [row(*record.values()) for record in found]
 
     async def _tried(
-        self, statement: Statement, arguments: tuple[object, ...], *, writes: bool
+        self,
+        statement: Statement,
+        arguments: tuple[object, ...],
+        *,
+        writes: bool = False,
+        lend: Callable[[], AbstractAsyncContextManager[asyncpg.Connection[Any]]] | None = None,
     ) -> list[Any]:
         """Send a statement that is a transaction of its own; repeat what failed without effect.
 
         Raises: Problem.
         """
+        lend = lend or self.pool.connection
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                async with self.pool.connection() as connection:
+                async with lend() as connection:
                     return await connection.fetch(statement.query, *arguments)
             except Problem:
                 raise

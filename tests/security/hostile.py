@@ -43,6 +43,12 @@ MOMENTS = [
     "2025-02-30T00:00:00Z", "2025-03-01T12:00:00Z\x00", "position:1", "position:-1", "infinity",
     "now", "today", "epoch",
 ]  # fmt: skip
+IDEMPOTENCY_KEYS = [
+    "a", '"a"', '"', '""', "a b", "k" * 255, "k" * 256, "é", r'"\""', "a,b", '"a";x=1',
+]  # fmt: skip
+PREFERENCES = [
+    "tx=rollback", 'tx="rollback"', "TX=Rollback, wait=1", "tx=commit", "tx", ",;=", '"', "tx=\xff",
+]  # fmt: skip
 PARAMETERS = [
     "limit", "cursor", "status", "name", "tag", "external_id", "category", "seniority_level",
     "industry_id", "job_role_id", "team_id", "skill_id", "parent_id", "scheme", "as_of",
@@ -84,9 +90,16 @@ class Hand:
         self._keys = keys
         self.known = known
         self.amendments = amendments
+        self._last: Request | None = None
 
     def request(self) -> Request:
-        """Draw a request: valid, or with up to three things wrong with it."""
+        """Draw a request: valid, or with up to three things wrong with it, or the last again."""
+        if self._last is not None and self._random.random() < 0.25:
+            return self._last
+        self._last = self._drawn()
+        return self._last
+
+    def _drawn(self) -> Request:
         method, path, body = self._valid()
         tree = body
         for _ in range(self._random.choice([0, 0, 0, 1, 1, 2])):
@@ -265,6 +278,12 @@ class Hand:
         if "/amendment" in path:
             tags += [tag for one, tag in self.amendments.items() if one in path]
         found.append(("If-Match", self._random.choice([*tags * 3, '"1-0"', "*"])))
+        if self._random.random() < 0.5:
+            fresh = [f"key-{self._random.randrange(10**9)}"] * len(IDEMPOTENCY_KEYS)
+            key = self._random.choice([*IDEMPOTENCY_KEYS, *fresh])
+            found.append(("Idempotency-Key", key))
+        if self._random.random() < 0.1:
+            found.append(("Prefer", self._random.choice(PREFERENCES)))
         return found
 
     def _method(self, request: Request) -> Request:

@@ -42,6 +42,8 @@ class Run:
         self.entries = 0
         self.entities = 0
         self.amended = 0
+        self.replays = 0
+        self.rehearsals = 0
         self.bad: list[str] = []
 
     async def client(self, number: int, count: int) -> None:
@@ -122,6 +124,14 @@ class Run:
                 self._keep(answer)
             elif answer.status != 204:
                 self.amendments[answer.json["id"]] = answer.headers["Etag"]
+        if "Idempotency-Replayed" in answer.headers:
+            self.replays += 1
+        elif "Preference-Applied" in answer.headers:
+            self.rehearsals += 1
+        elif "Audit-Entry" in answer.headers:
+            self.entries += 1
+            self.entities += answer.status == 201
+            self._keep(answer)
         elif "ndjson" in answer.headers.get("Content-Type", ""):
             lines = [json.loads(line) for line in answer.body.splitlines()]
             outcomes = Counter(line.get("outcome") for line in lines)
@@ -169,6 +179,7 @@ async def test_hostile_requests_write_nothing_and_break_nothing(
     await asyncio.gather(*(run.client(n, share) for n, share in enumerate(shares)))
 
     print(dict(sorted(run.statuses.items())), run.amended)  # noqa: T201
+    print(dict(sorted(run.statuses.items())), run.replays, run.rehearsals)  # noqa: T201
     assert [] == run.bad[:5], f"seed {SEED}"
     after = await rows(superuser)
     assert run.entries == after.entries - before.entries, f"seed {SEED}"
@@ -178,6 +189,7 @@ async def test_hostile_requests_write_nothing_and_break_nothing(
     # The requests reached what they aim at.
     rare = {204, 304, 410, 412, 413, 428}
     assert REQUESTS < 1000 or ANSWERS - rare <= set(run.statuses), run.statuses
+    assert REQUESTS < 1000 or min(run.replays, run.rehearsals) > 0
     metrics = (await api.get("/metrics")).body.decode()
     assert 'plant_pool_connections{state="in_use"} 0.0' in metrics
     assert "plant_pool_waiting 0.0" in metrics

@@ -1,0 +1,111 @@
+"""What every write shares: the key it may be repeated under, the dry run, and the answer.
+
+A handler makes a `Write`, reads its body, puts `request_json` into its query and answers by
+`answer`. The statement does the rest: it looks at the key before the entity, in one call.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from aiohttp import web
+
+from service.errors import Conflict, PreconditionFailed, PreconditionRequired
+from service.http.answers import rehearsed, written
+from service.http.request import if_match, raw_query
+from service.model.idempotency import idempotency_key, remembered
+from service.repository.base import Context, One, Repository
+from service.repository.entities import Written
+
+Explain = Callable[[Conflict], Awaitable[Conflict]]
+
+NOTHING: Final = ""
+"""As entity tags: none, so that no version matches."""
+
+OWN_TEXT: Final = frozenset({"external_id"})
+"""Parts of paths that are a client's own text; all others are ids, whose case means nothing."""
+
+_PREFERENCE: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+
+
+class Write:
+    """One write on its way from the headers to the answer.
+
+    Raises: MalformedRequest for a key that cannot be read.
+    """
+
+    def __init__(self, request: web.Request, repository: Repository, context: Context) -> None:
+        self._request = request
+        self._repository = repository
+        self._context = context
+        key = idempotency_key(request.headers.get("Idempotency-Key"))
+        self.dry = prefers_rollback(request.headers.getall("Prefer", ()))
+        # A dry run neither uses a key up nor answers what was done under it.
+        self._key = None if self.dry else key
+        self._unconditional = False
+
+    def etags(self) -> str | None:
+        """Give the tags of If-Match as SQL takes them: None for `*`; a weak tag matches nothing.
+
+        Without the header a request with a key is looked up all the same, and does nothing new.
+
+        Raises: PreconditionRequired, MalformedRequest.
+        """
+        if self._key is not None and "If-Match" not in self._request.headers:
+            self._unconditional = True
+            return NOTHING
+        condition = if_match(self._request)
+        return None if condition.any else ",".join(condition.strong)
+
+    def request_json(self, body: bytes) -> str | None:
+        """Write what SQL remembers this request by; None when it is not to be remembered."""
+        if self._key is None:
+            return None
+        method, query = self._request.method, raw_query(self._request)
+        return remembered(self._key, method, canonical_path(self._request), query, body)
+
+    async def answer(
+        self, query: One[Written], explain: Explain | None = None, *, at: str | None = None
+    ) -> web.Response:
+        """Do it, or try it and undo it; `at` is the path below which a new entity is found.
+
+        Raises: Problem.
+        """
+        try:
+            if self.dry:
+                return rehearsed(await self._repository.rehearsed(query, self._context))
+            row = await self._repository.one(query, self._context, writes=True)
+        except PreconditionFailed:
+            if self._unconditional:
+                raise PreconditionRequired from None
+            raise
+        except Conflict as conflict:
+            if explain is None:
+                raise
+            raise await explain(conflict) from conflict
+        return written(row, at)
+
+
+def canonical_path(request: web.Request) -> str:
+    """Write the path of a request in its one form: that of the route, ids in lower case."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return request.path
+    parts = {
+        name: text.replace("%", "%25").replace("/", "%2F") if name in OWN_TEXT else text.lower()
+        for name, text in request.match_info.items()
+    }
+    return resource.canonical.format_map(parts)
+
+
+def prefers_rollback(values: Iterable[str]) -> bool:
+    """Say whether Prefer asks for a dry run; what is not understood is ignored, as it has to be.
+
+    Source: https://www.rfc-editor.org/rfc/rfc7240#section-2: of one preference the first counts.
+    """
+    preferences: list[str] = _PREFERENCE.findall(",".join(values))
+    for preference in preferences:
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip(" \t").lower() == "tx":
+            return value.strip(' \t"').lower() == "rollback"
+    return False

@@ -1,0 +1,111 @@
+"""A service with a small pool, what can stand in its way, and waiting for what will be so."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from msgspec import structs
+
+from service.settings import Settings
+from tests.api import Answer, Api, serving
+from tests.factories import Tenant
+from tests.postgres import Server
+
+WAIT_S = 10.0
+"""A condition that has not come true by then never will."""
+
+SMALL = Settings(
+    pool_min=1,
+    pool_max=2,
+    acquire_timeout_ms=300,
+    waiting_max=4,
+    lock_timeout_ms=3_000,
+    statement_timeout_ms=4_000,
+    command_timeout_ms=5_000,
+    request_timeout_ms=6_000,
+)
+
+
+class Bench:
+    """A service with a small pool, and a session that can stand in its way."""
+
+    def __init__(self, api: Api, url: str, database: str) -> None:
+        self.api = api
+        self._url = url
+        self._database = database
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, cluster: Server, database: str, tenant: Tenant, **settings: Any
+    ) -> AsyncIterator["Bench"]:
+        """Serve with a small pool whose settings may differ; its author's key is known to it."""
+        chosen = structs.replace(SMALL, **settings)
+        async with (
+            serving(chosen, cluster.url("app", database)) as url,
+            Api.open(url, tenant) as api,
+        ):
+            await api.get("/v1/me")
+            yield cls(api, cluster.url("superuser", database), database)
+
+    @asynccontextmanager
+    async def blocking(self, statement: str, *arguments: Any) -> AsyncIterator[asyncpg.Connection]:
+        """Hold the locks that a statement takes; gives the session that holds them."""
+        session = await asyncpg.connect(self._url)
+        try:
+            transaction = session.transaction()
+            await transaction.start()
+            await session.execute(statement, *arguments)
+            yield session
+            await transaction.rollback()
+        finally:
+            await session.close()
+
+    def locked(self, identity: str) -> Any:
+        """Hold the row of an entity: writes wait, reads do not."""
+        return self.blocking("SELECT FROM app.base_entity WHERE id = $1 FOR UPDATE", identity)
+
+    def closed(self) -> Any:
+        """Hold the whole table: reads wait too."""
+        return self.blocking("LOCK TABLE app.base_entity IN ACCESS EXCLUSIVE MODE")
+
+    async def waiting_backends(self, session: asyncpg.Connection, count: int) -> list[int]:
+        """Wait until so many backends of the service wait for a lock; gives their pids."""
+
+        async def found() -> list[int]:
+            # A transaction keeps one snapshot of these views unless it is told to look again.
+            await session.execute("SELECT pg_stat_clear_snapshot()")
+            rows = await session.fetch(
+                "SELECT pid FROM pg_stat_activity WHERE application_name = 'plant app' "
+                "AND datname = $1 AND wait_event_type = 'Lock'",
+                self._database,
+            )
+            return [row["pid"] for row in rows]
+
+        pids: list[int] = await until(found, lambda pids: len(pids) == count)
+        return pids
+
+    async def metrics(self) -> dict[str, float]:
+        """Read what the service says of its pool."""
+        text = (await self.api.get("/metrics")).body.decode()
+        return {
+            name.replace('plant_pool_connections{state="', "").rstrip('"}'): float(value)
+            for name, value in re.findall(r"^(plant_pool_\S+) (\S+)$", text, re.MULTILINE)
+        }
+
+
+async def until(found: Callable[[], Awaitable[Any]], true: Callable[[Any], bool]) -> Any:
+    """Ask until the answer is right."""
+    async with asyncio.timeout(WAIT_S):
+        while not true(value := await found()):  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.005)
+    return value
+
+
+def unavailable(answer: Answer) -> None:
+    """Make sure that an answer is 503 and says when to come back."""
+    assert (503, "unavailable") == (answer.status, answer.problem), answer.body
+    assert "1" == answer.headers["Retry-After"] == str(answer.json["retry_after_s"])
