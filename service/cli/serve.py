@@ -14,6 +14,7 @@ from service.cli.connected import migrate, repository
 from service.cli.logs import configure
 from service.cli.output import Output, Progress
 from service.cli.parser import Subparsers, add_command
+from service.cli.tidying import tidying
 from service.database.data_dir import hold
 from service.database.roles import ensure_login_roles
 from service.database.target import Target, resolve
@@ -109,7 +110,7 @@ async def _run(
         return
     app = build_app(settings, target.url("app"))
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
-    async with _serving(settings, runner, listener), _watching(target):
+    async with _serving(settings, runner, listener), _watching(target), tidying(settings, target):
         output.say(_welcome(listener, keys))
         await stop.wait()
         output.say("stopping")

@@ -11,6 +11,7 @@ from service.repository import (
     entities,
     exports,
     history,
+    idempotency,
     imports,
     keys,
 )
@@ -24,6 +25,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     entities,
     exports,
     history,
+    idempotency,
     imports,
     keys,
 )

@@ -33,6 +33,19 @@ SELECT
 FROM app.base_entity
 """
 
+PLANT_ANSWERS = """
+WITH tenant AS (
+    INSERT INTO app.tenant (name) VALUES ('forgetful') RETURNING tenant_id
+), agent AS (
+    INSERT INTO app.governance_agent (tenant_id, name)
+    SELECT tenant_id, 'a' FROM tenant RETURNING tenant_id, id
+)
+INSERT INTO app.idempotency
+SELECT tenant_id, id, 'POST', '/v1/skills', key, sha256('r'), 201, '{}', now() - age::interval
+FROM agent CROSS JOIN (VALUES ('old', '24 hours'), ('older', '1 year'), ('young', '23 hours'))
+    AS planted (key, age)
+"""
+
 
 def free_port() -> str:
     """Find a port that nobody listens on."""
@@ -279,6 +292,19 @@ class TestGivenServer:
             assert 2 == told.returncode
             assert "plant migrate apply" in told.stderr
             assert 1 == len(told.stderr.splitlines())
+
+    def test_removes_what_has_expired(self, cluster: Server, database: str, tmp_path: Path) -> None:
+        """Answers older than a day are gone soon after the start; younger ones stay."""
+        cluster.run(PLANT_ANSWERS, database)
+        kept = "SELECT key FROM app.idempotency"
+        with serving(tmp_path, **urls(cluster, database)) as service:
+            deadline = time.monotonic() + START_S_MAX
+            while [("young",)] != [tuple(row) for row in cluster.run(kept, database)]:
+                assert time.monotonic() < deadline
+            assert 0 == service.end(signal.SIGTERM)
+
+        assert "Traceback" not in service.said
+        assert [("young",)] == [tuple(row) for row in cluster.run(kept, database)]
 
     @pytest.mark.parametrize(
         "user,says", [("plant_owner:wrong", "password"), ("nobody:wrong", "nobody")]

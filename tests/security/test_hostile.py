@@ -114,7 +114,11 @@ class Run:
             or "Request-Id" not in answer.headers
         ):
             self.bad.append(f"no problem: {dict(answer.headers)} to {sent[:2000]!r}")
-        if "Audit-Entry" in answer.headers:
+        if "Idempotency-Replayed" in answer.headers:
+            self.replays += 1
+        elif "Preference-Applied" in answer.headers:
+            self.rehearsals += 1
+        elif "Audit-Entry" in answer.headers:
             # What certifies an amendment changes the entity too.
             self.entries += 1 + ("Entity-ETag" in answer.headers)
             amendment = answer.status == 204 or "amendment_id" in answer.json
@@ -124,14 +128,6 @@ class Run:
                 self._keep(answer)
             elif answer.status != 204:
                 self.amendments[answer.json["id"]] = answer.headers["Etag"]
-        if "Idempotency-Replayed" in answer.headers:
-            self.replays += 1
-        elif "Preference-Applied" in answer.headers:
-            self.rehearsals += 1
-        elif "Audit-Entry" in answer.headers:
-            self.entries += 1
-            self.entities += answer.status == 201
-            self._keep(answer)
         elif "ndjson" in answer.headers.get("Content-Type", ""):
             lines = [json.loads(line) for line in answer.body.splitlines()]
             outcomes = Counter(line.get("outcome") for line in lines)
