@@ -78,16 +78,19 @@ BEGIN
     -- The first look needs no lock, so that repetitions are not in each other's way. The
     -- second, at READ COMMITTED, sees what was committed before the lock came free.
     LOOP
-        SELECT idempotency.request_hash, idempotency.status, idempotency.audit_ids INTO v_known
+        -- Its age is asked afterwards, so that no plan looks for it by its age.
+        SELECT
+            idempotency.request_hash, idempotency.status, idempotency.audit_ids,
+            idempotency.created_at
+        INTO v_known
         FROM app.idempotency
         WHERE
             idempotency.tenant_id = app.tenant_id()
             AND idempotency.governance_agent_id = app.governance_agent_id()
             AND idempotency.method = p_request ->> 'method'
             AND idempotency.path = p_request ->> 'path'
-            AND idempotency.key = p_request ->> 'key'
-            AND idempotency.created_at > app.forgotten_before();
-        EXIT WHEN FOUND;
+            AND idempotency.key = p_request ->> 'key';
+        EXIT WHEN v_known.created_at > app.forgotten_before();
         IF v_is_ours THEN
             RETURN;
         END IF;

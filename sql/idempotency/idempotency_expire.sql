@@ -28,8 +28,9 @@ removed AS (
     USING expired
     WHERE
         idempotency.ctid = expired.place
-        -- Asked again: who has used the key anew since made the row young. As a difference,
-        -- so that rows are found by their place and not by their age a second time.
+        -- Asked again: who has used the key anew since made the row young, and not every
+        -- server asks for the place of a row again after it had to wait for it. Written as a
+        -- difference, so that rows are found by their place and not once more by their age.
         AND app.forgotten_before() - idempotency.created_at >= interval '0'
     RETURNING idempotency.key
 )

@@ -54,9 +54,15 @@ YOUNG = timedelta(hours=23, minutes=59)
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
-    """Open sessions as a role."""
+    """Open sessions as a role; a test that waits for what never comes fails by their timeout."""
     async with connections(cluster, database) as opened:
-        yield opened
+
+        async def impatient(role: str = "app") -> Connection:
+            session = await opened(role)
+            await session.execute("SET lock_timeout = '20s'")
+            return session
+
+        yield impatient
 
 
 @pytest_asyncio.fixture(loop_scope="module")
