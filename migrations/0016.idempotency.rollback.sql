@@ -1,3 +1,6 @@
+DROP FUNCTION app.amendment_step_once(text, uuid, text, text, text, jsonb);
+DROP TYPE app.amendment_answer;
+DROP FUNCTION app.amendment_propose_once(text, uuid, text, jsonb, jsonb);
 DROP FUNCTION app.step_once(text, uuid, text, text, text, uuid, jsonb);
 DROP FUNCTION app.amend_once(text, uuid, text, jsonb, jsonb);
 DROP FUNCTION app.create_once(text, jsonb, jsonb);

@@ -1,11 +1,11 @@
 -- A request that is repeated under its Idempotency-Key is answered, not done again.
--- depends: 0012.lists
+-- depends: 0015.amendments
 --
 -- All of it happens in the transaction of the write, in its one call:
 --
 --   app.remembered(request)                      before the effect: the first answer, if any
 --   app.remember(request, status, audit_ids)     after it
---   app.create_once, app.amend_once, app.step_once   the two around one write
+--   app.create_once, app.amend_once, …           the two around one write
 --
 -- A request is {"key", "method", "path", "request_hash"}; NULL, or the JSON null that can be
 -- typed in psql, says that there is no key. What is kept is no answer but the ids of the log
@@ -281,11 +281,100 @@ END
 $$;
 COMMENT ON FUNCTION app.step_once(text, uuid, text, text, text, uuid, jsonb) IS 'Takes one life-cycle step, once for each key.';
 
+CREATE FUNCTION app.amendment_propose_once(
+    p_kind text, p_entity_id uuid, p_etags text, p_patch jsonb, p_request jsonb
+) RETURNS app.answer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_answer app.answer;
+BEGIN
+    IF p_request <> 'null' THEN
+        SELECT remembered.* INTO v_answer FROM app.remembered(p_request) AS remembered;
+        IF FOUND THEN
+            RETURN v_answer;
+        END IF;
+    END IF;
+    SELECT written.*, CASE written.version WHEN 1 THEN 201 ELSE 200 END, FALSE INTO v_answer
+    FROM
+        app.amendment_propose(
+            p_kind, p_entity_id, p_etags, app.resolved_body(p_kind, p_patch)
+        ) AS written;
+    IF p_request <> 'null' THEN
+        PERFORM app.remember(p_request, v_answer.status, ARRAY[v_answer.audit_id]);
+    END IF;
+    RETURN v_answer;
+END
+$$;
+COMMENT ON FUNCTION app.amendment_propose_once(text, uuid, text, jsonb, jsonb)
+IS 'Opens or changes an amendment, once for each key.';
+
+CREATE TYPE app.amendment_answer AS (
+    id uuid,
+    version integer,
+    document text,
+    etag text,
+    audit_id uuid,
+    entry_hash bytea,
+    status integer,
+    replayed boolean,
+    entity_etag text
+);
+COMMENT ON TYPE app.amendment_answer IS 'app.answer for a step of an amendment; entity_etag as in app.amendment_stepped.';
+GRANT USAGE ON TYPE app.amendment_answer TO plant_app;
+
+-- A certification has written two entries: the amendment's, then the entity's.
+CREATE FUNCTION app.amendment_step_once(
+    p_kind text, p_entity_id uuid, p_etags text, p_to text, p_reason text, p_request jsonb
+) RETURNS app.amendment_answer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_known app.answer;
+    v_answer app.amendment_answer;
+    v_audit_ids uuid[];
+BEGIN
+    IF p_request <> 'null' THEN
+        FOR v_known IN SELECT remembered.* FROM app.remembered(p_request) AS remembered LOOP
+            IF v_answer.replayed THEN
+                v_answer.entity_etag := v_known.etag;
+            ELSE
+                SELECT v_known.*, NULL INTO v_answer;
+            END IF;
+        END LOOP;
+        IF v_answer.replayed THEN
+            RETURN v_answer;
+        END IF;
+    END IF;
+    SELECT
+        stepped.id, stepped.version, stepped.document, stepped.etag, stepped.audit_id,
+        stepped.entry_hash, 200, FALSE, stepped.entity_etag
+    INTO v_answer
+    FROM app.amendment_take_step(p_kind, p_entity_id, p_etags, p_to, p_reason) AS stepped;
+    IF p_request <> 'null' THEN
+        v_audit_ids := ARRAY[v_answer.audit_id];
+        IF v_answer.entity_etag IS NOT NULL THEN
+            SELECT v_audit_ids || base_entity.last_entry_id INTO STRICT v_audit_ids
+            FROM app.base_entity
+            WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = p_entity_id;
+        END IF;
+        PERFORM app.remember(p_request, v_answer.status, v_audit_ids);
+    END IF;
+    RETURN v_answer;
+END
+$$;
+COMMENT ON FUNCTION app.amendment_step_once(text, uuid, text, text, text, jsonb)
+IS 'Takes one step of an amendment, once for each key.';
+
 GRANT EXECUTE ON FUNCTION
 app.remembered(jsonb), app.remember(jsonb, integer, uuid[]),
 app.create_once(text, jsonb, jsonb),
 app.amend_once(text, uuid, text, jsonb, jsonb),
-app.step_once(text, uuid, text, text, text, uuid, jsonb)
+app.step_once(text, uuid, text, text, text, uuid, jsonb),
+app.amendment_propose_once(text, uuid, text, jsonb, jsonb),
+app.amendment_step_once(text, uuid, text, text, text, jsonb)
 TO plant_app;
 
 GRANT CREATE ON SCHEMA app TO plant_writer, plant_rules;

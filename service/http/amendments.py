@@ -8,19 +8,13 @@ from typing import Final
 
 from aiohttp import web
 
-from service.errors import Conflict, NotFound
-from service.http.answers import document, written
+from service.errors import NotFound
+from service.http.answers import document, rehearsed
 from service.http.caller import caller
 from service.http.conflicts import certifying
 from service.http.entities import REPOSITORY
-from service.http.request import (
-    MERGE_PATCH,
-    if_match,
-    if_none_match,
-    path_id,
-    raw_query,
-    read_json,
-)
+from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
+from service.http.writing import Write
 from service.model.amendments import AmendmentStatusStep
 from service.model.decode import payload
 from service.model.etag import quoted
@@ -63,31 +57,32 @@ class Amendments:
         """Open an amendment by a JSON Merge Patch, or change one's own open draft."""
         who = await caller(request, "write")
         parameters(raw_query(request))
+        write = Write(request, request.app[REPOSITORY], who.context)
         identity = path_id(request)
-        etags = _tags(request)
-        body = await read_json(request, self._kind.patch, MERGE_PATCH)
-        query = AmendmentPropose(self._kind.name, identity, etags, payload(body).decode())
-        row = await request.app[REPOSITORY].one(query, who.context, writes=True)
-        if row.version > 1:
-            return written(row)
-        return written(row, status=201, location=f"/v1/{self._kind.path}/{identity}/amendment")
+        etags = write.etags()
+        sent = payload(await read_json(request, self._kind.patch, MERGE_PATCH))
+        query = AmendmentPropose(
+            self._kind.name, identity, etags, sent.decode(), write.request_json(sent)
+        )
+        row = await write.done(query)
+        return write.answer(row, f"/v1/{self._kind.path}/{identity}/amendment")
 
     async def step(self, request: web.Request) -> web.StreamResponse:
         """Take one step; certifying makes the amendment's content the entity's."""
         who = await caller(request, "write", "certify")
         parameters(raw_query(request))
-        identity = path_id(request)
-        etags = _tags(request)
-        body = await read_json(request, AmendmentStatusStep)
-        query = AmendmentStep(self._kind.name, identity, etags, body.to, body.reason)
         repository = request.app[REPOSITORY]
-        try:
-            row = await repository.one(query, who.context, writes=True)
-        except Conflict as conflict:
-            raise await certifying(
-                conflict, repository, who.context, self._kind, identity
-            ) from conflict
-        answer = written(row)
+        write = Write(request, repository, who.context)
+        identity = path_id(request)
+        etags = write.etags()
+        body = await read_json(request, AmendmentStatusStep)
+        again = write.request_json(payload(body))
+        query = AmendmentStep(self._kind.name, identity, etags, body.to, body.reason, again)
+        row = await write.done(
+            query,
+            lambda conflict: certifying(conflict, repository, who.context, self._kind, identity),
+        )
+        answer = write.answer(row)
         if row.entity_etag is not None:
             answer.headers[ENTITY_ETAG] = quoted(row.entity_etag)
         return answer
@@ -96,17 +91,14 @@ class Amendments:
         """Withdraw an amendment, which only its author may."""
         who = await caller(request, "write")
         parameters(raw_query(request))
+        write = Write(request, request.app[REPOSITORY], who.context)
         identity = path_id(request)
-        query = AmendmentStep(self._kind.name, identity, _tags(request), "withdrawn", None)
-        row = await request.app[REPOSITORY].one(query, who.context, writes=True)
+        query = AmendmentStep(self._kind.name, identity, write.etags(), "withdrawn", None)
+        row = await write.done(query)
+        if write.dry:
+            return rehearsed(row)
         entry = f"id={row.audit_id}, hash={row.entry_hash.hex()}"
         return web.Response(status=204, headers={"Audit-Entry": entry})
-
-
-def _tags(request: web.Request) -> str | None:
-    """Give the strong tags as SQL takes them: none for `*`; a weak tag matches nothing."""
-    condition = if_match(request)
-    return None if condition.any else ",".join(condition.strong)
 
 
 def routes() -> list[web.RouteDef]:

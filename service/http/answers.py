@@ -22,15 +22,15 @@ def document(body: str, etag: str, condition: Condition | None = None) -> web.Re
     return web.Response(body=body.encode(), content_type=JSON, headers=headers)
 
 
-def written(row: Written, at: str | None = None) -> web.Response:
-    """Answer a write: the document, its entity tag and the log entry; `at` is where it is new."""
+def written(row: Written, location: str | None = None) -> web.Response:
+    """Answer a write: the document, its entity tag and the log entry; where it is, when new."""
     headers = {
         "ETag": quoted(row.etag),
         "Cache-Control": PRIVATE,
         "Audit-Entry": f"id={row.audit_id}, hash={row.entry_hash.hex()}",
     }
-    if at is not None and row.status == CREATED:
-        headers["Location"] = f"{at}/{row.id}"
+    if location is not None and row.status == CREATED:
+        headers["Location"] = location
     if row.replayed:
         headers["Idempotency-Replayed"] = "true"
     return web.Response(

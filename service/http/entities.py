@@ -63,11 +63,11 @@ class Kinds:
         write = Write(request, repository, who.context)
         body = await read_json(request, self._kind.create)
         sent = payload(body)
-        return await write.answer(
+        row = await write.done(
             CREATE[self._kind.name](sent.decode(), write.request_json(sent)),
             lambda conflict: explained(conflict, repository, who.context, self._kind, body),
-            at=f"/v1/{self._kind.path}",
         )
+        return write.answer(row, f"/v1/{self._kind.path}/{row.id}")
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Return an entity as it is now, or as it was."""
@@ -108,12 +108,13 @@ class Kinds:
         etags = write.etags()
         body = await read_json(request, self._kind.patch, MERGE_PATCH)
         sent = payload(body)
-        return await write.answer(
+        row = await write.done(
             AMEND[self._kind.name](identity, etags, sent.decode(), write.request_json(sent)),
             lambda conflict: explained(
                 conflict, repository, who.context, self._kind, body, identity
             ),
         )
+        return write.answer(row)
 
     async def step(self, request: web.Request) -> web.StreamResponse:
         """Take one life-cycle step."""
@@ -133,7 +134,7 @@ class Kinds:
             str(successor) if successor else None,
             write.request_json(payload(body)),
         )
-        return await write.answer(query)
+        return write.answer(await write.done(query))
 
     def _absent(self) -> NotFound:
         return NotFound(f"No {self._kind.title} with this id is visible to you.")

@@ -1,12 +1,12 @@
 """What every write shares: the key it may be repeated under, the dry run, and the answer.
 
-A handler makes a `Write`, reads its body, puts `request_json` into its query and answers by
-`answer`. The statement does the rest: it looks at the key before the entity, in one call.
+A handler makes a `Write`, reads its body, puts `request_json` into its query, has it `done` and
+gives its `answer`. The statement does the rest: it looks at the key before the entity.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -18,6 +18,11 @@ from service.repository.base import Context, One, Repository
 from service.repository.entities import Written
 
 Explain = Callable[[Conflict], Awaitable[Conflict]]
+
+W = TypeVar("W", bound=Written)
+
+KEYED: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Methods that take a key; DELETE repeats without harm."""
 
 NOTHING: Final = ""
 """As entity tags: none, so that no version matches."""
@@ -38,7 +43,9 @@ class Write:
         self._request = request
         self._repository = repository
         self._context = context
-        key = idempotency_key(request.headers.get("Idempotency-Key"))
+        key = None
+        if request.method in KEYED:
+            key = idempotency_key(request.headers.get("Idempotency-Key"))
         self.dry = prefers_rollback(request.headers.getall("Prefer", ()))
         # A dry run neither uses a key up nor answers what was done under it.
         self._key = None if self.dry else key
@@ -64,17 +71,15 @@ class Write:
         method, query = self._request.method, raw_query(self._request)
         return remembered(self._key, method, canonical_path(self._request), query, body)
 
-    async def answer(
-        self, query: One[Written], explain: Explain | None = None, *, at: str | None = None
-    ) -> web.Response:
-        """Do it, or try it and undo it; `at` is the path below which a new entity is found.
+    async def done(self, query: One[W], explain: Explain | None = None) -> W:
+        """Do it, or in a dry run try it and undo it; `explain` completes a conflict.
 
         Raises: Problem.
         """
         try:
             if self.dry:
-                return rehearsed(await self._repository.rehearsed(query, self._context))
-            row = await self._repository.one(query, self._context, writes=True)
+                return await self._repository.rehearsed(query, self._context)
+            return await self._repository.one(query, self._context, writes=True)
         except PreconditionFailed:
             if self._unconditional:
                 raise PreconditionRequired from None
@@ -83,7 +88,10 @@ class Write:
             if explain is None:
                 raise
             raise await explain(conflict) from conflict
-        return written(row, at)
+
+    def answer(self, row: Written, location: str | None = None) -> web.Response:
+        """Answer with what was done, or would be; `location` is where it is when it is new."""
+        return rehearsed(row) if self.dry else written(row, location)
 
 
 def canonical_path(request: web.Request) -> str:

@@ -24,6 +24,7 @@ class AmendmentPropose(One[Written], frozen=True):
     id: str
     etags: str | None
     patch: str
+    request: str | None = None
 
 
 class AmendmentStep(One[Stepped], frozen=True):
@@ -34,3 +35,4 @@ class AmendmentStep(One[Stepped], frozen=True):
     etags: str | None
     to_status: str
     reason: str | None
+    request: str | None = None

@@ -354,6 +354,7 @@ CALLABLE = (
     | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
     | {"app.entity_step", "app.authenticate", "app.remembered"}
     | {"app.create_once", "app.amend_once", "app.step_once"}
+    | {"app.amendment_propose_once", "app.amendment_step_once"}
 ) - {"app.renew_statistics"}
 
 TRIGGERS = {

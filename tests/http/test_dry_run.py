@@ -158,6 +158,40 @@ class TestAnswer:
         assert b'"created":1' in imported.body
 
 
+class TestAmendments:
+    """Amendments of an entity in force."""
+
+    async def test_none_is_opened_changed_certified_or_withdrawn(
+        self, api: Api, superuser: asyncpg.Connection
+    ) -> None:
+        """Each write is tried before it is done: the answer is nearly the same, nothing is left."""
+        skill = await api.raised(await api.create("skill"), "active")
+        path = f"{at(skill.json)}/amendment"
+        certifier = api.by(api.tenant.certifier)
+        answer = skill
+        for who, method, where, body in (
+            (api, "PATCH", path, {"description": "New."}),
+            (api, "PATCH", path, {"aliases": ["n"]}),
+            (api, "POST", f"{path}/status", step("under_review")),
+            (certifier, "POST", f"{path}/status", step("certified")),
+        ):
+            before = await stored(superuser, api.tenant)
+            trial = await dry(who, method, where, body, If_Match=answer.etag)
+            rehearsed(trial)
+            assert before == await stored(superuser, api.tenant)
+            answer = await who.send(method, where, body, headers={"If-Match": answer.etag})
+            assert answer.status < 300, answer.body
+            same = {"description", "aliases", "status", "version", "base_version"}
+            assert {trial.json[one] == answer.json[one] for one in same} == {True}
+            assert ("Entity-ETag" in trial.headers) == ("Entity-ETag" in answer.headers)
+
+        opened = await api.patch(path, {"aliases": []}, answer.headers["Entity-ETag"])
+        trial = await dry(api, "DELETE", path, None, If_Match=opened.etag, Idempotency_Key='"')
+        rehearsed(trial)
+        assert "withdrawn" == trial.json["status"]
+        assert opened.body == (await api.get(path)).body
+
+
 class TestRefused:
     """What the real request would be refused with."""
 

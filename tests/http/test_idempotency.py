@@ -26,7 +26,7 @@ NAMES = tuple(BY_NAME)
 NEVER = "01900000-0000-7000-8000-000000000000"
 KEPT = "SELECT count(*) FROM app.idempotency WHERE tenant_id = $1"
 AGE = "UPDATE app.idempotency SET created_at = now() - $2::interval WHERE tenant_id = $1"
-FIRST = ("ETag", "Audit-Entry", "Location", "Cache-Control", "Content-Type")
+FIRST = ("ETag", "Audit-Entry", "Location", "Entity-ETag", "Cache-Control", "Content-Type")
 """Headers of the first answer that every later one repeats."""
 
 
@@ -204,6 +204,64 @@ class TestReplayed:
         loud = Sent("PATCH", f"/v1/skills/{made.json['id'].upper()}", patch.body, made.etag)
 
         replayed(first, await loud.by(api, "k"))
+
+
+class TestAmendments:
+    """Writes of the amendment of an entity in force."""
+
+    async def test_each_write_on_the_way_to_certification(
+        self, api: Api, superuser: asyncpg.Connection
+    ) -> None:
+        """Opened once, changed once, certified once with the entity's new tag; each replayed."""
+        skill = await api.raised(await api.create("skill"), "active")
+        path = f"{at(skill.json)}/amendment"
+        certifier = api.by(api.tenant.certifier)
+        before = await rows(superuser, api.tenant.id)
+        done: list[tuple[Api, Sent, Answer]] = []
+        answer = skill
+        for who, method, where, body, status in (
+            (api, "PATCH", path, {"description": "New."}, 201),
+            (api, "PATCH", path, {"aliases": ["n"]}, 200),
+            (api, "POST", f"{path}/status", {"to": "under_review", "reason": "r"}, 200),
+            (certifier, "POST", f"{path}/status", {"to": "certified", "reason": "r"}, 200),
+        ):
+            request = Sent(method, where, body, answer.etag)
+            answer = await request.by(who, f"k{len(done)}")
+            new(answer, status)
+            done.append((who, request, answer))
+            for number, (by, earlier, first) in enumerate(done):
+                replayed(first, await earlier.by(by, f"k{number}"))
+        after = await rows(superuser, api.tenant.id)
+
+        assert path == done[0][2].headers["Location"]
+        assert (await api.get(at(skill.json))).etag == answer.headers["Entity-ETag"]
+        # Four of the amendment, and one of the entity that was certified with it.
+        assert (0, 5) == (after.entities - before.entities, after.entries - before.entries)
+
+    async def test_a_rejection(self, api: Api) -> None:
+        """The resource has no open amendment any more, and the rejection is still answered."""
+        skill = await api.raised(await api.create("skill"), "active")
+        path = f"{at(skill.json)}/amendment"
+        opened = await Sent("PATCH", path, {"name": unique("n")}, skill.etag).by(api, None)
+        submit = Sent("POST", f"{path}/status", {"to": "under_review", "reason": "r"}, opened.etag)
+        submitted = await submit.by(api, None)
+        certifier = api.by(api.tenant.certifier)
+        reject = Sent("POST", f"{path}/status", {"to": "rejected", "reason": "r"}, submitted.etag)
+        first = await reject.by(certifier, "k")
+        new(first, 200)
+
+        assert "Entity-ETag" not in first.headers
+        replayed(first, await reject.by(certifier, "k"))
+        assert 404 == (await certifier.get(path)).status
+
+    async def test_a_withdrawal_takes_no_key(self, api: Api) -> None:
+        """DELETE ends in the same state however often: the header is not looked at."""
+        skill = await api.raised(await api.create("skill"), "active")
+        path = f"{at(skill.json)}/amendment"
+        opened = await Sent("PATCH", path, {"name": unique("n")}, skill.etag).by(api, None)
+        withdraw = Sent("DELETE", path, None, opened.etag)
+
+        assert [204, 404] == [(await withdraw.by(api, '"')).status for _ in range(2)]
 
 
 class TestIndependent:
