@@ -31,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("tenant", "service.cli.tenant", "list tenants"),
     Command("migrate", "service.cli.migrate", "bring the database to this release"),
     Command("sql", "service.cli.sql", "show and check the statements"),
+    Command("doctor", "service.cli.doctor", "look at everything that Plant needs"),
     Command("db", "service.cli.db", "start, stop and reach the database"),
 )
 

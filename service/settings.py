@@ -155,15 +155,8 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
     Raises: SettingsRefusal, naming the setting, where it stands, the rule and the way out.
     """
     directory = directory or Path.cwd()
-    environ = os.environ if environ is None else environ
-    dotenv = directory / ".env"
-    given = {name: (text, str(dotenv)) for name, text in _dotenv(dotenv).items()}
-    given |= {name: (text, "the environment") for name, text in environ.items()}
-
     values: dict[str, Any] = {}
-    for name, (text, source) in given.items():
-        if not name.startswith(PREFIX) or name.startswith(FOREIGN):
-            continue
+    for name, (text, source) in given(environ, directory).items():
         field = _field(name, source)
         # Compose files hand over a variable that nobody set as an empty one.
         if text.strip():
@@ -172,6 +165,19 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
     data_dir = values.get("data_dir", Path(".plant")).expanduser()
     values["data_dir"] = Path(os.path.abspath(directory / data_dir))  # noqa: PTH100 - keeps links
     return _ordered(Settings(**values))
+
+
+def given(environ: Mapping[str, str] | None, directory: Path | None) -> dict[str, tuple[str, str]]:
+    """List our variables that are there, each with its text and where it stands.
+
+    Raises: SettingsRefusal when `.env` cannot be read.
+    """
+    dotenv = (directory or Path.cwd()) / ".env"
+    environ = os.environ if environ is None else environ
+    found = {name: (text, str(dotenv)) for name, text in _dotenv(dotenv).items()}
+    found |= {name: (text, "the environment") for name, text in environ.items()}
+    ours = (name for name in found if name.startswith(PREFIX) and not name.startswith(FOREIGN))
+    return {name: found[name] for name in ours}
 
 
 def _field(name: str, source: str) -> str:

@@ -8,6 +8,7 @@ from service.catalog.load import Catalog
 from service.repository import (
     amendments,
     compliance,
+    doctor,
     entities,
     exports,
     history,
@@ -22,6 +23,7 @@ from service.repository.lists import list_statements
 MODULES: Final[tuple[ModuleType, ...]] = (
     amendments,
     compliance,
+    doctor,
     entities,
     exports,
     history,
