@@ -9,7 +9,7 @@ from psycopg import sql
 
 from service.catalog.statement import CONTEXT, Statement
 from service.migrate.refusals import Refused
-from service.migrate.session import Connection, Limits, connect, one
+from service.migrate.session import READING, Connection, connect, one
 
 _PREPARED: Final = "plant_explain"
 
@@ -39,7 +39,7 @@ def explain(
             f"{statement.name} takes {len(statement.params)} arguments: {wanted}.",
             "Give each one, in this order; NULL is an argument left empty.",
         )
-    with connect(url, Limits()) as connection, connection.transaction(force_rollback=True):
+    with connect(url, READING) as connection, connection.transaction(force_rollback=True):
         _become(connection, statement.database_role)
         settings = dict(statement.settings) | {
             setting: context.get(name.removeprefix("p_"), "") for name, setting in CONTEXT

@@ -13,7 +13,7 @@ from service.catalog.load import Catalog
 from service.catalog.statement import Statement
 from service.migrate.bootstrap import become_owner, may_become_owner
 from service.migrate.refusals import Failed
-from service.migrate.session import Connection, Event, Limits, Turn, connect
+from service.migrate.session import READING, Connection, Event, Turn, connect
 
 _UNTYPED: Final = frozenset({"42725", "42883", "42P18"})
 """Ambiguous function, undefined function, indeterminate type: what a missing cast leads to."""
@@ -148,7 +148,7 @@ def agree(owner_url: str, catalog: Catalog) -> tuple[Drift, ...]:
 
     Raises: Unreachable.
     """
-    with connect(owner_url, Limits()) as connection:
+    with connect(owner_url, READING) as connection:
         connection.execute("SET default_transaction_read_only = on")
         if may_become_owner(connection):
             become_owner(connection)

@@ -36,14 +36,21 @@ _SETTINGS: Final = {
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a migration may wait and run. Units: milliseconds; `_s` seconds."""
+    """How long a migration may wait and run. Units: milliseconds; `_s` seconds.
 
-    lock_timeout_ms: int = 2_000
+    Whoever needs a table that a statement waits for waits behind it: the step is short beside
+    PLANT_ACQUIRE_TIMEOUT_MS, so that no request of a service is refused meanwhile.
+    """
+
+    lock_timeout_ms: int = 300
     statement_timeout_ms: int = 300_000
     concurrent_timeout_ms: int = 3_600_000
-    attempts_max: int = 10
+    attempts_max: int = 20
     turn_timeout_s: float = 300.0
 
+
+READING: Final = Limits(lock_timeout_ms=2_000)
+"""Of a session that only reads: nobody has to wait behind it."""
 
 Kind = Literal[
     "applied",

@@ -12,7 +12,7 @@ from service.migrate.files import Migration
 from service.migrate.ledger import Record, begun, records
 from service.migrate.refusals import Refused
 from service.migrate.release import Release, release
-from service.migrate.session import Connection, Limits, connect
+from service.migrate.session import READING, Connection, connect
 
 
 class Lossy(msgspec.Struct, frozen=True):
@@ -89,7 +89,7 @@ def verify(owner_url: str, *, brings: Release | None = None) -> tuple[Finding, .
 @contextmanager
 def reading(owner_url: str) -> Iterator[Connection]:
     """Open a session that can only read, as the owner where that is possible."""
-    with connect(owner_url, Limits()) as connection:
+    with connect(owner_url, READING) as connection:
         connection.execute("SET default_transaction_read_only = on")
         if bootstrap.may_become_owner(connection):
             bootstrap.become_owner(connection)

@@ -216,7 +216,7 @@ class TestApply:
         apply(owner_url, brings=schemas.release())
 
         assert values(connection, "SELECT it FROM app.seen") == [
-            "pg_catalog, public 2s plant_owner"
+            "pg_catalog, public 300ms plant_owner"
         ]
 
     def test_refuses_to_make_what_has_no_schema(self, schemas: Folder, owner_url: str) -> None:
