@@ -13,6 +13,7 @@ from service.database.embedded import EmbeddedServer
 from service.database.postmaster import Postmaster
 from service.database.target import Target
 from service.doctor.check import Check, bad, good, unknown, warning
+from service.doctor.here import USABLE
 from service.doctor.look import passwords
 from service.refusal import Refusal
 from service.settings import Settings
@@ -62,21 +63,22 @@ def _hindered(settings: Settings) -> Standing | None:
     """Say what keeps the embedded server from being looked at, without making or changing it."""
     data = settings.data_dir / "postgres"
     try:
-        if not os.path.lexists(data):
-            words = f"there is no database in {settings.data_dir} yet"
-            return Standing(warning("server", words, MAKE), made=False)
-        if os.geteuid() == 0 and data.exists() and data.stat().st_uid == 0:
-            words = (
-                f"the server's files in {data} belong to root, whom PostgreSQL refuses to run as"
-            )
-            way_out = f"Hand them to an ordinary user: chown -R plant-postgres {data}"
-            return Standing(bad("server", words, way_out))
+        owner = os.lstat(data).st_uid
+    except (FileNotFoundError, NotADirectoryError):
+        words = f"there is no database in {settings.data_dir} yet"
+        return Standing(warning("server", words, MAKE), made=False)
+    except OSError:
+        return Standing(unknown("server", "not looked at: see data_dir"))
+    if not os.access(settings.data_dir, USABLE):
+        return Standing(unknown("server", "not looked at: see data_dir"))
+    if os.geteuid() == owner == 0 and data.is_dir() and data.stat().st_uid == 0:
+        words = f"the server's files in {data} belong to root, whom PostgreSQL refuses to run as"
+        way_out = f"Hand them to an ordinary user: chown -R plant-postgres {data}"
+        return Standing(bad("server", words, way_out))
+    try:
         check = _locked_out(settings)
-    except OSError as error:
-        words = f"{data} cannot be looked at: {error.strerror}"
-        check = unknown("server", words, "Run as the owner of the data directory.")
     except Refusal as refusal:
-        check = bad("server", refusal.wrong, refusal.way_out)
+        check = bad("server", refusal.wrong.removesuffix("."), refusal.way_out)
     return Standing(check) if check else None
 
 

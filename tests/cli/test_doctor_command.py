@@ -57,6 +57,27 @@ SPOILT = (
     WHERE pronamespace = 'q'::regnamespace ORDER BY proname LIMIT 1); END $$
     """,
 )
+KEYS = (
+    "INSERT INTO app.tenant (name) VALUES ('one'), ('two')",
+    """
+    INSERT INTO app.governance_agent (tenant_id, name)
+    SELECT tenant.tenant_id, 'me' FROM app.tenant WHERE tenant.name = 'one'
+    """,
+    """
+    INSERT INTO app.api_key (
+        tenant_id, governance_agent_id, key_hash, scopes, expires_at, revoked_at
+    )
+    SELECT agent.tenant_id, agent.id, sha256(uuid_send(uuidv7())), ARRAY[made.scope],
+        now() + made.days * interval '1 day', CASE WHEN made.revoked THEN now() END
+    FROM app.governance_agent AS agent
+    CROSS JOIN (
+        VALUES
+            ('read', NULL::integer, FALSE), ('read', 15, FALSE),
+            ('write', 13, FALSE), ('admin', 3, FALSE),
+            ('read', -1, FALSE), ('read', -1, TRUE), ('read', 1, TRUE)
+    ) AS made (scope, days, revoked)
+    """,
+)
 
 Found = tuple[int, dict[str, Any]]
 Doctor = Callable[..., Found]
@@ -214,7 +235,9 @@ class TestEmbedded:
         """PostgreSQL refuses to run as root."""
         (tmp_path / "postgres").mkdir()
         monkeypatch.setattr(os, "geteuid", lambda: 0)
-        monkeypatch.setattr(Path, "stat", lambda *_, **__: SimpleNamespace(st_uid=0))
+        of_root = SimpleNamespace(st_uid=0, st_mode=0o040700)
+        monkeypatch.setattr(Path, "stat", lambda *_, **__: of_root)
+        monkeypatch.setattr(os, "lstat", lambda *_, **__: of_root)
         monkeypatch.setattr(standing, "EmbeddedServer", pytest.fail)
         with standing.standing(Settings(data_dir=tmp_path), pytest.fail) as found:
             check = found.check
@@ -222,6 +245,25 @@ class TestEmbedded:
         assert check is not None
         assert "bad" == check.status
         assert "chown -R plant-postgres" in str(check.way_out)
+
+    @pytest.mark.parametrize("closed", ["above", "itself"])
+    def test_another_users_is_not_looked_at(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+    ) -> None:
+        """Who may not enter is told that, not that nothing is there or how to empty it."""
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError
+
+        (tmp_path / "postgres").mkdir()
+        (tmp_path / "passwords.json").write_text("no JSON")
+        if closed == "above":
+            monkeypatch.setattr(os, "lstat", refuse)
+        else:
+            monkeypatch.setattr(os, "access", lambda *_: False)
+        found = examine_server(Settings(data_dir=tmp_path), pytest.fail)
+
+        assert ("unknown", "not looked at: see data_dir") == (found[0].status, found[0].found)
 
     @pytest.mark.parametrize(
         "passwords,says",
@@ -321,6 +363,26 @@ class TestGiven:
         assert "app.skill_entity" in found["row_security"]["found"]
         assert "audit.entry.entry_append_only" in found["triggers"]["found"]
         assert "above row security" in found["logins"]["found"]
+
+    def test_keys_are_counted_by_what_became_of_them(
+        self, cluster: Server, template: str, doctor: Doctor
+    ) -> None:
+        """Working, expired, revoked, and of those that expire soon the first one's id."""
+        name = cluster.clone(template)
+        try:
+            for statement in KEYS:
+                cluster.run(statement, name)
+            (first,) = cluster.run("SELECT id FROM app.api_key WHERE scopes = '{admin}'", name)
+            code, found = doctor(**urls(cluster, name))
+        finally:
+            cluster.drop(name)
+
+        assert (0, "warning") == (code, found["keys"]["status"])
+        assert (
+            "2 tenants, 4 keys work, 1 expired, 2 revoked; 2 within 14 days"
+            in (found["keys"]["found"])
+        )
+        assert f"plant key rotate {first['id']}" in found["keys"]["way_out"]
 
     def test_an_empty_database(self, cluster: Server, doctor: Doctor) -> None:
         """Extension and migrations are missing; what they would bring is not looked for."""
