@@ -6,7 +6,7 @@ from psycopg import sql
 from service.migrate.bootstrap import become_owner
 from service.migrate.files import Part, Script
 from service.migrate.refusals import Failed
-from service.migrate.session import Event, Limits, Turn, configure, transient
+from service.migrate.session import Event, Limits, Turn, configure, lost, transient
 
 
 def run(turn: Turn, script: Script, name: str) -> None:
@@ -22,7 +22,7 @@ def run(turn: Turn, script: Script, name: str) -> None:
         try:
             turn.connection.execute(part.sql.encode())
         except psycopg.Error as error:
-            if transient(error) or turn.connection.broken:
+            if transient(error) or lost(error, turn.connection):
                 raise
             raise _failed(script, part, error, "Nothing of this file was applied.") from error
     # A file may change role and settings for itself, not for what follows it.
@@ -43,7 +43,7 @@ def run_alone(turn: Turn, script: Script, name: str) -> None:
     try:
         connection.execute(part.sql.encode())
     except psycopg.Error as error:
-        if connection.broken:
+        if lost(error, connection):
             raise
         if index_stands(turn, script) is False:
             drop_index(turn, script)

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from service.catalog.statement import CONTEXT, Statement
 from service.migrate.refusals import Refused
-from service.migrate.session import READING, Connection, connect, one
+from service.migrate.session import READING, Connection, connect, lost, one
 
 _PREPARED: Final = "plant_explain"
 
@@ -52,6 +52,8 @@ def explain(
             connection.execute(_prepare(statement))
             rows = connection.execute(_execute(arguments, options)).fetchall()
         except psycopg.Error as error:
+            if lost(error, connection):
+                raise
             raise Refused(
                 f"sql/{statement.path}: {error.sqlstate}: {str(error).strip().splitlines()[0]}.",
                 "Check the arguments against the parameters that `plant sql show` lists.",

@@ -13,7 +13,7 @@ from service.catalog.load import Catalog
 from service.catalog.statement import Statement
 from service.migrate.bootstrap import become_owner, may_become_owner
 from service.migrate.refusals import Failed
-from service.migrate.session import READING, Connection, Event, Turn, connect
+from service.migrate.session import READING, Connection, Event, Turn, connect, lost, transient
 
 _UNTYPED: Final = frozenset({"42725", "42883", "42P18"})
 """Ambiguous function, undefined function, indeterminate type: what a missing cast leads to."""
@@ -60,6 +60,8 @@ def _create(connection: Connection, statement: Statement, release: str) -> None:
     try:
         connection.execute(script.encode())
     except psycopg.Error as error:
+        if transient(error) or lost(error, connection):
+            raise
         raise _failed(statement, error, script.index(statement.text)) from error
 
 

@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 from psycopg import errors
 
+from service.migrate import holders
 from service.migrate.refusals import Refused, Unreachable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -105,12 +106,13 @@ def connect(url: str, limits: Limits) -> Iterator[Connection]:
             with suppress(errors.InvalidParameterValue):
                 connection.execute("SET client_connection_check_interval = '1s'")
             yield connection
-        except (errors.AdminShutdown, errors.CrashShutdown, errors.ConnectionException) as error:
-            raise _lost(error) from error
-        except psycopg.OperationalError as error:
-            if not connection.closed and not connection.broken:
+        except psycopg.Error as error:
+            if not lost(error, connection):
                 raise
-            raise _lost(error) from error
+            raise Unreachable(
+                f"The connection was lost: {str(error).strip()}",
+                "Run the same command again: what was begun is finished or was never done.",
+            ) from error
 
 
 def configure(connection: Connection, limits: Limits) -> None:
@@ -156,10 +158,10 @@ class Turn:
             if attempt < limits.attempts_max:
                 self.progress(Event(kind="retry", subject=what, number=attempt, detail=reason))
                 time.sleep(min(0.1 * 2**attempt, _PAUSE_S_MAX))
-        holders = ", ".join(_lock_holders(self.connection)) or "nobody any more"
+        held_by = ", ".join(holders.of_tables(self.connection)) or "nobody any more"
         raise Refused(
             f"{what} got no turn in {limits.attempts_max} attempts of {limits.lock_timeout_ms} ms: "
-            f"{reason}. Locks are held by {holders}.",
+            f"{reason}. Locks are held by {held_by}.",
             "Nothing of it was applied. End these sessions or wait for them, then run again.",
         )
 
@@ -179,7 +181,7 @@ def turn(owner_url: str, limits: Limits, progress: Progress) -> Iterator[Turn]:
             lambda notice: progress(Event(kind="warning", subject=notice.message_primary or ""))
         )
         while not one(connection, "SELECT pg_try_advisory_lock(%s)", _LOCK_KEY):
-            holder = _holder(connection)
+            holder = holders.of_turn(connection, _LOCK_KEY)
             if time.monotonic() > deadline:
                 raise Refused(
                     f"Another migration has had the turn for over {limits.turn_timeout_s:g} s: "
@@ -208,43 +210,13 @@ def transient(error: psycopg.Error) -> bool:
     return isinstance(error, errors.InternalError_) and "tuple concurrently" in message
 
 
+def lost(error: psycopg.Error, connection: Connection) -> bool:
+    """Tell whether the session ended: that is no fault of the statement, nor an answer to it."""
+    ended = errors.AdminShutdown | errors.CrashShutdown | errors.ConnectionException
+    return isinstance(error, ended) or connection.closed or connection.broken
+
+
 def one(connection: Connection, query: LiteralString, *values: object) -> Any:
     """Ask for one value."""
     row = connection.execute(query, values).fetchone()
     return row[0] if row else None
-
-
-def _lost(error: psycopg.Error) -> Unreachable:
-    return Unreachable(
-        f"The connection was lost: {str(error).strip()}",
-        "Run the same command again: what was begun is finished or was never done.",
-    )
-
-
-def _holder(connection: Connection) -> str:
-    """Say who holds the lock."""
-    row = connection.execute(
-        "SELECT pg_locks.pid, pg_stat_activity.usename, pg_stat_activity.backend_start::text"
-        " FROM pg_locks INNER JOIN pg_stat_activity USING (pid)"
-        " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND (classid::bigint << 32) | objid::bigint = %s",
-        (_LOCK_KEY,),
-    ).fetchone()
-    return f"server process {row[0]} of {row[1]}, since {row[2]}" if row else "one that just ended"
-
-
-def _lock_holders(connection: Connection) -> list[str]:
-    """Name the sessions that hold locks on our tables, at most five."""
-    rows = connection.execute(
-        "SELECT DISTINCT pg_locks.pid, pg_stat_activity.usename,"
-        " pg_stat_activity.application_name, pg_class.relname"
-        " FROM pg_locks INNER JOIN pg_stat_activity USING (pid)"
-        " INNER JOIN pg_class ON pg_class.oid = pg_locks.relation"
-        " INNER JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace"
-        " WHERE pg_locks.granted AND pg_locks.pid <> pg_backend_pid()"
-        " AND pg_class.relkind IN ('r', 'p')"
-        " AND pg_namespace.nspname IN ('app', 'audit', 'plant_migrate')"
-        " ORDER BY 1 ASC, 4 ASC LIMIT 5"
-    ).fetchall()
-    return [f"process {pid} ({user}, {name or '-'}) on {table}" for pid, user, name, table in rows]

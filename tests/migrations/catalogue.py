@@ -5,6 +5,8 @@ import re
 import subprocess
 from typing import Final
 
+import psycopg
+
 from service.database.place import wheel_programs
 from tests.migrations.conftest import Cluster
 
@@ -39,6 +41,8 @@ SELECT migration_id, forward_sha256, backward_sha256, finished_at IS NOT NULL,
     migration_id IN (SELECT migration_id FROM plant_migrate._yoyo_migration)
 FROM plant_migrate.ledger ORDER BY 1
 """
+COUNT: Final = "SELECT count(*) FROM {}"
+ROWS: Final = "SELECT to_jsonb(one) FROM {} AS one ORDER BY 1"
 # Drawn anew by each migration: what it is differs, that it is there does not.
 DRAWN: Final = {"app.secret"}
 
@@ -55,12 +59,13 @@ def catalogue(cluster: Cluster, database: str, *without: str) -> str:
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     parts = [_POLICY_ROLES.sub(_sorted, _DRAWN.sub("", done.stdout))]
-    for query in (DATABASE, MARKS):
-        parts += [json.dumps(row) for row in cluster.run(query, database)]
-    for (table,) in cluster.run(TABLES, database):
-        what = "count(*)" if table in DRAWN else "jsonb_agg(to_jsonb(one) ORDER BY to_jsonb(one))"
-        rows = cluster.run(f"SELECT {what} FROM {table} AS one", database)
-        parts += [f"{table}: {json.dumps(row)}" for row in rows]
+    with psycopg.connect(cluster.url("postgres", database), autocommit=True) as connection:
+        for query in (DATABASE, MARKS):
+            parts += map(json.dumps, connection.execute(query).fetchall())
+        tables = [table for (table,) in connection.execute(TABLES)]
+        for table in tables:
+            row = connection.execute((COUNT if table in DRAWN else ROWS).format(table).encode())
+            parts += [f"{table}: {json.dumps(row.fetchall())}"]
     return "\n".join(parts)
 
 

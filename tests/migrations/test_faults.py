@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.database, pytest.mark.migrations]
 SAMPLED = 10
 BARE_SAMPLED = 5
 DEPLOYERS = 5
+AFTER_FUNCTIONS = 5
 # Functions stay after a rollback; the last step installs them.
 FUNCTIONS = "q"
 CHANGES = (
@@ -227,12 +228,14 @@ class TestKilled:
 
     @pytest.mark.timeout(300)
     def test_at_some_statements(self, walk: Walk, history: History, deployers: Deployers) -> None:
-        """At the first, the last and ten drawn between: nothing is half-done, the next mends it."""
+        """At the first, the last, a function and ten drawn between: the next run mends it."""
         first, *between, last = history.boundaries()
         drawn = [(each, random.choice(HOWS)) for each in random.sample(between, SAMPLED)]
-        deaths = [(first, how) for how in HOWS] + drawn + [(last, how) for how in HOWS]
+        # The last exchanges commit the functions and give back the lock.
+        function = Boundary(last.step, last.exchange - AFTER_FUNCTIONS)
+        named = [(each, how) for each in (first, function, last) for how in HOWS]
 
-        assert [] == faults(walk, history, deployers, deaths)
+        assert [] == faults(walk, history, deployers, named + drawn)
 
     @pytest.mark.nightly
     @pytest.mark.timeout(3600)

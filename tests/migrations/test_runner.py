@@ -412,6 +412,26 @@ class TestTogether:
         assert [(event.subject, event.number) for event in seen] == [("0001.more", 1)]
         assert "lock timeout" in seen[0].detail
 
+    def test_steps_back_when_it_installs_functions_too(
+        self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
+    ) -> None:
+        """A function whose table is locked is no fault of its statement: it is tried again."""
+        apply(owner_url, brings=schemas.release())
+        schemas.add_statement("things", "SELECT thing.name FROM app.thing;")
+        seen: list[Event] = []
+        locking = holding(connection, "LOCK TABLE app.thing")
+
+        def progress(event: Event) -> None:
+            if event.kind == "retry" and not seen:
+                locking.__exit__(None, None, None)
+            seen.extend([event] if event.kind == "retry" else [])
+
+        locking.__enter__()
+        report = apply(owner_url, brings=schemas.release(), limits=QUICK, progress=progress)
+
+        assert len(report.functions) == 1
+        assert [event.subject for event in seen] == ["Installing the functions"]
+
     def test_gives_up_on_a_lock_naming_its_holder(
         self, schemas: Folder, owner_url: str, connection: psycopg.Connection[Any]
     ) -> None:
