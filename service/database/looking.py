@@ -19,21 +19,23 @@ READ_ONLY = "SET default_transaction_read_only = on"
 
 
 class Looking(Struct, frozen=True):
-    """A session that reads; `as_owner` when it sees what the owner of everything sees."""
+    """A session that reads; `may_be_owner` when it can see what the owner of everything sees."""
 
     connection: asyncpg.Connection[Any]
-    as_owner: bool
+    may_be_owner: bool
+
+    async def as_owner(self) -> None:
+        """Be the owner from here on, where that may be."""
+        if self.may_be_owner:
+            await self.connection.execute(f"SET ROLE {OWNER}")
 
 
 @asynccontextmanager
 async def looking(url: str, settings: Settings) -> AsyncIterator[Looking]:
-    """Have a session that only reads, as the owner where its user may be that.
+    """Have a session that only reads, at first as the user of the address.
 
     Raises: ServerUnreachable, LoginRefused, DatabaseMissing.
     """
     async with connected(url, settings) as connection:
         await connection.execute(READ_ONLY)
-        as_owner = bool(await connection.fetchval(MEMBER, OWNER))
-        if as_owner:
-            await connection.execute(f"SET ROLE {OWNER}")
-        yield Looking(connection, as_owner)
+        yield Looking(connection, bool(await connection.fetchval(MEMBER, OWNER)))

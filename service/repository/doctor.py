@@ -19,7 +19,6 @@ class Facts(Struct, frozen=True):
     encoding: str
     standby: bool
     login: str
-    superuser: bool
     database: str
     database_bytes: int
     data_directory: str | None

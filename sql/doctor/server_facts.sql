@@ -2,9 +2,9 @@
 -- Tell what the server is, what it has of pgvector, how full it is, and how this session got in.
 --
 -- returns: version text, version_num integer, encoding text, standby boolean, login text,
---     superuser boolean, database text, database_bytes bigint, data_directory text,
---     vector text, vector_schema text, vector_available text, tls text,
---     connections bigint, connections_service bigint, connections_max bigint
+--     database text, database_bytes bigint, data_directory text, vector text,
+--     vector_schema text, vector_available text, tls text, connections bigint,
+--     connections_service bigint, connections_max bigint
 -- raises: -
 -- isolation: read committed
 -- call: text
@@ -15,11 +15,6 @@ SELECT
     current_setting('server_encoding') AS encoding,
     pg_is_in_recovery() AS standby,
     session_user::text AS login,
-    (
-        SELECT pg_roles.rolsuper
-        FROM pg_catalog.pg_roles
-        WHERE pg_roles.rolname = session_user
-    ) AS superuser,
     current_database()::text AS database,
     pg_database_size(current_database()) AS database_bytes,
     -- The view shows it to those who may know it and is silent to others; SHOW is an error.

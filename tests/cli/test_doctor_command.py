@@ -31,6 +31,7 @@ from tests.servers import BARE, plant, room
 pytestmark = pytest.mark.database
 
 OF_MACHINE = ["settings", "python", "packages", "data_dir", "port"]
+UNSEEN = [name for name in OF_SERVER if name != "connections"]
 EVERYTHING = [*OF_MACHINE, "server", *OF_SERVER, "disk"]
 NO_PACKAGES = """
 import sys
@@ -97,8 +98,12 @@ def read(text: str) -> dict[str, Any]:
 
 
 def statuses(found: dict[str, Any], status: str) -> list[str]:
-    """Name the checks of a status."""
-    return [name for name, each in found.items() if each["status"] == status]
+    """Name the checks of a status, but for those that hang on who else uses this machine."""
+    return [
+        name
+        for name, each in found.items()
+        if each["status"] == status and name not in {"connections", "disk"}
+    ]
 
 
 @pytest.fixture
@@ -200,7 +205,7 @@ class TestEmbedded:
         assert missing
         assert (2, "unknown") == (stopped.returncode, read(stopped.stdout)["server"]["status"])
         assert (1, "bad") == (running.returncode, read(running.stdout)["server"]["status"])
-        assert [*OF_SERVER] == statuses(read(running.stdout), "unknown")
+        assert UNSEEN == statuses(read(running.stdout), "unknown")
 
     def test_another_ones_passwords_are_a_fault(self, directory: Path) -> None:
         """The file says something that the server does not know."""
@@ -291,7 +296,7 @@ class TestEmbedded:
 
         assert (1, "") == (told.returncode, told.stderr)
         assert ["packages"] == statuses(found, "bad")
-        assert ["server", *OF_SERVER] == statuses(found, "unknown")
+        assert ["server", *UNSEEN] == statuses(found, "unknown")
 
     def test_settings_are_refused_as_everywhere(
         self, doctor: Doctor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -319,15 +324,21 @@ class TestGiven:
         assert "plant_worker gets in by PLANT_WORKER_DATABASE_URL" in found["logins"]["found"]
         assert not (tmp_path / ".plant").exists()
 
-    def test_the_superuser_sees_the_same(
+    def test_the_superuser_sees_the_same_and_the_disk(
         self, cluster: Server, database: str, doctor: Doctor
     ) -> None:
-        """Row security does not decide what is counted."""
+        """Row security does not decide what is counted; he is told where the files lie."""
         environ = urls(cluster, database) | {
             "PLANT_DATABASE_URL": cluster.url("superuser", database)
         }
+        (where,) = cluster.run("SHOW data_directory", database)
+        here = (Path(where["data_directory"]) / "PG_VERSION").is_file()
+        code, found = doctor(**environ)
+        _, by_owner = doctor(**urls(cluster, database))
 
-        assert ["keys"] == statuses(doctor(**environ)[1], "warning")
+        assert (0, ["keys"]) == (code, statuses(found, "warning"))
+        assert here == ("the server's data; the database" in found["disk"]["found"])
+        assert "cannot see" in by_owner["disk"]["found"]
 
     def test_without_passwords_the_first_start_is_still_to_come(
         self, cluster: Server, database: str, doctor: Doctor
@@ -418,7 +429,7 @@ class TestGiven:
         code, found = doctor(PLANT_DATABASE_URL=f"postgresql://{user}@{where}")
 
         assert (1, status) == (code, found["server"]["status"])
-        assert [*OF_SERVER] == statuses(found, "unknown")
+        assert UNSEEN == statuses(found, "unknown")
         assert "wrong" not in json.dumps(found)
 
     def test_what_does_not_answer_is_unknown_in_time(self, doctor: Doctor) -> None:
@@ -432,7 +443,7 @@ class TestGiven:
 
         assert 2 == code
         assert "did not answer within 0.2 seconds" in found["server"]["found"]
-        assert ["server", *OF_SERVER] == statuses(found, "unknown")
+        assert ["server", *UNSEEN] == statuses(found, "unknown")
         assert "secret" not in json.dumps(found)
 
     @pytest.mark.parametrize("error", [TimeoutError(), asyncpg.InterfaceError("gone")])
@@ -462,7 +473,8 @@ def test_who_looks_cannot_write(cluster: Server, database: str, tmp_path: Path) 
 
     async def write() -> None:
         async with looking(cluster.url("owner", database), Settings(data_dir=tmp_path)) as session:
-            assert session.as_owner
+            await session.as_owner()
+            assert "plant_owner" == await session.connection.fetchval("SELECT current_user::text")
             await session.connection.execute("DELETE FROM app.secret")
 
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):

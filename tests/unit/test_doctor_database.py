@@ -22,7 +22,6 @@ FACTS = Facts(
     encoding="UTF8",
     standby=False,
     login="plant_owner",
-    superuser=False,
     database="plant",
     database_bytes=10_000_000,
     data_directory=None,
