@@ -21,7 +21,8 @@ from tests.migrations.conftest import Cluster
 from tests.migrations.dying import HOWS, Deployers, How, Order, steps
 from tests.servers import BARE, PLANT
 
-pytestmark = [pytest.mark.database, pytest.mark.migrations]
+# The history is walked several times; slow machines need their time.
+pytestmark = [pytest.mark.database, pytest.mark.migrations, pytest.mark.timeout(300)]
 
 SAMPLED = 10
 BARE_SAMPLED = 5
@@ -226,7 +227,6 @@ class TestTogether:
 class TestKilled:
     """A deployer that dies between two statements of this release's history."""
 
-    @pytest.mark.timeout(300)
     def test_at_some_statements(self, walk: Walk, history: History, deployers: Deployers) -> None:
         """At the first, the last, a function and ten drawn between: the next run mends it."""
         first, *between, last = history.boundaries()
