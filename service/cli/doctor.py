@@ -84,7 +84,7 @@ class Page:
     def wrapped(self, text: str) -> list[str]:
         """Break a text where the terminal would; elsewhere a line stays one."""
         if self.width is None:
-            return [text]
+            return ["; ".join(text.splitlines())]
         width = self.width - NAME_WIDTH - 3
         return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 

@@ -17,8 +17,8 @@ COMPARE: Final = "docs/migrations.md says what to do; `plant migrate verify` sho
 
 def compared(owner_url: str, *, embedded: bool) -> list[Check]:
     """Compare the database with this release, as `plant migrate verify` does."""
-    brings = release()
     try:
+        brings = release()
         found = verify(owner_url, brings=brings)
     except Refusal as refusal:
         missed = unknown("functions", "not looked at: see migrations")

@@ -11,6 +11,7 @@ from service.database.check import LoginRefused, ServerUnreachable
 from service.doctor import history, schema, server
 from service.doctor.look import Entry, Seen
 from service.migrate.compare import REFUSED, Finding, Kind
+from service.migrate.refusals import BadMigrations
 from service.migrate.release import Release, release
 from service.model.kinds import KINDS
 from service.repository.doctor import Facts, Keys, Login, Role, Table
@@ -421,6 +422,18 @@ class TestHistory:
         found = history.migrations(brings, (Finding(kind, "x", "is so"),), embedded=True)
 
         assert ("bad", "x: is so") == (found.status, found.found)
+
+    def test_files_that_cannot_be_read_are_broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A release whose own files break the rules says so under migrations."""
+
+        def unreadable() -> Release:
+            raise BadMigrations(["0001.x.sql: there is no statement"])
+
+        monkeypatch.setattr(history, "release", unreadable)
+        migrations, functions = history.compared("postgresql://nowhere/x", embedded=True)
+
+        assert ("bad", "unknown") == (migrations.status, functions.status)
+        assert "there is no statement" in migrations.found
 
     def test_functions_that_differ_are_named_and_counted(self, brings: Release) -> None:
         """Three are shown, the others counted; they are no matter of migrations."""

@@ -457,6 +457,7 @@ class TestPage:
             "                → Find it.",
         ]
         assert said[5].endswith("long long ")
+        assert "✗ e             one; two" in lines([bad("e", "one\ntwo", "x")], Page(Stream()))
         assert "1 broken, 1 to look after, 2 good" == said[-1]
 
     def test_all_good_is_said(self) -> None:
