@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from service.repository.base import Context, Repository
-from service.usecases.importing import Import, Reported
+from service.usecases.importing import Import
+from service.usecases.outcomes import Naming, Reported, line_of_one_file
 from tests.factories import Tenant
 
 Line = dict[str, Any]
@@ -106,10 +107,11 @@ async def imported(
     *,
     active: bool = False,
     context: Context | None = None,
+    naming: Naming = line_of_one_file,
 ) -> Outcome:
     """Import as the author, with the certifier as second identity when active."""
     chosen = context or (as_active(tenant) if active else tenant.author.context)
-    run = Import(repository, chosen, as_active=active)
+    run = Import(repository, chosen, as_active=active, naming=naming)
     found = [one async for part in run.run(fed(lines)) for one in part]
     assert sorted({one.line for one in found}) == sorted(one.line for one in found)
     return Outcome(found, run.totals)

@@ -14,7 +14,7 @@ from service.convert.esco import convert_lines
 from service.convert.report import Report
 from service.convert.source import SourceUnreadable
 from service.refusal import Refusal
-from service.usecases.importing import LINE_BYTES_MAX
+from service.usecases.lines import LINE_BYTES_MAX
 
 
 class ImportRefusal(Refusal):

@@ -20,7 +20,9 @@ from service.http.problems import report
 from service.http.request import NDJSON, bearer, check_media, raw_query, request_id
 from service.model.query import parameters
 from service.repository.base import Context
-from service.usecases.importing import LINE_BYTES_MAX, Import, Reported
+from service.usecases.importing import Import
+from service.usecases.lines import LINE_BYTES_MAX
+from service.usecases.outcomes import Reported
 
 SILENCE_S: Final = 30.0
 """How long the sender of an import may be silent."""

@@ -64,14 +64,26 @@ def decode_line(body: bytes) -> Line:
         line = _LINE_DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         tree = parse(body)
-        kind = tree.get("kind") if isinstance(tree, dict) else None
-        wanted = _LINES.get(kind) if isinstance(kind, str) else None
-        if wanted is None:
-            rule, message = "one-of", f"must be one of {', '.join(map(str, _LINES))}"
-            raise refusal([FieldError("/kind", rule, message)]) from None
-        _codec(wanted).refuse(tree, "", exc)
+        _codec(_line_struct(tree)).refuse(tree, "", exc)
     _codec(type(line)).check(line, "")
     return line
+
+
+def _line_struct(tree: object) -> type[Line]:
+    """Find the struct of a refused line by its kind.
+
+    Raises: InvalidBody.
+    """
+    if not isinstance(tree, dict):
+        raise refusal([shape.not_an_object(tree, "")], "The line") from None
+    kind = tree.get("kind")
+    wanted = _LINES.get(kind) if isinstance(kind, str) else None
+    if wanted is None:
+        rule, message = "one-of", f"must be one of {', '.join(map(str, _LINES))}"
+        if "kind" not in tree:
+            rule, message = "required", "is missing"
+        raise refusal([FieldError("/kind", rule, message)]) from None
+    return wanted
 
 
 def payload(body: Struct) -> bytes:
@@ -101,11 +113,11 @@ def parse(body: bytes) -> object:
         raise MalformedJson("The body is nested too deeply.") from None
 
 
-def refusal(faults: list[FieldError]) -> InvalidBody:
+def refusal(faults: list[FieldError], whole: str = "The body") -> InvalidBody:
     """Make the problem that lists faults and begins with the first in words."""
     first = faults[0]
     more = f" ({len(faults) - 1} more under errors)" if len(faults) > 1 else ""
-    return InvalidBody(f"{first.pointer or 'The body'} {first.message}{more}.", errors=faults)
+    return InvalidBody(f"{first.pointer or whole} {first.message}{more}.", errors=faults)
 
 
 def _integer(digits: str) -> float:

@@ -22,6 +22,11 @@ def faults(value: object, shape: shapes.Type, pointer: str) -> Iterator[FieldErr
     return check(value, shape, pointer) if check else iter(())
 
 
+def not_an_object(value: object, pointer: str) -> FieldError:
+    """Say that a value should have been an object."""
+    return FieldError(pointer, "type", f"must be an object, not {_name(value)}")
+
+
 def _is_uuid(text: str) -> bool:
     try:
         msgspec.convert(text, UUID)
@@ -54,7 +59,7 @@ def _literal(value: object, shape: shapes.LiteralType, pointer: str) -> Iterator
 
 def _dict(value: object, _: shapes.DictType, pointer: str) -> Iterator[FieldError]:
     if not isinstance(value, dict):
-        yield FieldError(pointer, "type", f"must be an object, not {_name(value)}")
+        yield not_an_object(value, pointer)
 
 
 def _union(value: object, shape: shapes.UnionType, pointer: str) -> Iterator[FieldError]:
@@ -66,7 +71,7 @@ def _union(value: object, shape: shapes.UnionType, pointer: str) -> Iterator[Fie
 
 def _struct(value: object, shape: shapes.StructType, pointer: str) -> Iterator[FieldError]:
     if not isinstance(value, dict):
-        yield FieldError(pointer, "type", f"must be an object, not {_name(value)}")
+        yield not_an_object(value, pointer)
         return
     known = {field.encode_name: field for field in shape.fields}
     for key in value:

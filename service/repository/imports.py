@@ -37,12 +37,6 @@ class Removed(Struct, frozen=True):
     removed: int
 
 
-class Done(Struct, frozen=True):
-    """That it was done."""
-
-    done: bool
-
-
 class ImportBegin(One[Removed], frozen=True):
     """Begin in this session and remove what dead imports left."""
 
@@ -77,5 +71,23 @@ class ImportEnd(One[Removed], frozen=True):
     import_id: UUID
 
 
-class ImportAnalyse(One[Done], frozen=True):
-    """Renew statistics."""
+class Done(Struct, frozen=True):
+    """That it was done."""
+
+    done: bool
+
+
+class Analysed(Struct, frozen=True):
+    """How many tables were counted anew."""
+
+    analysed: int
+
+
+class ImportAnalyseLines(One[Done], frozen=True):
+    """Renew the statistics of staged lines."""
+
+
+class ImportAnalyseKind(One[Analysed], frozen=True):
+    """Renew the statistics of what an import of a kind fills, where they are outgrown."""
+
+    kind: str

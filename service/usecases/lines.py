@@ -6,12 +6,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from service.errors import FieldError, InvalidBody, Problem, shown
-from service.model.decode import decode_line, payload
-from service.sqlstate import from_diagnostics
+from service.errors import FieldError, Problem, shown
+from service.model.decode import decode_line, payload, refusal
+from service.model.kinds import BY_NAME
+from service.model.text import line_fault
 
 LINE_BYTES_MAX: Final = 1024 * 1024
 """Of a line without its end."""
+
+EXTERNAL_ID_MAX: Final = 255
 
 BATCH_LINES_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -34,6 +37,7 @@ class _Staged(Struct, frozen=True, omit_defaults=True):
 
 class _Named(Struct, frozen=True):
     external_id: str
+    kind: Any = None
 
 
 async def batches(lines: AsyncIterable[bytes]) -> AsyncIterator[Batch]:
@@ -64,10 +68,12 @@ def _encoded(batch: list[_Staged]) -> Batch:
 def _checked(number: int, raw: bytes) -> _Staged:
     try:
         if len(raw) > LINE_BYTES_MAX and len(raw.rstrip(b"\r\n")) > LINE_BYTES_MAX:
-            raise InvalidBody(f"A line has at most {LINE_BYTES_MAX:,} bytes.")
+            message = f"is too long: a line has at most {LINE_BYTES_MAX:,} bytes"
+            raise refusal([FieldError("", "size", message)], "The line")
         line = decode_line(raw.rstrip(b"\r\n"))
     except Problem as problem:
-        return _Staged(number, external_id=_named(raw), problem=_stored(problem))
+        kind, external_id = _named(raw)
+        return _Staged(number, kind, external_id, problem=_stored(problem))
     config = type(line).__struct_config__
     return _Staged(number, str(config.tag), line.external_id, Raw(payload(line)))
 
@@ -78,21 +84,16 @@ def _stored(problem: Problem) -> Raw:
     return Raw(members.replace(b"\\u0000", b"\\ufffd"))
 
 
-def _named(raw: bytes) -> str | None:
-    """Find out whose line it is, where a refused line still says so."""
+def _named(raw: bytes) -> tuple[str | None, str | None]:
+    """Find out whose line it is, where a refused line still says so.
+
+    Without a kind the other is for showing only: no entity can have this external id.
+    """
     try:
-        return shown(msgspec.json.decode(raw, type=_Named).external_id).replace("\0", "\ufffd")
+        named = msgspec.json.decode(raw, type=_Named)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def problem_members(stored: dict[str, Any]) -> dict[str, Any]:
-    """Give the members of a problem: found when the line was read, or raised by the database."""
-    if "members" in stored:
-        members: dict[str, Any] = stored["members"]
-        return members
-    field = stored.get("column")
-    if stored.get("sqlstate") == "23502" and field:
-        listed = [FieldError(f"/{field}", "required", "is required for a new entity")]
-        return dict(InvalidBody(f"/{field} is required for a new entity.", errors=listed).members())
-    return dict(from_diagnostics(stored).members())
+        return None, None
+    external_id, kind = named.external_id, named.kind
+    if not 1 <= len(external_id) <= EXTERNAL_ID_MAX or line_fault(external_id):
+        return None, shown(external_id).replace("\0", "\ufffd")
+    return (kind if isinstance(kind, str) and kind in BY_NAME else None), external_id

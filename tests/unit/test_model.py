@@ -543,10 +543,10 @@ class TestLines:
     @pytest.mark.parametrize(
         "body,fault",
         [
-            ({}, ("/kind", "one-of")),
+            ({}, ("/kind", "required")),
             ({"kind": "skills", "external_id": "x"}, ("/kind", "one-of")),
             ({"kind": ["skill"], "external_id": "x"}, ("/kind", "one-of")),
-            ([], ("/kind", "one-of")),
+            ([], ("", "type")),
             ({"kind": "skill"}, ("/external_id", "required")),
             ({"kind": "skill", "external_id": None}, ("/external_id", "type")),
             (

@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import ScopeMissing, Unauthenticated
 from service.repository.base import Repository
-from service.usecases.importing import OUTCOMES
+from service.usecases.outcomes import OUTCOMES
 from tests.factories import Tenant, amend, create, make_world, skill_body, step
 from tests.imports import (
     Line,
@@ -341,7 +341,8 @@ class TestRejected:
         [
             (b'{"kind": "skill", "external_id": "a"', "malformed-json", [], None),
             (b"\xff\xfe", "malformed-json", [], None),
-            (b"[]", "invalid-body", ["/kind"], None),
+            (b"[]", "invalid-body", [""], None),
+            (b"null", "invalid-body", [""], None),
             (b'{"kind": "animal", "external_id": "a"}', "invalid-body", ["/kind"], "a"),
             (b'{"external_id": "a"}', "invalid-body", ["/kind"], "a"),
             (b'{"kind": "skill", "name": "n"}', "invalid-body", ["/external_id"], None),
@@ -358,7 +359,7 @@ class TestRejected:
              "invalid-body", ["/level"], "a"),
             (b"[" * 100_000, "malformed-json", [], None),
             (b'{"kind": "skill", "external_id": "a", "description": "' + b"x" * 2**20 + b'"}',
-             "invalid-body", [], "a"),
+             "invalid-body", [""], "a"),
         ],
     )  # fmt: skip
     async def test_lines_that_are_no_line(

@@ -7,7 +7,9 @@ import pytest
 
 from service.errors import Problem, Unavailable
 from service.repository.base import Repository
-from service.usecases.importing import IMPORTS_MAX, Import, Reported
+from service.usecases.import_session import IMPORTS_MAX
+from service.usecases.importing import Import
+from service.usecases.outcomes import Reported
 from tests.factories import Tenant
 from tests.imports import fed, imported, line, many, ref, state
 

@@ -1,0 +1,549 @@
+-- Imports that say what is in a line's way, and that count only what has outgrown its
+-- statistics.
+-- depends: 0012.lists
+
+-- As in 0009, and it says by which kind of id something was sought.
+CREATE OR REPLACE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb[])
+RETURNS TABLE (line integer, body jsonb, missing jsonb)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH given AS MATERIALIZED (
+    SELECT given.line::integer AS line, given.body
+    FROM unnest(p_bodies) WITH ORDINALITY AS given (body, line)
+),
+
+reference AS (
+    SELECT
+        given.line, field.name AS field, field.target, NULL::bigint AS item_no,
+        given.body -> field.name AS item
+    FROM given
+    CROSS JOIN (
+        VALUES ('industry_id', 'industry'), ('job_role_id', 'job_role'), ('team_id', 'team')
+    ) AS field (name, target)
+    WHERE jsonb_typeof(given.body -> field.name) IN ('string', 'object')
+    UNION ALL
+    SELECT given.line, field.name, field.target, item.item_no, item.value
+    FROM given
+    CROSS JOIN (
+        VALUES ('parent_ids', p_kind), ('required_skills', 'skill'), ('skill_ids', 'skill')
+    ) AS field (name, target)
+    CROSS JOIN LATERAL jsonb_array_elements(
+        CASE jsonb_typeof(given.body -> field.name)
+            WHEN 'array' THEN given.body -> field.name
+            ELSE '[]'
+        END
+    ) WITH ORDINALITY AS item (value, item_no)
+),
+
+found AS (
+    SELECT reference.*, target.id
+    FROM reference
+    LEFT JOIN LATERAL (
+        SELECT base_entity.id
+        FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = (SELECT app.tenant_id())
+            AND base_entity.id = CASE jsonb_typeof(reference.item)
+                WHEN 'string' THEN reference.item #>> '{}'
+                ELSE reference.item ->> 'id'
+            END::uuid
+            AND base_entity.entity_type = reference.target
+        UNION ALL
+        SELECT base_entity.id
+        FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = (SELECT app.tenant_id())
+            AND base_entity.entity_type = reference.target
+            AND base_entity.external_id = CASE jsonb_typeof(reference.item)
+                WHEN 'object' THEN reference.item ->> 'external_id'
+            END
+        LIMIT 1
+    ) AS target ON TRUE
+),
+
+resolved AS (
+    SELECT
+        found.line,
+        found.field,
+        CASE
+            WHEN min(found.item_no) IS NULL THEN to_jsonb(min(found.id::text))
+            WHEN found.field = 'required_skills' THEN jsonb_agg(
+                jsonb_build_object('id', found.id, 'relation', found.item ->> 'relation')
+                ORDER BY found.id)
+            ELSE jsonb_agg(found.id ORDER BY found.id)
+        END AS value,
+        jsonb_agg(
+            jsonb_build_object(
+                'pointer',
+                '/' || found.field
+                || coalesce('/' || (found.item_no - 1)::text, '')
+                || CASE
+                    WHEN jsonb_typeof(found.item) <> 'object' THEN ''
+                    WHEN found.item ? 'id' THEN '/id'
+                    ELSE '/external_id'
+                END,
+                'rule', 'exists',
+                'message',
+                'No ' || replace(found.target, '_', ' ') || ' with this '
+                || CASE
+                    WHEN jsonb_typeof(found.item) = 'object' AND NOT found.item ? 'id'
+                        THEN 'external_id'
+                    ELSE 'id'
+                END || ' is visible to you.'
+            ) ORDER BY found.item_no
+        ) FILTER (WHERE found.id IS NULL) AS missing
+    FROM found
+    GROUP BY found.line, found.field
+),
+
+line_resolved AS (
+    SELECT
+        resolved.line,
+        jsonb_object_agg(resolved.field, resolved.value) AS fields,
+        jsonb_agg(resolved.missing) FILTER (WHERE resolved.missing IS NOT NULL) AS missing
+    FROM resolved
+    GROUP BY resolved.line
+)
+
+SELECT
+    given.line,
+    given.body || coalesce(line_resolved.fields, '{}'),
+    (
+        SELECT jsonb_agg(error.value)
+        FROM jsonb_array_elements(line_resolved.missing) AS part (value)
+        CROSS JOIN LATERAL jsonb_array_elements(part.value) AS error (value)
+    )
+FROM given
+LEFT JOIN line_resolved ON given.line = line_resolved.line
+ORDER BY given.line
+$$;
+
+-- Lines that got no depth lie too deep, in a cycle of parents, or below one. Taking away,
+-- round by round, what has no line below it that is left as well leaves the cycles.
+-- p_too_deep: there are lines whose turn has not come, so that all may be well with them.
+CREATE FUNCTION app.import_reject_unplaced(p_import_id uuid, p_too_deep boolean)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_found boolean;
+BEGIN
+    FOR v_round IN 1..100 LOOP
+        UPDATE app.import_line SET depth = -1
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.depth IS NULL
+            AND NOT EXISTS (
+                SELECT
+                FROM app.import_parent(p_import_id, FALSE) AS parent
+                WHERE parent.parent_line = import_line.line
+            );
+        v_found := FOUND;
+        EXIT WHEN NOT v_found;
+    END LOOP;
+    UPDATE app.import_line SET
+        depth = 0,
+        body = NULL,
+        problem = CASE
+            WHEN p_too_deep AND (v_found OR import_line.depth = -1) THEN jsonb_build_object(
+                'sqlstate', 'PL009',
+                'message',
+                'Its parents lie over 100 deep among the lines of this import. '
+                'The upper ones are in: the same import again takes it.',
+                'detail', jsonb_build_object('errors', jsonb_build_array(jsonb_build_object(
+                    'pointer', '/parent_ids', 'rule', 'depth',
+                    'message', 'lie over 100 deep in one import')))::text)
+            ELSE jsonb_build_object(
+                'sqlstate', 'PL012',
+                'message', CASE
+                    WHEN import_line.depth = -1
+                        THEN
+                            'It lies below a cycle of parents among the lines of this import: '
+                            'when that one is mended it goes in.'
+                    ELSE 'Its parents run in a cycle among the lines of this import.'
+                END,
+                'detail', jsonb_build_object('errors', jsonb_build_array(jsonb_build_object(
+                    'pointer', '/parent_ids', 'rule', 'acyclic',
+                    'message', CASE
+                        WHEN import_line.depth = -1 THEN 'One of its ancestors is its own.'
+                        ELSE 'An entity cannot be among its own ancestors.'
+                    END)))::text)
+        END
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND (import_line.depth IS NULL OR import_line.depth = -1);
+END
+$$;
+COMMENT ON FUNCTION app.import_reject_unplaced(uuid, boolean) IS 'Rejects lines that could not be put below their parents, each with its cause.';
+
+-- What is in a rejected line's way, as far as the caller may see it: the entity that the
+-- line is about, and who holds the name, the external id or the code. Of a classification
+-- that is not whole, the first field that is not there.
+CREATE FUNCTION app.import_explained(p_import_id uuid, p_outcomes app.import_outcome[])
+RETURNS SETOF app.import_outcome
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT
+    outcome.line,
+    outcome.outcome,
+    coalesce(outcome.id, entity.id),
+    staged.external_id,
+    outcome.problem || jsonb_strip_nulls(jsonb_build_object(
+        'kind', staged.kind,
+        'existing_id', holder.id,
+        'pointer', CASE
+            WHEN outcome.problem ->> 'constraint'
+                IS DISTINCT FROM 'industry_entity_classified_whole'
+                THEN NULL
+            WHEN wanted.body ->> 'scheme' IS NULL THEN '/scheme'
+            WHEN wanted.body ->> 'code' IS NULL THEN '/code'
+            ELSE '/level'
+        END))
+FROM unnest(p_outcomes) AS outcome
+INNER JOIN app.import_line AS staged
+    ON
+        staged.tenant_id = (SELECT app.tenant_id())
+        AND staged.import_id = p_import_id
+        AND staged.line = outcome.line
+LEFT JOIN LATERAL (
+    SELECT base_entity.id, base_entity.document::jsonb AS document
+    FROM app.base_entity
+    WHERE
+        outcome.outcome = 'rejected'
+        AND base_entity.tenant_id = (SELECT app.tenant_id())
+        AND base_entity.entity_type = staged.kind
+        AND base_entity.external_id = staged.external_id
+) AS entity ON TRUE
+CROSS JOIN LATERAL (
+    SELECT coalesce(entity.document, '{}') || coalesce(staged.body, '{}') AS body
+) AS wanted
+LEFT JOIN LATERAL (
+    SELECT base_entity.id
+    FROM app.base_entity
+    WHERE
+        outcome.problem ->> 'constraint' = 'base_entity_name_key_key'
+        AND base_entity.tenant_id = (SELECT app.tenant_id())
+        AND base_entity.entity_type = staged.kind
+        AND base_entity.name_key = app.name_key(wanted.body ->> 'name')
+        AND base_entity.name_scope IS NOT DISTINCT FROM
+        (wanted.body ->> 'scheme') || ' ' || (wanted.body ->> 'level')
+        AND base_entity.status <> 'archived'
+    UNION ALL
+    SELECT industry_entity.id
+    FROM app.industry_entity
+    WHERE
+        outcome.problem ->> 'constraint' = 'industry_entity_code_key'
+        AND industry_entity.tenant_id = (SELECT app.tenant_id())
+        AND industry_entity.scheme = wanted.body ->> 'scheme'
+        AND industry_entity.code = wanted.body ->> 'code'
+    UNION ALL
+    SELECT entity.id
+    WHERE outcome.problem ->> 'constraint' = 'base_entity_external_id_key'
+    LIMIT 1
+) AS holder ON TRUE
+$$;
+COMMENT ON FUNCTION app.import_explained(uuid, app.import_outcome[]) IS 'Adds to outcomes whose lines they are, and to rejected ones what is in their way.';
+
+GRANT EXECUTE ON FUNCTION
+app.name_key(text), app.import_reject_unplaced(uuid, boolean),
+app.import_explained(uuid, app.import_outcome[])
+TO plant_writer;
+
+-- Functions of plant_writer's: only an owner replaces one, and the rights of this owner are
+-- not inherited.
+GRANT CREATE ON SCHEMA app TO plant_writer;
+SET LOCAL ROLE plant_writer;
+
+-- An import of one line counts nothing but the lines themselves. Columns that no plan looks
+-- at stay out: texts and lists of texts take four fifths of the time.
+CREATE FUNCTION app.import_analyse_lines() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    ANALYZE (SKIP_LOCKED) app.import_line (
+        tenant_id, import_id, line, governance_agent_id, kind, external_id, entity_id, depth,
+        family, chunk
+    );
+END
+$$;
+COMMENT ON FUNCTION app.import_analyse_lines() IS 'Renews the statistics of staged lines, before they are arranged.';
+
+-- A plan that was made while a table was empty takes any index that begins with the tenant,
+-- and stays until statistics change. So a large import asks before each chunk, and those
+-- tables of its kind are counted anew that have more than doubled since they were counted
+-- last: each some twenty times on its way to a terabyte, and none where the import is small
+-- against what is there. A few pages are read whole as quickly as by any index.
+CREATE FUNCTION app.import_analyse_kind(p_kind text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_table record;
+    v_count bigint := 0;
+BEGIN
+    FOR v_table IN
+        SELECT filled.table_name, filled.columns
+        FROM (VALUES
+            (
+                'base_entity',
+                'tenant_id, id, entity_type, external_id, name_key, name_scope, status, '
+                'governance_agent_id, private_to',
+                p_kind
+            ),
+            ('entity_parent', 'tenant_id, entity_id, parent_id, entity_type', p_kind),
+            ('entity_tag', 'tenant_id, entity_id, entity_type, tag', p_kind),
+            ('industry_entity', 'tenant_id, id, scheme, code', 'industry'),
+            ('skill_entity', 'tenant_id, id, category', 'skill'),
+            ('job_role_entity', 'tenant_id, id, industry_id', 'job_role'),
+            ('job_role_skill', 'tenant_id, job_role_id, skill_id', 'job_role'),
+            ('team_entity', 'tenant_id, id, job_role_id, industry_id', 'team'),
+            -- As active, agents and their teams share chunks.
+            ('team_entity', 'tenant_id, id, job_role_id, industry_id', 'agent'),
+            ('agent_entity', 'tenant_id, id, job_role_id, industry_id, team_id', 'agent'),
+            ('agent_skill', 'tenant_id, agent_id, skill_id', 'agent')
+        ) AS filled (table_name, columns, kind)
+        INNER JOIN pg_catalog.pg_class
+            ON
+                pg_class.relnamespace = 'app'::regnamespace
+                AND pg_class.relname = filled.table_name
+        CROSS JOIN LATERAL (
+            SELECT pg_relation_size(pg_class.oid) / current_setting('block_size')::integer
+                AS pages
+        ) AS now
+        WHERE filled.kind = p_kind AND now.pages > 2 * pg_class.relpages + 15
+    LOOP
+        -- Names of this function. SKIP_LOCKED: whoever is at it already does as well.
+        EXECUTE format(
+            'ANALYZE (SKIP_LOCKED) app.%I (%s)', v_table.table_name, v_table.columns);
+        v_count := v_count + 1;
+    END LOOP;
+    RETURN v_count;
+END
+$$;
+COMMENT ON FUNCTION app.import_analyse_kind(text) IS 'Renews the statistics of what an import of a kind fills and has more than doubled; returns of how many tables.';
+
+-- As in 0010, but for what becomes of lines that have no place and the kind of chunks.
+CREATE OR REPLACE FUNCTION app.import_arrange(p_import_id uuid, p_active boolean)
+RETURNS TABLE (chunk bigint, kind text, lines bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_tenant_id uuid := app.tenant_id();
+    v_depth integer := 0;
+BEGIN
+    -- One file says one thing of an entity: otherwise repeating it would change the entity
+    -- from what the last line says to what the first says and back, each time.
+    UPDATE app.import_line SET
+        body = NULL,
+        -- In words where it is known what a person calls that line: it may be one of several files.
+        problem = jsonb_build_object('sqlstate', 'PL009', 'first_line', earlier.line)
+    FROM (
+        SELECT given.kind, given.external_id, min(given.line) AS line
+        FROM app.import_line AS given
+        WHERE
+            given.tenant_id = v_tenant_id
+            AND given.import_id = p_import_id
+            AND given.body IS NOT NULL
+        GROUP BY given.kind, given.external_id
+        HAVING count(*) > 1
+    ) AS earlier
+    WHERE
+        import_line.tenant_id = v_tenant_id
+        AND import_line.import_id = p_import_id
+        AND import_line.body IS NOT NULL
+        AND import_line.kind = earlier.kind
+        AND import_line.external_id = earlier.external_id
+        AND import_line.line > earlier.line;
+    UPDATE app.import_line SET depth = 0
+    WHERE
+        import_line.tenant_id = v_tenant_id
+        AND import_line.import_id = p_import_id
+        AND NOT EXISTS (
+            SELECT
+            FROM app.import_parent(p_import_id, FALSE) AS parent
+            WHERE parent.line = import_line.line
+        );
+    LOOP
+        UPDATE app.import_line SET depth = v_depth + 1
+        WHERE
+            import_line.tenant_id = v_tenant_id
+            AND import_line.import_id = p_import_id
+            AND import_line.depth IS NULL
+            AND NOT EXISTS (
+                SELECT
+                FROM app.import_parent(p_import_id, FALSE) AS parent
+                WHERE
+                    parent.line = import_line.line
+                    AND (parent.parent_depth IS NULL OR parent.parent_depth > v_depth)
+            );
+        -- A bound, because each round looks at every line that is left.
+        EXIT WHEN NOT FOUND OR v_depth >= 100;
+        v_depth := v_depth + 1;
+    END LOOP;
+    PERFORM app.import_reject_unplaced(p_import_id, FOUND);
+    IF p_active THEN
+        PERFORM app.import_families(p_import_id);
+    END IF;
+
+    WITH ranked AS (
+        SELECT
+            import_line.line,
+            CASE
+                WHEN import_line.body IS NULL THEN 0
+                WHEN import_line.kind = 'industry' THEN 1
+                WHEN import_line.kind = 'skill' THEN 2
+                WHEN import_line.kind = 'job_role' THEN 3
+                WHEN import_line.kind = 'team' OR p_active THEN 4
+                ELSE 5
+            END AS kind_rank,
+            -- Members of a family find each other, whatever their order.
+            CASE WHEN import_line.family IS NULL THEN import_line.depth ELSE 0 END AS depth,
+            coalesce(import_line.family, 'line ' || import_line.line) AS family,
+            row_number() OVER (
+                PARTITION BY
+                    import_line.body IS NULL,
+                    import_line.kind,
+                    CASE
+                        WHEN import_line.body IS NULL THEN import_line.line::text
+                        ELSE import_line.external_id
+                    END
+                ORDER BY import_line.line
+            ) AS occurrence
+        FROM app.import_line
+        WHERE
+            import_line.tenant_id = v_tenant_id AND import_line.import_id = p_import_id
+    ),
+
+    levelled AS (
+        SELECT
+            ranked.line,
+            ranked.family,
+            dense_rank() OVER (
+                ORDER BY ranked.occurrence, ranked.kind_rank, ranked.depth
+            ) AS level
+        FROM ranked
+    ),
+
+    numbered AS (
+        SELECT
+            levelled.*,
+            row_number() OVER (
+                PARTITION BY levelled.level ORDER BY levelled.first_line, levelled.line
+            ) AS place
+        FROM (
+            SELECT
+                levelled.*,
+                min(levelled.line) OVER (
+                    PARTITION BY levelled.level, levelled.family
+                ) AS first_line
+            FROM levelled
+        ) AS levelled
+    ),
+
+    cut AS (
+        SELECT
+            numbered.line,
+            dense_rank() OVER (
+                ORDER BY numbered.level, (numbered.first_place - 1) / 500
+            ) AS chunk
+        FROM (
+            SELECT
+                numbered.*,
+                min(numbered.place) OVER (
+                    PARTITION BY numbered.level, numbered.family
+                ) AS first_place
+            FROM numbered
+        ) AS numbered
+    )
+
+    UPDATE app.import_line SET chunk = cut.chunk
+    FROM cut
+    WHERE
+        import_line.tenant_id = v_tenant_id
+        AND import_line.import_id = p_import_id
+        AND import_line.line = cut.line;
+
+    RETURN QUERY
+        SELECT
+            import_line.chunk,
+            min(import_line.kind) FILTER (WHERE import_line.body IS NOT NULL),
+            count(*)
+        FROM app.import_line
+        WHERE
+            import_line.tenant_id = v_tenant_id AND import_line.import_id = p_import_id
+        GROUP BY import_line.chunk
+        ORDER BY import_line.chunk;
+END
+$$;
+
+-- As in 0010, and rejected lines say what is in their way.
+CREATE OR REPLACE FUNCTION app.import_apply(p_import_id uuid, p_chunk bigint, p_active boolean)
+RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- Another import of the tenant may hold the lock on parents for as long as a chunk takes.
+SET lock_timeout = '60s'
+AS $$
+DECLARE
+    v_lines bigint[];
+    v_changes_parents boolean;
+    v_outcomes app.import_outcome[];
+BEGIN
+    SELECT
+        coalesce(
+            array_agg(import_line.line ORDER BY import_line.line)
+                FILTER (WHERE import_line.body IS NOT NULL),
+            '{}'),
+        bool_or(
+            import_line.body ? 'parent_ids'
+            AND EXISTS (
+                SELECT FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = app.tenant_id()
+                    AND base_entity.entity_type = import_line.kind
+                    AND base_entity.external_id = import_line.external_id
+            )
+        ),
+        array_agg(
+            ROW(
+                import_line.line, 'rejected', NULL, NULL, import_line.problem
+            )::app.import_outcome
+        ) FILTER (WHERE import_line.problem IS NOT NULL)
+    INTO v_lines, v_changes_parents, v_outcomes
+    FROM app.import_line
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.chunk = p_chunk;
+    -- Statistics are renewed between chunks, not inside one (app.renew_statistics).
+    PERFORM set_config('app.importing', 'yes', TRUE);
+    -- Before any row, as single writes do; what is new has nobody below it to lock for.
+    IF v_changes_parents THEN
+        PERFORM pg_advisory_xact_lock(
+            hashtextextended('plant parents ' || app.tenant_id(), 0));
+    END IF;
+    v_outcomes := v_outcomes || ARRAY(
+        SELECT turned FROM app.import_turns(p_import_id, v_lines, p_active) AS turned);
+    PERFORM set_config('app.importing', '', TRUE);
+    v_outcomes := ARRAY(
+        SELECT explained FROM app.import_explained(p_import_id, v_outcomes) AS explained);
+    DELETE FROM app.import_line
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.chunk = p_chunk;
+    RETURN QUERY SELECT (unnest(v_outcomes)).*;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION app.import_analyse_lines(), app.import_analyse_kind(text) TO plant_app;
+SET LOCAL ROLE plant_owner;
+REVOKE CREATE ON SCHEMA app FROM plant_writer;

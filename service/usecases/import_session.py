@@ -1,0 +1,120 @@
+"""The connection that an import keeps from its first batch to its end.
+
+The staging table is not logged and is empty after a crash of the server or on another one: a chunk
+that is gone must be an error, not a chunk without lines. And by the lock of its session others
+know that an import lives.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from service.errors import Problem, Unavailable
+from service.repository.base import TRIES_MAX, Context, One, Query, Repository, pause_s
+from service.repository.imports import ImportBegin, ImportEnd
+from service.sqlstate import classify, retryable
+
+T = TypeVar("T")
+
+CHUNK_TIMEOUT_MS: Final = 300_000
+"""A chunk is long on purpose: the deadlines of a request are not for it."""
+
+END_TIMEOUT_S: Final = 5.0
+"""How long an import that is cancelled waits for the statement that is under way."""
+
+IMPORTS_MAX: Final = 4
+"""Imports of one process at a time: each keeps a connection, and others want some too."""
+
+
+class Session:
+    """Runs the statements of one import, each in a transaction of its own."""
+
+    def __init__(self, repository: Repository, context: Context, import_id: UUID) -> None:
+        self._repository = repository
+        self._context = context
+        self._import_id = import_id
+        self._connection: Any = None
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Keep a connection, and the lock by which others know that this import lives.
+
+        Raises: Unavailable.
+        """
+        if self._repository.imports >= IMPORTS_MAX:
+            raise Unavailable(
+                f"{IMPORTS_MAX} imports are running, which is as many as may. "
+                "Nothing was done: try again."
+            )
+        self._repository.imports += 1
+        try:
+            async with self._repository.pool.connection() as self._connection:
+                try:
+                    await self.run(ImportBegin(self._import_id))
+                    yield
+                finally:
+                    await self._whole(self._end())
+        finally:
+            self._repository.imports -= 1
+
+    async def run(self, query: Query[Any], *, committing: bool = False) -> list[Any]:
+        """Run one statement in a transaction that may take long.
+
+        Raises: Problem.
+        """
+        return await self._whole(self._tried(query, committing=committing))
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let work with the connection end, also when this import is cancelled meanwhile.
+
+        asyncpg cannot use a connection again on which it broke off a COMMIT, and a chunk that is
+        done is nothing lost.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=END_TIMEOUT_S)
+            if not task.done():
+                self._terminate()
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    async def _tried(self, query: Query[Any], *, committing: bool) -> list[Any]:
+        """Run one statement in a transaction; repeat what had no effect.
+
+        Raises: Problem.
+        """
+        for attempt in range(1, TRIES_MAX + 1):
+            try:
+                async with self._repository.pool.transaction(
+                    statement_timeout_ms=CHUNK_TIMEOUT_MS, held=self._connection
+                ):
+                    return await self._sent(query, CHUNK_TIMEOUT_MS / 1000)
+            except Problem:
+                raise
+            except Exception as exc:
+                if attempt == TRIES_MAX or not retryable(exc):
+                    raise classify(exc, committing=committing) from exc
+                await asyncio.sleep(pause_s(attempt))
+        raise AssertionError  # the last attempt returns or raises
+
+    async def _sent(self, query: Query[Any], timeout_s: float) -> list[Any]:
+        how = {"connection": self._connection, "timeout_s": timeout_s}
+        if isinstance(query, One):
+            return [await self._repository.one(query, self._context, **how)]
+        return await self._repository.many(query, self._context, **how)  # type: ignore[arg-type]
+
+    async def _end(self) -> None:
+        try:
+            await self._sent(ImportEnd(self._import_id), END_TIMEOUT_S)
+        except Exception:  # noqa: BLE001 - whatever it was, the connection must not go back as it is
+            # The lock goes with the connection, and the next import removes the lines.
+            self._terminate()
+
+    def _terminate(self) -> None:
+        with suppress(Exception):  # it may be gone already
+            self._connection.terminate()

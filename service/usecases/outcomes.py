@@ -1,0 +1,90 @@
+"""What an import reports of each line."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from service.errors import CertifiedIsImmutable, FieldError, InvalidBody, Problem
+from service.model.kinds import BY_NAME
+from service.repository.imports import Outcome
+from service.sqlstate import from_diagnostics
+
+OUTCOMES: Final = ("created", "amended", "unchanged", "rejected")
+
+SHOWN: Final = ("type", "title", "status", "detail", "errors")
+
+Naming: TypeAlias = Callable[[int], str]
+"""Says what a person calls a line, by its number."""
+
+
+class Reported(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one line, as it is reported; a rejected one says whose line it is."""
+
+    line: int
+    outcome: str
+    id: UUID | None
+    external_id: str | None = None
+    problem: dict[str, Any] | None = None
+
+
+def line_of_one_file(number: int) -> str:
+    """Name a line where there is one file only."""
+    return f"line {number}"
+
+
+def reported(outcome: Outcome, naming: Naming) -> Reported:
+    """Make what is reported of an outcome."""
+    if outcome.problem is None:
+        return Reported(line=outcome.line, outcome=outcome.outcome, id=outcome.id)
+    return Reported(
+        line=outcome.line,
+        outcome=outcome.outcome,
+        id=outcome.id,
+        external_id=outcome.external_id,
+        problem=_members(msgspec.json.decode(outcome.problem), outcome.id, naming),
+    )
+
+
+def _members(stored: dict[str, Any], identity: UUID | None, naming: Naming) -> dict[str, Any]:
+    """Give the members of a problem: found when the line was read, or raised by the database."""
+    if "members" in stored:
+        return _in_order(stored["members"])
+    problem = _repeated(stored, naming) or _absent_field(stored) or from_diagnostics(stored)
+    if "pointer" in stored:
+        problem.errors = tuple(
+            msgspec.structs.replace(error, pointer=stored["pointer"]) for error in problem.errors
+        )
+    if "existing_id" in stored:
+        problem.extensions["existing_id"] = stored["existing_id"]
+    if isinstance(problem, CertifiedIsImmutable) and identity is not None:
+        path = BY_NAME[stored["kind"]].path
+        problem.extensions["amendment"] = f"/v1/{path}/{identity}/amendment"
+    return dict(problem.members())
+
+
+def _in_order(members: dict[str, Any]) -> dict[str, Any]:
+    """Give members as a problem shows them: jsonb has kept them in an order of its own."""
+    if "errors" in members:
+        members["errors"] = msgspec.convert(members["errors"], list[FieldError])
+    return {name: members[name] for name in SHOWN if name in members} | members
+
+
+def _repeated(stored: dict[str, Any], naming: Naming) -> Problem | None:
+    if "first_line" not in stored:
+        return None
+    first = naming(stored["first_line"])
+    return InvalidBody(
+        f"{first[:1].upper()}{first[1:]} is about the same entity.",
+        errors=[FieldError("/external_id", "duplicate", f"is also that of {first}")],
+    )
+
+
+def _absent_field(stored: dict[str, Any]) -> Problem | None:
+    field = stored.get("column")
+    if stored.get("sqlstate") != "23502" or not field:
+        return None
+    listed = [FieldError(f"/{field}", "required", "is required for a new entity")]
+    return InvalidBody(f"/{field} is required for a new entity.", errors=listed)

@@ -1,0 +1,11 @@
+-- name: import_analyse_kind :one
+-- Renew the statistics of the tables that an import of a kind fills, as far as they have more
+-- than doubled since they were counted last.
+--
+-- param: $1 kind text
+-- returns: analysed bigint
+-- raises: -
+-- isolation: read committed
+-- call: text
+-- role: app
+SELECT app.import_analyse_kind($1::text) AS analysed;
