@@ -10,15 +10,13 @@ from typing import BinaryIO
 
 from service.cli.connected import database, repository
 from service.cli.ending import Ending
+from service.cli.identity import KEY_HELP, context_of, identity, key_given
 from service.cli.output import Output, Progress
 from service.cli.parser import Subparsers, add_command
 from service.database.target import Target
 from service.refusal import Refusal
-from service.repository.base import Context
-from service.repository.keys import KeyAuthenticate
 from service.settings import Settings, load
 from service.usecases.exporting import export
-from service.usecases.keys import key_hash
 
 EXPORT = """\
 Export every entity that a key may read: the documents of one snapshot as NDJSON.
@@ -26,8 +24,10 @@ Export every entity that a key may read: the documents of one snapshot as NDJSON
 The last line holds their number and the SHA-256 of their lines; a file without it is incomplete.
 With --output the file appears when it is whole, and one that was there before stays until then.
 
-  plant export --key $KEY > entities.ndjson
-  plant export --key $KEY --output entities.ndjson"""
+  plant export --key @key.txt > entities.ndjson
+  plant export --key @key.txt --output entities.ndjson
+
+Exit code: 0 it is whole, 2 it could not begin or go on, 130 after Ctrl-C, 143 after SIGTERM."""
 
 
 class ExportRefusal(Refusal):
@@ -37,7 +37,7 @@ class ExportRefusal(Refusal):
 def register(subparsers: Subparsers) -> None:
     """Add `export`."""
     parser = add_command(subparsers, "export", _export, EXPORT)
-    parser.add_argument("--key", required=True, help="a key with scope read")
+    parser.add_argument("--key", required=True, help=f"a key with scope read{KEY_HELP}")
     parser.add_argument(
         "--format", choices=["entities"], default="entities", help="what is exported"
     )
@@ -45,10 +45,11 @@ def register(subparsers: Subparsers) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    key = key_given(arguments.key, "--key")
     output = Output()
     settings = load()
     with database(settings, output.say) as target, _written(arguments.output) as file:
-        Ending().run(_exported(settings, target, arguments.key, file))
+        Ending().run(_exported(settings, target, key, file))
     return 0
 
 
@@ -79,24 +80,8 @@ def _written(path: Path | None) -> Iterator[BinaryIO]:
 
 async def _exported(settings: Settings, target: Target, key: str, file: BinaryIO) -> None:
     async with repository(settings, target, "app") as app:
-        found = await app.maybe(KeyAuthenticate(key_hash(key)))
-        if found is None:
-            raise ExportRefusal(
-                "The key given with --key is unknown here, expired or revoked.",
-                "See `plant key list`.",
-            )
-        if "read" not in found.scopes:
-            raise ExportRefusal(
-                f"The key given with --key, of {found.governance_agent_name}, lacks the scope "
-                "read.",
-                "Make one that has it: plant key create.",
-            )
-        context = Context(
-            tenant_id=str(found.tenant_id),
-            governance_agent_id=str(found.governance_agent_id),
-            key_id=str(found.key_id),
-            request_id="plant export",
-        )
+        found = await identity(app, key, "--key", "read")
+        context = context_of(found, "plant export")
         progress = Progress("exporting", None, sys.stderr)
         try:
             async with aclosing(export(app, context)) as pages:

@@ -3,12 +3,15 @@
 import argparse
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from service.cli.connected import database, repository
 from service.cli.ending import Ending
+from service.cli.identity import KEY_HELP, context_of, identity, key_given
 from service.cli.output import Output, Progress
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command
 from service.cli.sources import Files, Folder, ImportRefusal, Source
@@ -17,10 +20,9 @@ from service.database.target import Target
 from service.errors import Problem
 from service.refusal import Refusal
 from service.repository.base import Context, Repository
-from service.repository.keys import Identity, KeyAuthenticate
 from service.settings import Settings, load
-from service.usecases.importing import Import, Reported
-from service.usecases.keys import key_hash
+from service.usecases.importing import Import
+from service.usecases.outcomes import OUTCOMES, Reported
 
 IMPORT = """\
 Import entities: new ones are created, changed ones amended, others left as they are.
@@ -29,20 +31,30 @@ Each line is a JSON object with kind, external_id and content (docs/import.md). 
 go in is reported with its number, field and reason, and the rest goes in. Repeating an import
 changes nothing. What was reported is done, also after Ctrl-C or kill -9.
 
-  plant import --key $KEY skills.ndjson roles.ndjson.gz
-  plant import --key $KEY --certifier-key $CERTIFIER --as active --from esco DIR
+  plant import --key @key.txt skills.ndjson roles.ndjson.gz
+  plant import --key @key.txt --certifier-key @other.txt --as active --from esco DIR
 
 Outcomes go to standard output as NDJSON: rejected lines, or all with --verbose, then the totals.
 
-Exit code: 0 every line is in, 1 some were rejected, 2 the import could not begin or go on."""
+Exit code: 0 every line is in, 1 some were rejected, 2 the import could not begin or go on,
+130 after Ctrl-C, 143 after SIGTERM; what went in until then is told on standard error."""
 
-STOPPED = "stopped: what went in stays; the same command imports the rest"
+STOPPED = "What went in stays; the same command imports the rest."
 
 
 class WrongImport(Refusal):
     """The arguments do not fit together."""
 
     exit_code = WRONG_USAGE
+
+
+class _Asked(Struct, frozen=True):
+    """What the command line asks for, beside the lines."""
+
+    key: str
+    certifier_key: str | None
+    as_active: bool
+    verbose: bool
 
 
 class Placed(Reported, frozen=True, kw_only=True):
@@ -54,8 +66,10 @@ class Placed(Reported, frozen=True, kw_only=True):
 def register(subparsers: Subparsers) -> None:
     """Add `import`."""
     parser = add_command(subparsers, "import", _import, IMPORT)
-    parser.add_argument("--key", required=True, help="a key with scope write")
-    parser.add_argument("--certifier-key", help="a key with scope certify of another agent")
+    parser.add_argument("--key", required=True, help=f"a key with scope write{KEY_HELP}")
+    parser.add_argument(
+        "--certifier-key", help=f"a key with scope certify of another agent{KEY_HELP}"
+    )
     parser.add_argument("--as", dest="state", choices=["active"], help="bring entities into force")
     parser.add_argument(
         "--from", dest="source", choices=["esco"], help="convert a folder (docs/import.md)"
@@ -76,6 +90,12 @@ def _import(arguments: argparse.Namespace) -> int:
         )
     if arguments.source and len(arguments.files) != 1:
         raise WrongImport("--from esco takes one folder.", "Name its directory.")
+    asked = _Asked(
+        key_given(arguments.key, "--key"),
+        arguments.certifier_key and key_given(arguments.certifier_key, "--certifier-key"),
+        as_active=arguments.state == "active",
+        verbose=arguments.verbose,
+    )
     report = Report()
     # Opened first, so that a missing file is said before anything is started or written.
     source: Source = (
@@ -83,28 +103,35 @@ def _import(arguments: argparse.Namespace) -> int:
     )
     output = Output()
     settings = load()
+    totals = dict.fromkeys(OUTCOMES, 0)
     with database(settings, output.say) as target:
         try:
             ending = Ending()
-            totals = ending.run(_imported(settings, target, arguments, source, ending))
+            ending.run(_imported(settings, target, asked, source, ending, totals))
         except (KeyboardInterrupt, SystemExit):
-            output.say(STOPPED)
+            output.say(f"stopped, so far {_counted(totals)}. {STOPPED}")
             raise
     if arguments.source:
         output.say(report.text().rstrip())
     return 1 if totals["rejected"] else 0
 
 
+def _counted(totals: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {outcome}" for outcome, count in totals.items())
+
+
 async def _imported(
     settings: Settings,
     target: Target,
-    arguments: argparse.Namespace,
+    asked: _Asked,
     source: Source,
     ending: Ending,
-) -> dict[str, int]:
+    totals: dict[str, int],
+) -> None:
+    """Import and print; `totals` is kept, so that they can be told whatever ends it."""
     async with repository(settings, target, "app") as app:
-        context = await _context(app, arguments)
-        run = Import(app, context, as_active=arguments.state == "active")
+        context = await _context(app, asked)
+        run = Import(app, context, as_active=asked.as_active, naming=partial(_named, source))
         progress = Progress("reading", None, sys.stderr)
 
         def tell(done: int, total: int) -> None:
@@ -114,23 +141,23 @@ async def _imported(
         encoder = msgspec.json.Encoder()
         try:
             async for outcomes in run.run(_read(source, progress, ending), tell):
+                totals |= run.totals
                 shown = [
                     _placed(outcome, source)
                     for outcome in outcomes
-                    if arguments.verbose or outcome.outcome == "rejected"
+                    if asked.verbose or outcome.outcome == "rejected"
                 ]
                 sys.stdout.buffer.write(encoder.encode_lines(shown))
                 sys.stdout.buffer.flush()
         except Problem as problem:
             raise ImportRefusal(
                 f"The import stopped: {problem.detail}",
-                "What was reported is done: the same command imports the rest.",
+                f"So far {_counted(totals)}. {STOPPED}",
             ) from problem
         finally:
             progress.close()
         sys.stdout.buffer.write(encoder.encode({"totals": run.totals}) + b"\n")
         sys.stdout.buffer.flush()
-        return run.totals
 
 
 async def _read(source: Source, progress: Progress, ending: Ending) -> AsyncIterator[bytes]:
@@ -145,6 +172,12 @@ async def _read(source: Source, progress: Progress, ending: Ending) -> AsyncIter
         yield line
 
 
+def _named(source: Source, number: int) -> str:
+    """Say what a person calls a line."""
+    file, line = source.place(number)
+    return f"line {line}" if file is None else f"line {line} of {file}"
+
+
 def _placed(reported: Reported, source: Source) -> Reported:
     file, line = source.place(reported.line)
     if file is None:
@@ -152,21 +185,16 @@ def _placed(reported: Reported, source: Source) -> Reported:
     return Placed(**(msgspec.structs.asdict(reported) | {"line": line, "file": file}))
 
 
-async def _context(app: Repository, arguments: argparse.Namespace) -> Context:
+async def _context(app: Repository, asked: _Asked) -> Context:
     """Find who imports, and who certifies.
 
-    Raises: ImportRefusal.
+    Raises: KeyRefusal, ImportRefusal.
     """
-    writer = await _identity(app, arguments.key, "write")
-    context = Context(
-        tenant_id=str(writer.tenant_id),
-        governance_agent_id=str(writer.governance_agent_id),
-        key_id=str(writer.key_id),
-        request_id="plant import",
-    )
-    if arguments.certifier_key is None:
+    writer = await identity(app, asked.key, "--key", "write")
+    context = context_of(writer, "plant import")
+    if asked.certifier_key is None:
         return context
-    certifier = await _identity(app, arguments.certifier_key, "certify")
+    certifier = await identity(app, asked.certifier_key, "--certifier-key", "certify")
     if certifier.tenant_id != writer.tenant_id:
         raise ImportRefusal("The two keys belong to different tenants.", "Use keys of one tenant.")
     if certifier.governance_agent_id == writer.governance_agent_id:
@@ -175,20 +203,3 @@ async def _context(app: Repository, arguments: argparse.Namespace) -> Context:
             "Nobody certifies their own work: use a key of another one.",
         )
     return msgspec.structs.replace(context, certifier_key_id=str(certifier.key_id))
-
-
-async def _identity(app: Repository, key: str, scope: str) -> Identity:
-    name = "--key" if scope == "write" else "--certifier-key"
-    found = await app.maybe(KeyAuthenticate(key_hash(key)))
-    if found is None:
-        raise ImportRefusal(
-            f"The key given with {name} is unknown here, expired or revoked.",
-            "See `plant key list`.",
-        )
-    if scope not in found.scopes:
-        raise ImportRefusal(
-            f"The key given with {name}, of {found.governance_agent_name}, lacks the scope "
-            f"{scope}.",
-            "Make one that has it: plant key create.",
-        )
-    return found

@@ -55,6 +55,18 @@ async def test_standard_output_and_file_are_the_same_whole_export(
     assert b"exporting: 3" in shown.stderr
 
 
+def test_the_key_from_a_file(tenant: Tenant, environ: dict[str, str], tmp_path: Path) -> None:
+    """@ names the file of the key, so that no argument holds it."""
+    (tmp_path / "key").write_text(f"{tenant.author.key}\n")
+
+    whole = run(environ, f"@{tmp_path}/key")
+    absent = run(environ, f"@{tmp_path}/none")
+
+    assert (0, 0) == (whole.returncode, json.loads(whole.stdout)["count"])
+    assert (2, b"") == (absent.returncode, absent.stdout)
+    assert b"--key names the file" in absent.stderr
+
+
 async def test_a_refused_export_leaves_the_file_that_was_there(
     tenant: Tenant, actor_with: ActorWith, environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -112,6 +112,30 @@ class TestOutput:
         ]
         assert {"created": 1, "amended": 0, "unchanged": 0, "rejected": 3} == last["totals"]
 
+    def test_a_repeated_line_names_the_file_of_the_first(
+        self, tenant: Tenant, environ: dict[str, str], tmp_path: Path
+    ) -> None:
+        """Lines count from their own file's beginning, also where another line names them."""
+        first = written(tmp_path / "a.ndjson", many(3))
+        second = written(tmp_path / "b.ndjson", [line("skill", "x"), line("skill", "y")])
+        third = written(tmp_path / "c.ndjson", [line("skill", "y")])
+
+        told = run(words(tenant, first, second, third), environ)
+
+        (rejected,) = outcomes(told.stdout)[:-1]
+        assert (third, 1) == (rejected["file"], rejected["line"])
+        assert f"Line 2 of {second} is about the same entity." == rejected["problem"]["detail"]
+
+    def test_keys_from_files(self, tenant: Tenant, environ: dict[str, str], tmp_path: Path) -> None:
+        """@ names the file of a key, so that no argument holds one; line ends do not count."""
+        for actor in (tenant.author, tenant.certifier):
+            (tmp_path / actor.name).write_text(f"{actor.key}\r\n")
+        keys = ["--key", f"@{tmp_path}/author", "--certifier-key", f"@{tmp_path}/certifier"]
+
+        told = run([*PLANT, "import", *keys, "--as", "active", "-"], environ, ndjson(many(2)))
+
+        assert (0, 2) == (told.returncode, outcomes(told.stdout)[-1]["totals"]["created"])
+
     def test_standard_input_and_every_line(self, tenant: Tenant, environ: dict[str, str]) -> None:
         """- reads standard input; --verbose reports what went in too."""
         told = run(words(tenant, "--verbose", "-"), environ, ndjson(many(3)))
@@ -192,6 +216,36 @@ class TestRefused:
         assert says in told.stderr
         assert 1 == len(told.stderr.splitlines())
 
+    @pytest.mark.parametrize("option", ["--key", "--certifier-key"])
+    @pytest.mark.parametrize(
+        "body,says",
+        [
+            (None, "No such file"),
+            (b"", "does not hold one key"),
+            (b" \n", "does not hold one key"),
+            (b"plant_a\nplant_b\n", "does not hold one key"),
+            (b"plant_\xff", "does not hold one key"),
+            (b"plant_" + b"a" * 2000, "does not hold one key"),
+        ],
+    )
+    def test_files_that_hold_no_key(
+        self, environ: dict[str, str], tmp_path: Path, option: str, body: bytes | None, says: str
+    ) -> None:
+        """The option and the file are named, what stands in the file is not."""
+        path = tmp_path / "key"
+        if body is not None:
+            path.write_bytes(body)
+        keys = {"--key": "k", "--certifier-key": "c"} | {option: f"@{path}"}
+        more = [word for pair in keys.items() for word in pair]
+
+        told = run([*PLANT, "import", *more, "--as", "active", "-"], environ, b"")
+
+        said = told.stderr.decode()
+        assert (2, b"") == (told.returncode, told.stdout)
+        assert f"{option} names the file" in said
+        assert says in said
+        assert "plant_a" not in said
+
     @pytest.mark.parametrize(
         "name,body",
         [
@@ -262,7 +316,11 @@ class TestKilled:
         said = (tmp_path / "said").read_bytes()
         reported = {one["id"]: one for one in outcomes(told) if "id" in one}
         assert len(reported) >= heard
-        assert how == signal.SIGKILL or b"the same command imports the rest" in said
+        if how != signal.SIGKILL:
+            assert b"the same command imports the rest" in said
+            count = re.search(rb"stopped, so far ([0-9,]+) created, 0 amended", said)
+            assert count is not None
+            assert len(reported) == int(count[1].replace(b",", b""))
         assert b"Traceback" not in said
         while await superuser.fetchval(OTHERS) > 0:
             pass  # a killed client's last statement ends first
