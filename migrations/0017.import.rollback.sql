@@ -1,8 +1,6 @@
--- Functions of plant_writer's: only an owner replaces one.
+-- Two functions of plant_writer's: only an owner replaces one.
 GRANT CREATE ON SCHEMA app TO plant_writer;
 SET LOCAL ROLE plant_writer;
-DROP FUNCTION app.import_analyse_kind(text);
-DROP FUNCTION app.import_analyse_lines();
 CREATE OR REPLACE FUNCTION app.import_arrange(p_import_id uuid, p_active boolean)
 RETURNS TABLE (chunk bigint, kind text, lines bigint)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -238,6 +236,17 @@ END
 $$;
 SET LOCAL ROLE plant_owner;
 REVOKE CREATE ON SCHEMA app FROM plant_writer;
+DROP FUNCTION app.import_take_absent(uuid, boolean);
+DROP FUNCTION app.import_archive(uuid, text, bigint);
+DROP FUNCTION app.import_archive_try(uuid, bigint[]);
+DROP FUNCTION app.import_find_absent(uuid, timestamptz);
+DROP FUNCTION app.import_analyse_kind(text);
+DROP FUNCTION app.import_analyse_lines();
+DROP FUNCTION app.import_apply(uuid, bigint, boolean, boolean);
+DROP FUNCTION app.dependents(uuid);
+DROP FUNCTION app.has_dependents(uuid);
+DROP FUNCTION app.id_namespace(text);
+REVOKE SELECT ON app.entity_reference FROM plant_writer;
 DROP FUNCTION app.import_explained(uuid, app.import_outcome[]);
 DROP FUNCTION app.import_reject_unplaced(uuid, boolean);
 REVOKE EXECUTE ON FUNCTION app.name_key(text) FROM plant_writer;

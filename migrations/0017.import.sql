@@ -1,5 +1,5 @@
--- Imports that say what is in a line's way, and that count only what has outgrown its
--- statistics.
+-- Imports that say what is in a line's way, that count only what has outgrown its
+-- statistics, and that find and archive what is not in them.
 -- depends: 0012.lists
 
 -- As in 0009, and it says by which kind of id something was sought.
@@ -249,15 +249,75 @@ LEFT JOIN LATERAL (
 $$;
 COMMENT ON FUNCTION app.import_explained(uuid, app.import_outcome[]) IS 'Adds to outcomes whose lines they are, and to rejected ones what is in their way.';
 
+-- The part of an external id that all ids of one source share: up to the last colon, slash
+-- or hash. A longer shared part only means that less is absent.
+CREATE FUNCTION app.id_namespace(p_external_id text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(substring(p_external_id FROM '^.*[:/#]'), '');
+COMMENT ON FUNCTION app.id_namespace(text) IS 'What an external id has in common with the others of its source; empty without a separator.';
+
+CREATE FUNCTION app.has_dependents(p_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM app.entity_reference
+        WHERE
+            entity_reference.tenant_id = app.tenant_id()
+            AND entity_reference.target_id = p_id
+            AND app.is_in_force((
+                SELECT dependent.status FROM app.base_entity AS dependent
+                WHERE
+                    dependent.tenant_id = app.tenant_id()
+                    AND dependent.id = entity_reference.dependent_id
+            ))
+    );
+END
+$$;
+COMMENT ON FUNCTION app.has_dependents(uuid) IS 'Whether anything in force depends on an entity.';
+
+CREATE FUNCTION app.dependents(p_id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(to_jsonb(dependent) ORDER BY dependent.id), '[]')
+        FROM (
+            SELECT
+                entity.id, entity.entity_type, entity.name, entity.status,
+                entity_reference.relation
+            FROM app.entity_reference
+            CROSS JOIN LATERAL (
+                SELECT
+                    base_entity.id, base_entity.entity_type, base_entity.name,
+                    base_entity.status
+                FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = app.tenant_id()
+                    AND base_entity.id = entity_reference.dependent_id
+                OFFSET 0
+            ) AS entity
+            WHERE
+                entity_reference.tenant_id = app.tenant_id()
+                AND entity_reference.target_id = p_id
+                AND app.is_in_force(entity.status)
+            ORDER BY entity.id
+            LIMIT 20
+        ) AS dependent
+    );
+END
+$$;
+COMMENT ON FUNCTION app.dependents(uuid) IS 'What in force depends on an entity, twenty at most.';
+
+GRANT SELECT ON app.entity_reference TO plant_writer;
 GRANT EXECUTE ON FUNCTION
 app.name_key(text), app.import_reject_unplaced(uuid, boolean),
-app.import_explained(uuid, app.import_outcome[])
+app.import_explained(uuid, app.import_outcome[]), app.id_namespace(text),
+app.has_dependents(uuid), app.dependents(uuid)
 TO plant_writer;
-
--- Functions of plant_writer's: only an owner replaces one, and the rights of this owner are
--- not inherited.
-GRANT CREATE ON SCHEMA app TO plant_writer;
-SET LOCAL ROLE plant_writer;
 
 -- An import of one line counts nothing but the lines themselves. Columns that no plan looks
 -- at stay out: texts and lists of texts take four fifths of the time.
@@ -327,6 +387,389 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION app.import_analyse_kind(text) IS 'Renews the statistics of what an import of a kind fills and has more than doubled; returns of how many tables.';
+
+-- As in 0010, and rejected lines say what is in their way. p_keep: of each line stays whose
+-- it was, for what is absent to be found at the end.
+CREATE FUNCTION app.import_apply(
+    p_import_id uuid, p_chunk bigint, p_active boolean, p_keep boolean
+)
+RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- Another import of the tenant may hold the lock on parents for as long as a chunk takes.
+SET lock_timeout = '60s'
+AS $$
+DECLARE
+    v_lines bigint[];
+    v_changes_parents boolean;
+    v_outcomes app.import_outcome[];
+BEGIN
+    SELECT
+        coalesce(
+            array_agg(import_line.line ORDER BY import_line.line)
+                FILTER (WHERE import_line.body IS NOT NULL),
+            '{}'),
+        bool_or(
+            import_line.body ? 'parent_ids'
+            AND EXISTS (
+                SELECT FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = app.tenant_id()
+                    AND base_entity.entity_type = import_line.kind
+                    AND base_entity.external_id = import_line.external_id
+            )
+        ),
+        array_agg(
+            ROW(
+                import_line.line, 'rejected', NULL, NULL, import_line.problem
+            )::app.import_outcome
+        ) FILTER (WHERE import_line.problem IS NOT NULL)
+    INTO v_lines, v_changes_parents, v_outcomes
+    FROM app.import_line
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.chunk = p_chunk;
+    -- Statistics are renewed between chunks, not inside one (app.renew_statistics).
+    PERFORM set_config('app.importing', 'yes', TRUE);
+    -- Before any row, as single writes do; what is new has nobody below it to lock for.
+    IF v_changes_parents THEN
+        PERFORM pg_advisory_xact_lock(
+            hashtextextended('plant parents ' || app.tenant_id(), 0));
+    END IF;
+    v_outcomes := v_outcomes || ARRAY(
+        SELECT turned FROM app.import_turns(p_import_id, v_lines, p_active) AS turned);
+    PERFORM set_config('app.importing', '', TRUE);
+    v_outcomes := ARRAY(
+        SELECT explained FROM app.import_explained(p_import_id, v_outcomes) AS explained);
+    IF p_keep THEN
+        UPDATE app.import_line SET chunk = NULL, body = '{}', problem = NULL
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.chunk = p_chunk;
+    ELSE
+        DELETE FROM app.import_line
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.chunk = p_chunk;
+    END IF;
+    RETURN QUERY SELECT (unnest(v_outcomes)).*;
+END
+$$;
+COMMENT ON FUNCTION app.import_apply(uuid, bigint, boolean, boolean) IS 'Applies one chunk of an import; one outcome per line.';
+
+-- What is in the registry and not in the files. Staged as well, in a chunk of its own, with
+-- numbers that no line has.
+--
+-- Of each kind that occurs, what shares its namespace with a line: entities of another
+-- source in the same tenant are none of this import's business. Of industries moreover what
+-- is of a scheme that occurs. What came after the import began may be another's work in
+-- progress, and what this caller may not see does not exist for it.
+CREATE FUNCTION app.import_find_absent(p_import_id uuid, p_begun_at timestamptz)
+RETURNS TABLE (absent bigint, unreadable bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_absent bigint;
+BEGIN
+    WITH occurring AS MATERIALIZED (
+        SELECT DISTINCT
+            base_entity.entity_type, app.id_namespace(base_entity.external_id) AS namespace,
+            industry_entity.scheme
+        FROM app.import_line
+        INNER JOIN app.base_entity
+            ON
+                base_entity.tenant_id = (SELECT app.tenant_id())
+                AND base_entity.entity_type = import_line.kind
+                AND base_entity.external_id = import_line.external_id
+        LEFT JOIN app.industry_entity
+            ON
+                industry_entity.tenant_id = (SELECT app.tenant_id())
+                AND industry_entity.id = base_entity.id
+        WHERE
+            import_line.tenant_id = (SELECT app.tenant_id())
+            AND import_line.import_id = p_import_id
+    )
+
+    INSERT INTO app.import_line (
+        tenant_id, import_id, line, governance_agent_id, kind, external_id, entity_id, body,
+        chunk
+    )
+    SELECT
+        app.tenant_id(), p_import_id, -row_number() OVER (ORDER BY base_entity.id DESC),
+        app.governance_agent_id(), base_entity.entity_type, base_entity.external_id,
+        base_entity.id, '{}', 0
+    FROM app.base_entity
+    LEFT JOIN app.industry_entity
+        ON
+            industry_entity.tenant_id = (SELECT app.tenant_id())
+            AND industry_entity.id = base_entity.id
+    WHERE
+        base_entity.tenant_id = (SELECT app.tenant_id())
+        AND base_entity.entity_type IN (SELECT occurring.entity_type FROM occurring)
+        AND base_entity.external_id IS NOT NULL
+        AND base_entity.status <> 'archived'
+        AND base_entity.created_at < p_begun_at
+        AND EXISTS (
+            SELECT
+            FROM occurring
+            WHERE
+                occurring.entity_type = base_entity.entity_type
+                AND occurring.namespace = app.id_namespace(base_entity.external_id)
+                AND occurring.scheme IS NOT DISTINCT FROM industry_entity.scheme
+        )
+        AND NOT EXISTS (
+            SELECT
+            FROM app.import_line
+            WHERE
+                import_line.tenant_id = (SELECT app.tenant_id())
+                AND import_line.import_id = p_import_id
+                AND import_line.kind = base_entity.entity_type
+                AND import_line.external_id = base_entity.external_id
+        );
+    GET DIAGNOSTICS v_absent = ROW_COUNT;
+    RETURN QUERY
+        SELECT v_absent, count(*)
+        FROM app.import_line
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND num_nulls(import_line.kind, import_line.external_id) > 0;
+END
+$$;
+COMMENT ON FUNCTION app.import_find_absent(uuid, timestamptz) IS 'Stages what no line of an import is about; returns how many these are, and of how many lines nobody knows whose they are.';
+
+-- Archives lines of absent entities, each with its entry; halves a set until who is in the
+-- way stands alone, and notes why. Returns the lines that are done.
+CREATE FUNCTION app.import_archive_try(p_import_id uuid, p_lines bigint[])
+RETURNS SETOF bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_ids uuid[] := ARRAY(
+        SELECT import_line.entity_id
+        FROM app.import_line
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.line = ANY(p_lines)
+    );
+    v_archived uuid[];
+    v_state text;
+    v_constraint text;
+    v_column text;
+    v_message text;
+    v_detail text;
+    v_problem jsonb;
+    v_half integer := cardinality(p_lines) / 2;
+BEGIN
+    IF cardinality(p_lines) = 0 THEN
+        RETURN;
+    END IF;
+    BEGIN
+        -- In id order, as who refers to them locks them.
+        PERFORM
+        FROM app.base_entity
+        WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = ANY(v_ids)
+        ORDER BY base_entity.id
+        FOR NO KEY UPDATE;
+        WITH archived AS (
+            UPDATE app.base_entity SET status = 'archived'
+            WHERE
+                base_entity.tenant_id = app.tenant_id()
+                AND base_entity.id = ANY(v_ids)
+                AND base_entity.status <> 'archived'
+            RETURNING base_entity.id
+        )
+
+        SELECT array_agg(archived.id) INTO v_archived
+        FROM archived;
+        RETURN QUERY
+            SELECT import_line.line
+            FROM app.import_line
+            WHERE
+                import_line.tenant_id = app.tenant_id()
+                AND import_line.import_id = p_import_id
+                AND import_line.line = ANY(p_lines)
+                AND import_line.entity_id = ANY(v_archived);
+        RETURN;
+    EXCEPTION
+        WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS
+                v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
+                v_column = COLUMN_NAME, v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+            v_problem := app.import_problem(
+                v_state, v_constraint, v_column, v_message, v_detail);
+            IF v_problem IS NULL THEN
+                RAISE;
+            END IF;
+    END;
+
+    IF cardinality(p_lines) > 1 THEN
+        RETURN QUERY SELECT app.import_archive_try(p_import_id, p_lines[1:v_half]);
+        RETURN QUERY SELECT app.import_archive_try(p_import_id, p_lines[v_half + 1:]);
+        RETURN;
+    END IF;
+    UPDATE app.import_line SET body = NULL, problem = v_problem
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.line = p_lines[1];
+END
+$$;
+COMMENT ON FUNCTION app.import_archive_try(uuid, bigint[]) IS 'Archives absent entities; returns the lines of those that are archived.';
+
+-- The next page of absent entities of a kind: those on which nothing in force depends are
+-- archived. The others wait: what depends on them may be on another page.
+CREATE FUNCTION app.import_archive(p_import_id uuid, p_kind text, p_after bigint)
+RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '60s'
+AS $$
+DECLARE
+    v_page bigint[];
+    v_free bigint[];
+    v_archived bigint[];
+BEGIN
+    v_page := ARRAY(
+        SELECT import_line.line
+        FROM app.import_line
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.chunk = 0
+            AND import_line.kind = p_kind
+            AND import_line.line < p_after
+            AND import_line.problem IS NULL
+        ORDER BY import_line.line DESC
+        LIMIT 500
+    );
+    v_free := ARRAY(
+        SELECT import_line.line
+        FROM app.import_line
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.line = ANY(v_page)
+            AND NOT app.has_dependents(import_line.entity_id)
+    );
+    PERFORM set_config('app.step_reason', 'It was in no line of an import.', TRUE);
+    v_archived := ARRAY(SELECT app.import_archive_try(p_import_id, v_free));
+    PERFORM set_config('app.step_reason', '', TRUE);
+    RETURN QUERY
+        WITH removed AS (
+            DELETE FROM app.import_line
+            WHERE
+                import_line.tenant_id = app.tenant_id()
+                AND import_line.import_id = p_import_id
+                AND import_line.line = ANY(v_archived)
+            RETURNING import_line.line, import_line.entity_id, import_line.external_id
+        )
+
+        SELECT
+            page.line,
+            CASE WHEN removed.line IS NULL THEN 'waiting' ELSE 'archived' END,
+            removed.entity_id,
+            removed.external_id,
+            NULL::jsonb
+        FROM unnest(v_page) AS page (line)
+        LEFT JOIN removed ON page.line = removed.line;
+END
+$$;
+COMMENT ON FUNCTION app.import_archive(uuid, text, bigint) IS 'Archives those of a page of absent entities on which nothing in force depends.';
+
+-- The next page of what is absent and was not archived, with what depends on it when it was
+-- to be. What has gone or was hidden since it was found is absent no longer.
+CREATE FUNCTION app.import_take_absent(p_import_id uuid, p_dependents boolean)
+RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    LOOP
+        RETURN QUERY
+            WITH page AS MATERIALIZED (
+                SELECT import_line.line
+                FROM app.import_line
+                WHERE
+                    import_line.tenant_id = app.tenant_id()
+                    AND import_line.import_id = p_import_id
+                    AND import_line.chunk = 0
+                ORDER BY import_line.line DESC
+                LIMIT 500
+            ),
+
+            removed AS (
+                DELETE FROM app.import_line
+                WHERE
+                    import_line.tenant_id = app.tenant_id()
+                    AND import_line.import_id = p_import_id
+                    AND import_line.line IN (SELECT page.line FROM page)
+                RETURNING
+                    import_line.line, import_line.entity_id, import_line.external_id,
+                    import_line.problem
+            )
+
+            SELECT
+                removed.line,
+                CASE WHEN p_dependents THEN 'kept' ELSE 'absent' END,
+                removed.entity_id,
+                removed.external_id,
+                CASE
+                    WHEN NOT p_dependents THEN NULL
+                    ELSE coalesce(removed.problem, jsonb_build_object(
+                        'sqlstate', 'PL010',
+                        'message', 'Entities in force depend on it.',
+                        'detail', jsonb_build_object(
+                            'dependents', app.dependents(removed.entity_id))::text))
+                END
+            FROM removed
+            WHERE EXISTS (
+                SELECT
+                FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = (SELECT app.tenant_id())
+                    AND base_entity.id = removed.entity_id
+                    AND base_entity.status <> 'archived'
+            );
+        EXIT WHEN FOUND OR NOT EXISTS (
+            SELECT
+            FROM app.import_line
+            WHERE
+                import_line.tenant_id = app.tenant_id()
+                AND import_line.import_id = p_import_id
+                AND import_line.chunk = 0
+        );
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION app.import_take_absent(uuid, boolean) IS 'Takes the next page of absent entities; no row when none is left.';
+
+GRANT EXECUTE ON FUNCTION
+app.import_analyse_lines(), app.import_analyse_kind(text),
+app.import_apply(uuid, bigint, boolean, boolean),
+app.import_find_absent(uuid, timestamptz), app.import_archive(uuid, text, bigint),
+app.import_take_absent(uuid, boolean)
+TO plant_app;
+GRANT EXECUTE ON FUNCTION app.import_archive_try(uuid, bigint[]) TO plant_writer;
+GRANT CREATE ON SCHEMA app TO plant_writer;
+ALTER FUNCTION app.import_analyse_lines() OWNER TO plant_writer;
+ALTER FUNCTION app.import_analyse_kind(text) OWNER TO plant_writer;
+ALTER FUNCTION app.import_apply(uuid, bigint, boolean, boolean) OWNER TO plant_writer;
+ALTER FUNCTION app.import_find_absent(uuid, timestamptz) OWNER TO plant_writer;
+ALTER FUNCTION app.import_archive(uuid, text, bigint) OWNER TO plant_writer;
+ALTER FUNCTION app.import_take_absent(uuid, boolean) OWNER TO plant_writer;
+
+-- Two functions of plant_writer's: only an owner replaces one, and the rights of this owner
+-- are not inherited.
+SET LOCAL ROLE plant_writer;
 
 -- As in 0010, but for what becomes of lines that have no place and the kind of chunks.
 CREATE OR REPLACE FUNCTION app.import_arrange(p_import_id uuid, p_active boolean)
@@ -484,66 +927,14 @@ BEGIN
 END
 $$;
 
--- As in 0010, and rejected lines say what is in their way.
+-- As the release before calls it.
 CREATE OR REPLACE FUNCTION app.import_apply(p_import_id uuid, p_chunk bigint, p_active boolean)
 RETURNS SETOF app.import_outcome
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- Another import of the tenant may hold the lock on parents for as long as a chunk takes.
-SET lock_timeout = '60s'
 AS $$
-DECLARE
-    v_lines bigint[];
-    v_changes_parents boolean;
-    v_outcomes app.import_outcome[];
-BEGIN
-    SELECT
-        coalesce(
-            array_agg(import_line.line ORDER BY import_line.line)
-                FILTER (WHERE import_line.body IS NOT NULL),
-            '{}'),
-        bool_or(
-            import_line.body ? 'parent_ids'
-            AND EXISTS (
-                SELECT FROM app.base_entity
-                WHERE
-                    base_entity.tenant_id = app.tenant_id()
-                    AND base_entity.entity_type = import_line.kind
-                    AND base_entity.external_id = import_line.external_id
-            )
-        ),
-        array_agg(
-            ROW(
-                import_line.line, 'rejected', NULL, NULL, import_line.problem
-            )::app.import_outcome
-        ) FILTER (WHERE import_line.problem IS NOT NULL)
-    INTO v_lines, v_changes_parents, v_outcomes
-    FROM app.import_line
-    WHERE
-        import_line.tenant_id = app.tenant_id()
-        AND import_line.import_id = p_import_id
-        AND import_line.chunk = p_chunk;
-    -- Statistics are renewed between chunks, not inside one (app.renew_statistics).
-    PERFORM set_config('app.importing', 'yes', TRUE);
-    -- Before any row, as single writes do; what is new has nobody below it to lock for.
-    IF v_changes_parents THEN
-        PERFORM pg_advisory_xact_lock(
-            hashtextextended('plant parents ' || app.tenant_id(), 0));
-    END IF;
-    v_outcomes := v_outcomes || ARRAY(
-        SELECT turned FROM app.import_turns(p_import_id, v_lines, p_active) AS turned);
-    PERFORM set_config('app.importing', '', TRUE);
-    v_outcomes := ARRAY(
-        SELECT explained FROM app.import_explained(p_import_id, v_outcomes) AS explained);
-    DELETE FROM app.import_line
-    WHERE
-        import_line.tenant_id = app.tenant_id()
-        AND import_line.import_id = p_import_id
-        AND import_line.chunk = p_chunk;
-    RETURN QUERY SELECT (unnest(v_outcomes)).*;
-END
+SELECT applied.* FROM app.import_apply(p_import_id, p_chunk, p_active, FALSE) AS applied
 $$;
 
-GRANT EXECUTE ON FUNCTION app.import_analyse_lines(), app.import_analyse_kind(text) TO plant_app;
 SET LOCAL ROLE plant_owner;
 REVOKE CREATE ON SCHEMA app FROM plant_writer;

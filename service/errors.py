@@ -190,6 +190,10 @@ class InUse(Conflict, slug="in-use", status=409):
     """Others that are in force depend on this entity."""
 
 
+class ImportIncomplete(Conflict, slug="import-incomplete", status=409):
+    """Nothing is archived while it is not known which entities some lines are about."""
+
+
 class ParentCycle(Conflict, slug="parent-cycle", status=409):
     """An entity cannot be its own ancestor."""
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from service.repository.base import Context, Repository
 from service.usecases.importing import Import
-from service.usecases.outcomes import Naming, Reported, line_of_one_file
+from service.usecases.outcomes import Reported
 from tests.factories import Tenant
 
 Line = dict[str, Any]
@@ -69,10 +69,11 @@ def ndjson(lines: Iterable[Line | bytes]) -> bytes:
 
 
 class Outcome(Struct, frozen=True):
-    """What an import reported."""
+    """What an import reported of its lines, and of what no line was about."""
 
     lines: list[Reported]
     totals: dict[str, int]
+    absent: list[Reported] = []
 
     def __getitem__(self, number: int) -> Reported:
         """Give what was reported for a line."""
@@ -107,14 +108,15 @@ async def imported(
     *,
     active: bool = False,
     context: Context | None = None,
-    naming: Naming = line_of_one_file,
+    **how: Any,
 ) -> Outcome:
     """Import as the author, with the certifier as second identity when active."""
     chosen = context or (as_active(tenant) if active else tenant.author.context)
-    run = Import(repository, chosen, as_active=active, naming=naming)
+    run = Import(repository, chosen, as_active=active, **how)
     found = [one async for part in run.run(fed(lines)) for one in part]
-    assert sorted({one.line for one in found}) == sorted(one.line for one in found)
-    return Outcome(found, run.totals)
+    told = [one for one in found if one.line]
+    assert sorted({one.line for one in told}) == sorted(one.line for one in told)
+    return Outcome(told, run.totals, [one for one in found if not one.line])
 
 
 async def fed(lines: Iterable[Line | bytes]) -> AsyncIterator[bytes]:

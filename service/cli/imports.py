@@ -21,6 +21,7 @@ from service.errors import Problem
 from service.refusal import Refusal
 from service.repository.base import Context, Repository
 from service.settings import Settings, load
+from service.usecases.absent import MEMBERS, Handling
 from service.usecases.importing import Import
 from service.usecases.outcomes import OUTCOMES, Reported
 
@@ -34,11 +35,14 @@ changes nothing. What was reported is done, also after Ctrl-C or kill -9.
   plant import --key @key.txt skills.ndjson roles.ndjson.gz
   plant import --key @key.txt --certifier-key @other.txt --as active --from esco DIR
 
-Outcomes go to standard output as NDJSON: rejected lines, or all with --verbose, then the totals.
+Outcomes go to standard output as NDJSON: rejected lines, or all with --verbose, then what is
+absent when that was asked for, then the totals.
 
-Exit code: 0 every line is in, 1 some were rejected, 2 the import could not begin or go on,
+Exit code: 0 every line is in, 1 some were rejected or nothing was archived because lines could
+not be read, 2 the import could not begin or go on,
 130 after Ctrl-C, 143 after SIGTERM; what went in until then is told on standard error."""
 
+WELL = ("created", "amended", "unchanged")
 STOPPED = "What went in stays; the same command imports the rest."
 
 
@@ -54,6 +58,7 @@ class _Asked(Struct, frozen=True):
     key: str
     certifier_key: str | None
     as_active: bool
+    absent: Handling | None
     verbose: bool
 
 
@@ -74,6 +79,15 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--from", dest="source", choices=["esco"], help="convert a folder (docs/import.md)"
     )
+    absent = parser.add_mutually_exclusive_group()
+    absent.add_argument(
+        "--report-absent", dest="absent", action="store_const", const="report",
+        help="list what is in the registry and not in the files",
+    )  # fmt: skip
+    absent.add_argument(
+        "--archive-absent", dest="absent", action="store_const", const="archive",
+        help="archive it, where nothing in force depends on it; archived is final",
+    )  # fmt: skip
     parser.add_argument(
         "--verbose", action="store_true", help="report every line, not rejects only"
     )
@@ -94,6 +108,7 @@ def _import(arguments: argparse.Namespace) -> int:
         key_given(arguments.key, "--key"),
         arguments.certifier_key and key_given(arguments.certifier_key, "--certifier-key"),
         as_active=arguments.state == "active",
+        absent=arguments.absent,
         verbose=arguments.verbose,
     )
     report = Report()
@@ -103,7 +118,7 @@ def _import(arguments: argparse.Namespace) -> int:
     )
     output = Output()
     settings = load()
-    totals = dict.fromkeys(OUTCOMES, 0)
+    totals = dict.fromkeys(OUTCOMES + MEMBERS[asked.absent], 0)
     with database(settings, output.say) as target:
         try:
             ending = Ending()
@@ -113,7 +128,8 @@ def _import(arguments: argparse.Namespace) -> int:
             raise
     if arguments.source:
         output.say(report.text().rstrip())
-    return 1 if totals["rejected"] else 0
+    incomplete = asked.absent == "archive" and not source.whole()
+    return 1 if totals["rejected"] or incomplete else 0
 
 
 def _counted(totals: dict[str, int]) -> str:
@@ -131,7 +147,14 @@ async def _imported(
     """Import and print; `totals` is kept, so that they can be told whatever ends it."""
     async with repository(settings, target, "app") as app:
         context = await _context(app, asked)
-        run = Import(app, context, as_active=asked.as_active, naming=partial(_named, source))
+        run = Import(
+            app,
+            context,
+            as_active=asked.as_active,
+            absent=asked.absent,
+            naming=partial(_named, source),
+            whole=source.whole,
+        )
         progress = Progress("reading", None, sys.stderr)
 
         def tell(done: int, total: int) -> None:
@@ -145,7 +168,7 @@ async def _imported(
                 shown = [
                     _placed(outcome, source)
                     for outcome in outcomes
-                    if asked.verbose or outcome.outcome == "rejected"
+                    if asked.verbose or outcome.outcome not in WELL
                 ]
                 sys.stdout.buffer.write(encoder.encode_lines(shown))
                 sys.stdout.buffer.flush()
@@ -180,7 +203,7 @@ def _named(source: Source, number: int) -> str:
 
 def _placed(reported: Reported, source: Source) -> Reported:
     file, line = source.place(reported.line)
-    if file is None:
+    if file is None or not reported.line:
         return reported
     return Placed(**(msgspec.structs.asdict(reported) | {"line": line, "file": file}))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from service.convert.esco import convert_lines
-from service.convert.report import Report
+from service.convert.report import LEFT_OUT, Report
 from service.convert.source import SourceUnreadable
 from service.refusal import Refusal
 from service.usecases.lines import LINE_BYTES_MAX
@@ -32,6 +32,9 @@ class Source(Protocol):
 
     def place(self, line: int) -> tuple[str | None, int]:
         """Give the file, when there are several, and the line's number in it."""
+
+    def whole(self) -> bool:
+        """Say whether the lines are all that there was, once the last has been drawn."""
 
 
 class Files:
@@ -71,6 +74,10 @@ class Files:
         index = bisect_right(self._starts, line - 1) - 1
         return str(self._paths[index]), line - self._starts[index]
 
+    def whole(self) -> bool:
+        """Say that nothing is left out: a line is what it is."""
+        return True
+
 
 class Folder:
     """A folder of ESCO, NACE and NAICS, converted while it is read."""
@@ -96,6 +103,10 @@ class Folder:
     def place(self, line: int) -> tuple[str | None, int]:
         """Give the number of the converted line."""
         return None, line
+
+    def whole(self) -> bool:
+        """Say whether each line of the source made one."""
+        return not any(self._report.counts[rule] for rule in LEFT_OUT)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -30,6 +30,8 @@ RULES = {
     "relations-too-many": "relations after the 500th left out, optional ones first",
     "attributes-too-large": "custom attributes left out: more than 32 KiB",
 }
+# With one of these an entity has no line, though the source has it.
+LEFT_OUT = ("line-unreadable", "text-out-of-bounds")
 # All are counted; this many of each rule are kept, so that bad input cannot fill the memory.
 FINDINGS_KEPT_MAX = 1000
 _EXAMPLES_SHOWN = 3

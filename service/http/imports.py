@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final, get_args
 
 import msgspec
 from aiohttp import web
@@ -20,6 +20,7 @@ from service.http.problems import report
 from service.http.request import NDJSON, bearer, check_media, raw_query, request_id
 from service.model.query import parameters
 from service.repository.base import Context
+from service.usecases.absent import Handling
 from service.usecases.importing import Import
 from service.usecases.lines import LINE_BYTES_MAX
 from service.usecases.outcomes import Reported
@@ -28,18 +29,19 @@ SILENCE_S: Final = 30.0
 """How long the sender of an import may be silent."""
 
 
+ALLOWED: Final = {"as": ("active",), "absent": get_args(Handling)}
+"""Query parameters and their values."""
+
+
 async def imports(request: web.Request) -> web.StreamResponse:
     """Import NDJSON; the answer is 200 with NDJSON, whatever becomes of single lines."""
     who = await caller(request, "write")
-    given = parameters(raw_query(request), single=("as",))
-    as_active = bool(given)
-    if as_active and given["as"] != ["active"]:
-        raise InvalidParameter(
-            "as must be active.", extensions={"parameter": "as", "allowed": ["active"]}
-        )
+    given = parameters(raw_query(request), single=tuple(ALLOWED))
+    chosen = {name: _chosen(name, values[0]) for name, values in given.items()}
+    as_active = "as" in chosen
     check_media(request, NDJSON)
     context = await _certified(request, who) if as_active else who.context
-    run = Import(request.app[REPOSITORY], context, as_active=as_active)
+    run = Import(request.app[REPOSITORY], context, as_active=as_active, absent=chosen.get("absent"))
     outcomes = run.run(_lines(request))
     # The first chunk decides whether there is an answer at all; after it, it is 200.
     first: list[Reported] = await anext(outcomes, [])
@@ -59,6 +61,19 @@ async def imports(request: web.Request) -> web.StreamResponse:
         await outcomes.aclose()
     await answer.write_eof()
     return answer
+
+
+def _chosen(name: str, value: str) -> Any:
+    """Check the value of a parameter.
+
+    Raises: InvalidParameter.
+    """
+    if value not in ALLOWED[name]:
+        raise InvalidParameter(
+            f"{name} must be {' or '.join(ALLOWED[name])}.",
+            extensions={"parameter": name, "allowed": list(ALLOWED[name])},
+        )
+    return value
 
 
 async def _certified(request: web.Request, who: Caller) -> Context:

@@ -1,5 +1,6 @@
 """Bulk import: the structs of sql/import."""
 
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -22,7 +23,10 @@ class Chunk(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What became of a line; `problem` holds sqlstate, constraint, message and detail as JSON."""
+    """What became of a line; `problem` holds sqlstate, constraint, message and detail as JSON.
+
+    An entity that is absent from an import has a line below zero.
+    """
 
     line: int
     outcome: str
@@ -37,7 +41,21 @@ class Removed(Struct, frozen=True):
     removed: int
 
 
-class ImportBegin(One[Removed], frozen=True):
+class Begun(Struct, frozen=True):
+    """How many staged lines were removed, and the database's time."""
+
+    removed: int
+    begun_at: datetime
+
+
+class Absent(Struct, frozen=True):
+    """How many entities are absent, and of how many lines nobody knows whose they are."""
+
+    absent: int
+    unreadable: int
+
+
+class ImportBegin(One[Begun], frozen=True):
     """Begin in this session and remove what dead imports left."""
 
     import_id: UUID
@@ -63,6 +81,29 @@ class ImportApply(Many[Outcome], frozen=True):
     import_id: UUID
     chunk: int
     as_active: bool
+    keep: bool
+
+
+class ImportFindAbsent(One[Absent], frozen=True):
+    """Find what is in the registry and not in the import."""
+
+    import_id: UUID
+    begun_at: datetime
+
+
+class ImportArchive(Many[Outcome], frozen=True):
+    """Archive what a page of absent entities holds that nothing in force depends on."""
+
+    import_id: UUID
+    kind: str
+    after: int
+
+
+class ImportTakeAbsent(Many[Outcome], frozen=True):
+    """Take the next page of what is absent."""
+
+    import_id: UUID
+    dependents: bool
 
 
 class ImportEnd(One[Removed], frozen=True):

@@ -8,6 +8,7 @@ know that an import lives.
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -38,8 +39,10 @@ class Session:
         self._connection: Any = None
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def kept(self) -> AsyncIterator[datetime]:
         """Keep a connection, and the lock by which others know that this import lives.
+
+        Gives the database's time, before which this import has written nothing.
 
         Raises: Unavailable.
         """
@@ -52,8 +55,8 @@ class Session:
         try:
             async with self._repository.pool.connection() as self._connection:
                 try:
-                    await self.run(ImportBegin(self._import_id))
-                    yield
+                    (begun,) = await self.run(ImportBegin(self._import_id))
+                    yield begun.begun_at
                 finally:
                     await self._whole(self._end())
         finally:

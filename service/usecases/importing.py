@@ -20,9 +20,16 @@ from service.repository.imports import (
     ImportStage,
     Outcome,
 )
+from service.usecases.absent import MEMBERS, Handling, handle
 from service.usecases.import_session import Session
 from service.usecases.lines import Batch, batches
-from service.usecases.outcomes import OUTCOMES, Naming, Reported, line_of_one_file, reported
+from service.usecases.outcomes import (
+    OUTCOMES,
+    Naming,
+    Reported,
+    line_of_one_file,
+    reported,
+)
 
 LARGE: Final = 1000
 """Lines of one kind that may outgrow what the tables were counted with."""
@@ -41,14 +48,19 @@ class Import:
         context: Context,
         *,
         as_active: bool,
+        absent: Handling | None = None,
         naming: Naming = line_of_one_file,
+        whole: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Set up; `whole` says, when all lines are read, whether they are all there was."""
         self._id = uuid4()
         self._session = Session(repository, context, self._id)
         self._as_active = as_active
+        self._absent: Handling | None = absent
         self._naming = naming
+        self._whole = whole
         self.lines = 0
-        self.totals = dict.fromkeys(OUTCOMES, 0)
+        self.totals = dict.fromkeys(OUTCOMES + MEMBERS[absent], 0)
 
     async def run(
         self, lines: AsyncIterable[bytes], progress: Callable[[int, int], None] = _silent
@@ -65,7 +77,7 @@ class Import:
         first = await anext(read, None)
         if first is None:
             return
-        async with self._session.kept():
+        async with self._session.kept() as begun_at:
             await self._stage(first)
             async for batch in read:
                 await self._stage(batch)
@@ -84,6 +96,14 @@ class Import:
                 done += chunk.lines
                 progress(done, self.lines)
                 yield outcomes
+            if self._absent is None:
+                return
+            async for entities in handle(
+                self._session, self._id, begun_at, self._absent, whole=self._whole()
+            ):
+                for entity in entities:
+                    self.totals[entity.outcome] += 1
+                yield entities
 
     async def _stage(self, batch: Batch) -> None:
         self.lines += batch.lines
@@ -91,7 +111,8 @@ class Import:
 
     async def _applied(self, chunk: Chunk) -> list[Reported]:
         outcomes: list[Outcome] = await self._session.run(
-            ImportApply(self._id, chunk.chunk, self._as_active), committing=True
+            ImportApply(self._id, chunk.chunk, self._as_active, self._absent is not None),
+            committing=True,
         )
         if len(outcomes) != chunk.lines:
             raise Unavailable(

@@ -21,9 +21,12 @@ Naming: TypeAlias = Callable[[int], str]
 
 
 class Reported(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one line, as it is reported; a rejected one says whose line it is."""
+    """What became of one line, as it is reported; a rejected one says whose line it is.
 
-    line: int
+    Of an entity that no line was about there is no line, and always an external id.
+    """
+
+    line: int = 0
     outcome: str
     id: UUID | None
     external_id: str | None = None
@@ -45,6 +48,24 @@ def reported(outcome: Outcome, naming: Naming) -> Reported:
         id=outcome.id,
         external_id=outcome.external_id,
         problem=_members(msgspec.json.decode(outcome.problem), outcome.id, naming),
+    )
+
+
+def missing(outcome: Outcome, refusal: Problem | None = None) -> Reported:
+    """Make what is reported of an entity that no line was about.
+
+    `refusal`: nothing was archived, and why.
+    """
+    problem = None
+    if refusal is not None:
+        problem = refusal.members()
+    elif outcome.problem is not None:
+        problem = dict(from_diagnostics(msgspec.json.decode(outcome.problem)).members())
+    return Reported(
+        outcome=outcome.outcome if refusal is None else "kept",
+        id=outcome.id,
+        external_id=outcome.external_id,
+        problem=problem,
     )
 
 

@@ -1,9 +1,11 @@
 -- name: import_apply :many
--- Apply one chunk of an import and tell what became of each line.
+-- Apply one chunk of an import and tell what became of each line. With keep it stays known
+-- which entities the lines were about, until the import ends.
 --
 -- param: $1 import_id uuid
 -- param: $2 chunk bigint
 -- param: $3 as_active boolean
+-- param: $4 keep boolean
 -- returns: line bigint, outcome text, id uuid, external_id text, problem jsonb
 -- raises: unauthenticated, scope-missing
 -- isolation: read committed
@@ -15,6 +17,6 @@ SELECT
     applied.id,
     applied.external_id,
     applied.problem
-FROM app.import_apply($1, $2, $3) AS applied
+FROM app.import_apply($1, $2, $3, $4) AS applied
 ORDER BY applied.line ASC
 LIMIT 1000000;

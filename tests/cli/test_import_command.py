@@ -19,7 +19,7 @@ from tests.factories import Tenant
 from tests.imports import Line, line, many, ndjson, ref, state, workshop
 from tests.postgres import Server
 from tests.servers import BARE, PLANT
-from tests.source_folders import CUT, read
+from tests.source_folders import CUT, Row, read, skill, write
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
@@ -136,6 +136,68 @@ class TestOutput:
 
         assert (0, 2) == (told.returncode, outcomes(told.stdout)[-1]["totals"]["created"])
 
+    async def test_what_is_absent(
+        self,
+        tenant: Tenant,
+        environ: dict[str, str],
+        tmp_path: Path,
+        superuser: asyncpg.Connection,
+    ) -> None:
+        """Listed without --verbose, without file or line; kept is no failure, archived is final."""
+        some = [line("skill", f"s:{name}") for name in "abc"]
+        role = line("job_role", "r:x", required_skills=[
+            {"external_id": "s:b", "relation": "essential"}
+        ])  # fmt: skip
+        run(words(tenant, "-", active=True), environ, ndjson([*some, role]))
+        files = [written(tmp_path / f"{n}.ndjson", some[n : n + 1] * (1 - n)) for n in range(2)]
+
+        found = [
+            run(words(tenant, option, *files), environ)
+            for option in ("--report-absent", "--archive-absent", "--archive-absent")
+        ]
+
+        assert [0, 0, 0] == [one.returncode for one in found]
+        told = [outcomes(one.stdout) for one in found]
+        assert [
+            {"s:b": "absent", "s:c": "absent"},
+            {"s:b": "kept", "s:c": "archived"},
+            {"s:b": "kept"},
+        ] == [{line["external_id"]: line["outcome"] for line in lines[:-1]} for lines in told]
+        assert {"outcome", "id", "external_id"} == set(told[0][0])
+        assert [{"absent": 2}, {"archived": 1, "kept": 1}, {"archived": 0, "kept": 1}] == [
+            {name: count for name, count in lines[-1]["totals"].items() if name in (
+                "absent", "archived", "kept")}
+            for lines in told
+        ]  # fmt: skip
+        now = await state(superuser, tenant)
+        assert ["active", "active", "archived"] == [now[f"s:{name}"].status for name in "abc"]
+
+    @pytest.mark.parametrize("bad", [None, b"{", skill("fire clay", name="")], ids=str)
+    async def test_a_folder_that_left_something_out_archives_nothing(
+        self,
+        tenant: Tenant,
+        environ: dict[str, str],
+        tmp_path: Path,
+        superuser: asyncpg.Connection,
+        bad: Row | None,
+    ) -> None:
+        """A source line that made no import line may be about what seems to be absent."""
+        options = ["--archive-absent", "--from", "esco"]
+        rows: list[Row] = [skill("bake bread"), skill("fire clay")]
+        run(words(tenant, *options, str(write(tmp_path, "skills", rows))), environ)
+
+        fewer = rows[:1] if bad is None else [rows[0], bad]
+        told = run(words(tenant, *options, str(write(tmp_path, "skills", fewer))), environ)
+
+        (clay,) = outcomes(told.stdout)[:-1]
+        now = (await state(superuser, tenant))["esco:skill:fire-clay"]
+        assert (0, "archived", "archived") == (told.returncode, clay["outcome"], now.status) or (
+            (1, "kept", "draft") == (told.returncode, clay["outcome"], now.status)
+            and bad is not None
+            and "left out" in clay["problem"]["detail"]
+        )
+        assert (bad is None) == (told.returncode == 0)
+
     def test_standard_input_and_every_line(self, tenant: Tenant, environ: dict[str, str]) -> None:
         """- reads standard input; --verbose reports what went in too."""
         told = run(words(tenant, "--verbose", "-"), environ, ndjson(many(3)))
@@ -197,6 +259,9 @@ class TestRefused:
             (["--as", "active", "x"], 64, "second identity"),
             (["--certifier-key", "k", "x"], 64, "go together"),
             (["--from", "esco", "a", "b"], 64, "one folder"),
+            (["--report-absent", "--archive-absent", "x"], 64, "not allowed with"),
+            (["--archive-absent=yes", "x"], 64, "ignored explicit argument"),
+            (["--archive", "x"], 64, "unrecognized arguments"),
             (["absent.ndjson"], 2, "absent.ndjson: No such file"),
             (["--from", "esco", "absent"], 2, "absent holds none of"),
             (["."], 2, "--from esco"),
@@ -214,7 +279,8 @@ class TestRefused:
 
         assert (code, "") == (told.returncode, told.stdout)
         assert says in told.stderr
-        assert 1 == len(told.stderr.splitlines())
+        assert [True] == [not one.startswith("Try: ") for one in told.stderr.splitlines()][:1]
+        assert len(told.stderr.splitlines()) == 1 + told.stderr.count("\nTry: ")
 
     @pytest.mark.parametrize("option", ["--key", "--certifier-key"])
     @pytest.mark.parametrize(

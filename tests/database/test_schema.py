@@ -329,7 +329,19 @@ DEFINERS = {
     },
     **{
         f"app.import_{operation}": "plant_writer"
-        for operation in ("begin", "stage", "arrange", "apply", "analyse", "end")
+        for operation in (
+            "begin",
+            "stage",
+            "arrange",
+            "apply",
+            "analyse",
+            "end",
+            "analyse_lines",
+            "analyse_kind",
+            "find_absent",
+            "archive",
+            "take_absent",
+        )
     },
 }
 # What plant_app may call besides the statements: no other function of app or audit.

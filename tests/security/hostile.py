@@ -156,7 +156,8 @@ class Hand:
                 return "POST", f"{one}/status", {"to": to, "reason": "fuzz"}
             case 5:
                 named = {"kind": target.kind, "external_id": f"i{self._random.randrange(50)}"}
-                return "POST", "/v1/imports", self._create(target.kind) | named
+                query = self._random.choice(["", "", "?absent=report", "?absent=archive"])
+                return "POST", f"/v1/imports{query}", self._create(target.kind) | named
             case 6 | 7:
                 asked = self._random.choice([f"{path}?{self._query()}", self._past(path, one)])
                 return "GET", asked, None

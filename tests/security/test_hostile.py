@@ -131,7 +131,7 @@ class Run:
         elif "ndjson" in answer.headers.get("Content-Type", ""):
             lines = [json.loads(line) for line in answer.body.splitlines()]
             outcomes = Counter(line.get("outcome") for line in lines)
-            self.entries += outcomes["created"] + outcomes["amended"]
+            self.entries += outcomes["created"] + outcomes["amended"] + outcomes["archived"]
             self.entities += outcomes["created"]
             if "totals" not in lines[-1]:
                 self.bad.append(f"no totals: {lines[-1]} to {sent[:2000]!r}")

@@ -48,6 +48,7 @@ CONTRACT = {
         "not-in-force",
         "rule-violated",
         "in-use",
+        "import-incomplete",
         "parent-cycle",
         "idempotency-in-progress",
         "conflict",

@@ -104,6 +104,15 @@ async def test_as_active_refuses_a_wrong_second_identity(
         (f"{PATH}?as=draft", NDJSON, 400, "invalid-parameter"),
         (f"{PATH}?sa=active", NDJSON, 400, "unknown-parameter"),
         (f"{PATH}?as=active&as=active", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?absent=", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?absent=delete", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?absent=ARCHIVE", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?absent=archive%00", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?absent=report%FF", NDJSON, 400, "malformed-request"),
+        (f"{PATH}?absent=report&absent=archive", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?absent=archive,report", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?absent={'9' * 5000}", NDJSON, 400, "invalid-parameter"),
+        (f"{PATH}?archive_absent=true", NDJSON, 400, "unknown-parameter"),
         (PATH, {"Content-Type": "application/json"}, 415, "unsupported-media-type"),
         (PATH, NDJSON | {"Authorization": "Bearer plant_x"}, 401, "unauthenticated"),
     ],
@@ -123,11 +132,57 @@ async def test_requests_that_are_refused_whole(
     assert {} == await state(superuser, api.tenant)
 
 
-async def test_a_key_without_write(api: Api) -> None:
-    """The scope is asked for before the body is read."""
-    answer = await sent(api.by(api.tenant.reader), many(1))
+@pytest.mark.parametrize("query", ["", "?absent=report", "?absent=archive"])
+async def test_a_key_without_write(api: Api, query: str) -> None:
+    """The scope is asked for before the body is read, also where only a report is wanted."""
+    answer = await sent(api.by(api.tenant.reader), many(1), PATH + query)
 
     assert (403, "scope-missing") == (answer.status, answer.problem)
+
+
+async def test_what_is_absent_comes_after_the_lines(
+    api: Api, superuser: asyncpg.Connection
+) -> None:
+    """Listed or archived, as active or not; each has no line, and the totals count them."""
+    lines = [line("skill", f"s:{name}") for name in "abc"]
+    role = line("job_role", "r:role", required_skills=[
+        {"external_id": "s:b", "relation": "essential"}
+    ])  # fmt: skip
+    await active(api, [*lines, role], api.tenant.certifier.key)
+    now = await state(superuser, api.tenant)
+    second = {"Certifier_Authorization": f"Bearer {api.tenant.certifier.key}"}
+
+    found = [
+        told(await sent(api, lines[:1], f"{PATH}?{query}", **second))
+        for query in ("absent=report", "as=active&absent=report", "absent=archive&as=active")
+    ]
+
+    listed = {"absent", now["s:b"].id, "s:b"}, {"absent", now["s:c"].id, "s:c"}
+    for report, totals in found[:2]:
+        assert [1] == [one["line"] for one in report if "line" in one]
+        assert "line" in report[0]
+        assert list(listed) == sorted(
+            ({*one.values()} for one in report[1:]), key=lambda one: "s:c" in one
+        )
+        assert {"unchanged": 1, "absent": 2} == {
+            name: count for name, count in totals.items() if count
+        }
+    archived, totals = found[2]
+    assert {"archived": 1, "kept": 1} == {name: totals[name] for name in ("archived", "kept")}
+    by_id = {one["external_id"]: one for one in archived[1:]}
+    assert {"outcome": "archived", "id": now["s:c"].id, "external_id": "s:c"} == by_id["s:c"]
+    assert [now["r:role"].id] == [one["id"] for one in by_id["s:b"]["problem"]["dependents"]]
+
+
+async def test_a_line_that_was_cut_off_may_be_about_anything(api: Api) -> None:
+    """A line beyond 1 MiB is not kept whole, so nobody knows whose it is."""
+    await sent(api, [line("skill", "s:a"), line("skill", "s:b")])
+    long = line("skill", "s:b", description="x" * 2 * 2**20)
+
+    lines, totals = told(await sent(api, [line("skill", "s:a"), long], f"{PATH}?absent=archive"))
+
+    assert (1, 0, 1) == (totals["rejected"], totals["archived"], totals["kept"])
+    assert "/docs/errors#import-incomplete" == lines[-1]["problem"]["type"]
 
 
 async def test_no_line(api: Api) -> None:

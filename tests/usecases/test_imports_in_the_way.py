@@ -38,17 +38,20 @@ class TestTaken:
             line("industry", "i", name="Same", **CODED),
             line("industry", "j", name="same", **CODED | {"code": "2"}),
             line("industry", "k", name="Other", **CODED),
+            # Of four that have this name only the one of the same level is in the way.
+            line("industry", "m", name="Same", **CODED | {"code": "3", "level": 3}),
             line("industry", "l", name="Same"),
+            line("industry", "n", name="Same", **CODED | {"code": "4", "level": 3}),
         ]
 
         found = await imported(repository, tenant, lines)
 
         now = await state(superuser, tenant)
-        assert {"a", "i", "l"} == set(now)
+        assert {"a", "i", "m", "l"} == set(now)
         assert {2: ("name-taken", now["a"].id), 4: ("name-taken", now["i"].id),
-                5: ("code-taken", now["i"].id)} == {
+                5: ("code-taken", now["i"].id), 8: ("name-taken", now["m"].id)} == {
             number: (found.reason(number)[0], problem(found, number)["existing_id"])
-            for number in (2, 4, 5)
+            for number in (2, 4, 5, 8)
         }  # fmt: skip
 
     async def test_by_the_registry_for_a_change_too(
