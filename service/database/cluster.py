@@ -16,6 +16,8 @@ MAJOR = "18"
 DATABASE = "plant"
 SUPERUSER = "postgres"
 OWNER = "plant_owner"
+# FirstNormalObjectId of PostgreSQL's access/transam.h.
+FIRST_OF_USERS = 16384
 
 WRONG = re.compile(r"\b(ERROR|FATAL|PANIC): |\berror: ")
 
@@ -122,6 +124,9 @@ class Cluster:
             shutil.rmtree(draft)
         make_private(draft, self.place.account)
         self._run([self.programs / "initdb", "-D", draft, *INITDB])
+        # Without a postmaster objects go on being numbered where initdb stopped. What has such a
+        # number pg_dump takes for a part of every empty database, and leaves out: our extension.
+        self._run([self.programs / "pg_resetwal", f"--next-oid={FIRST_OF_USERS}", "-D", draft])
         owner = [
             self._password(SUPERUSER),
             f"CREATE ROLE {OWNER} LOGIN CREATEROLE",
