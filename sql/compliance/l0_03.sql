@@ -25,6 +25,10 @@ FROM (
     ('app.team_entity', 'team_entity_append_only'),
     ('app.agent_entity', 'agent_entity_append_only'),
     ('app.industry_entity', 'industry_entity_append_only'),
+    ('app.entity_parent', 'entity_parent_no_truncate'),
+    ('app.entity_tag', 'entity_tag_no_truncate'),
+    ('app.job_role_skill', 'job_role_skill_no_truncate'),
+    ('app.agent_skill', 'agent_skill_no_truncate'),
     ('audit.entry', 'entry_append_only'),
     ('audit.payload', 'payload_append_only'),
     ('audit.pending', 'pending_append_only')

@@ -807,6 +807,31 @@ class TestAppendOnly:
         assert {"PL013"} == set(states)
 
 
+# What may be emptied, and why.
+EMPTIED = {"app.import_line": "lines of running imports are nobody's history"}
+
+
+@pytest.mark.parametrize("replica", [False, True])
+async def test_no_table_is_truncated(superuser: Connection, *, replica: bool) -> None:
+    """TRUNCATE asks no policy: every table and partition refuses it, to the owner too."""
+    tables = await superuser.fetch(
+        "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind IN ('r', 'p')"
+        " AND relnamespace IN ('app'::regnamespace, 'audit'::regnamespace)"
+    )
+    async with superuser.transaction():
+        if replica:
+            await superuser.execute("SET LOCAL session_replication_role = replica")
+        else:
+            await superuser.execute("SET LOCAL ROLE plant_owner")
+        found = {
+            row["name"]: await Savepoint(superuser).state(f"TRUNCATE {row['name']} CASCADE")
+            for row in tables
+        }
+
+    assert EMPTIED.keys() < found.keys()
+    assert {name: None if name in EMPTIED else "PL013" for name in found} == found
+
+
 def changes(table: str) -> list[str]:
     """Write what would change the history in a table."""
     key = {"audit.entry": "audit_id", "audit.payload": "audit_id", "audit.pending": "audit_id"}

@@ -391,6 +391,21 @@ TRIGGERS = {
     "payload": ["payload_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
     "pending": ["pending_append_only BEFORE UPDATE TRUNCATE STATEMENT audit.refuse_change"],
 }
+# Rows of these may go, by the functions or the worker; all at once past every policy they may not.
+TRIGGERS |= {
+    table: [f"{table}_no_truncate BEFORE TRUNCATE STATEMENT audit.refuse_change"]
+    for table in (
+        *LINK_TABLES,
+        "entity_label",
+        "entity_label_default",
+        "life_cycle_step",
+        "tenant",
+        "governance_agent",
+        "api_key",
+        "idempotency",
+        "secret",
+    )
+}
 TRIGGERS["agent_entity"].insert(0, "agent_entity_10_guard BEFORE UPDATE ROW app.agent_entity_guard")
 
 BASE_ENTITY = {

@@ -1,0 +1,336 @@
+"""Lines of one import that need each other: names that move on, and families of agents.
+
+How much is done for them is counted by the server (track_functions), not timed.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from service.catalog.load import Catalog
+from service.database.pool import Pool
+from service.repository.base import Repository
+from service.settings import Settings
+from service.usecases.importing import OUTCOMES
+from tests.factories import Tenant, create, skill_body, step
+from tests.imports import Line, imported, line, needs, ref, staff, state, workshop
+from tests.postgres import Server
+
+NOTHING = dict.fromkeys(OUTCOMES, 0)
+
+Counted = Callable[..., Awaitable[tuple[Any, dict[str, int]]]]
+"""Imports as `imported` does, and tells how often each function was called."""
+
+CALLS = "SELECT funcname::text, calls FROM pg_stat_user_functions WHERE schemaname = 'app'"
+# A back end that has ended has told all that it counted.
+ENDED = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def counted(
+    cluster: Server,
+    database: str,
+    catalog: Catalog,
+    settings: Settings,
+    superuser: asyncpg.Connection,
+    tenant: Tenant,
+) -> AsyncIterator[Counted]:
+    """Have imports counted, each in a session of its own."""
+    await superuser.execute(f"ALTER DATABASE {database} SET track_functions = 'all'")
+
+    async def run(lines: list[Line], *, active: bool = False) -> tuple[Any, dict[str, int]]:
+        before = dict(await superuser.fetch(CALLS))
+        pool = Pool(cluster.url("app", database), settings, name="counted")
+        await pool.open()
+        async with pool.connection() as connection:
+            pid = connection.get_server_pid()
+        found = await imported(Repository(catalog, pool), tenant, lines, active=active)
+        await pool.close()
+        while await superuser.fetchval(ENDED, pid):
+            pass
+        await superuser.execute("SELECT pg_stat_clear_snapshot()")
+        after = dict(await superuser.fetch(CALLS))
+        return found, {name: calls - before.get(name, 0) for name, calls in after.items()}
+
+    yield run
+    await superuser.execute(f"ALTER DATABASE {database} RESET track_functions")
+
+
+def steps(numbers: list[int], kind: str = "skill", **fields: Any) -> list[Line]:
+    """Make a line for each place, named by the number that stands there."""
+    return [
+        line(kind, f"c{place}", name=f"Chain step {number:05}", **fields)
+        for place, number in enumerate(numbers)
+    ]
+
+
+class TestNames:
+    """A name is free once its holder has given it up, whichever line comes first."""
+
+    @pytest.mark.parametrize("count", [20, 520])
+    async def test_a_shift_takes_a_try_for_each_line(
+        self, counted: Counted, superuser: asyncpg.Connection, tenant: Tenant, count: int
+    ) -> None:
+        """Each line wants the next one's name: each is amended by one try, across chunks too."""
+        await counted(steps([*range(count)]))
+
+        found, calls = await counted(steps([*range(1, count + 1)]))
+
+        assert NOTHING | {"amended": count} == found.totals
+        assert calls["import_try"] <= count
+        assert calls["import_parts"] == (count - 1) // 500 + 1
+        now = await state(superuser, tenant)
+        assert {2} == {entity.version for entity in now.values()}
+
+    async def test_a_cycle_is_rejected_by_one_try_and_a_second_look(
+        self, counted: Counted, superuser: asyncpg.Connection, tenant: Tenant
+    ) -> None:
+        """Nobody in the circle can begin, nor who waits for one in it; the rest goes in."""
+        count = 60
+        await counted(steps([*range(count)]))
+        before = await state(superuser, tenant)
+        moved = steps([*range(1, count), 0])
+        # Behind the circle: a new line that wants a name in it.
+        moved += [line("skill", "new", name="CHAIN step 00003"), line("skill", "free")]
+
+        found, calls = await counted(moved)
+
+        assert NOTHING | {"created": 1, "rejected": count + 1} == found.totals
+        assert {("name-taken", ("/name",))} == {
+            (slug, tuple(pointers)) for slug, pointers in map(found.reason, range(1, count + 2))
+        }
+        assert calls["import_try"] <= 2 * (count + 1) + 1
+        now = await state(superuser, tenant)
+        assert before == {name: now[name] for name in before}
+
+    async def test_what_waits_for_one_that_is_refused_is_refused(self, counted: Counted) -> None:
+        """The last one wants what an entity outside has: nobody moves, and all say why."""
+        await counted([*steps([*range(30)]), line("skill", "outside", name="Chain step 00030")])
+
+        found, calls = await counted(steps([*range(1, 31)]))
+
+        assert NOTHING | {"rejected": 30} == found.totals
+        assert calls["import_try"] <= 60
+
+    async def test_two_shifts_go_side_by_side(self, counted: Counted) -> None:
+        """What waits for one line only is written as a set: pairs cost two tries, not as many."""
+        ones = [line("skill", f"a{n}", name=f"A {n}") for n in range(40)]
+        others = [line("skill", f"b{n}", name=f"B {n}") for n in range(40)]
+        await counted(ones + others)
+        for n in range(40):
+            ones[n]["name"] = f"b {n}"
+            others[n]["name"] = f"C {n}"
+
+        found, calls = await counted(ones + others)
+
+        assert NOTHING | {"amended": 80} == found.totals
+        assert calls["import_try"] == 2
+
+    async def test_a_new_line_may_have_the_name_that_another_gives_up(
+        self, counted: Counted
+    ) -> None:
+        """Also where the one that gives up becomes something else only by its case folding."""
+        await counted([line("skill", "old", name="Straße")])
+
+        kept, _ = await counted(
+            [line("skill", "new", name="STRASSE"), line("skill", "old", name="strasse")]
+        )
+        given, calls = await counted(
+            [line("skill", "new", name="STRASSE"), line("skill", "old", name="Weg")]
+        )
+
+        assert ["rejected", "amended"] == kept.outcomes
+        assert ["created", "amended"] == given.outcomes
+        assert calls["import_try"] == 2
+
+    async def test_codes_and_scoped_names_of_industries_move_on(
+        self, counted: Counted, superuser: asyncpg.Connection, tenant: Tenant
+    ) -> None:
+        """Scheme and code, and a name within scheme and level, are given up like a name."""
+
+        def coded(place: int, number: int, **more: Any) -> Line:
+            code = {"scheme": "S", "code": f"{number:03}", "level": 1}
+            return line("industry", f"i{place}", **code | more)
+
+        await counted([coded(n, n, name="Same" if n == 0 else f"n{n}") for n in range(30)])
+
+        moved, calls = await counted([coded(n, n + 1, name=f"m{n}") for n in range(30)])
+        # A name is free on a level whose holder has gone to another level.
+        named, _ = await counted([coded(1, 2, name="m0"), coded(0, 1, name="m0", level=2)])
+
+        assert NOTHING | {"amended": 30} == moved.totals
+        assert calls["import_try"] <= 30
+        assert ["amended", "amended"] == named.outcomes
+        now = await state(superuser, tenant)
+        assert ("m0", "m0") == (now["i0"].document["name"], now["i1"].document["name"])
+
+    async def test_a_hidden_holder_gives_up_nothing(
+        self, repository: Repository, counted: Counted, tenant: Tenant
+    ) -> None:
+        """Another agent's draft keeps its name, though a line names its external id."""
+        await create(
+            repository, tenant.certifier, "skill", skill_body(name="hush", external_id="held")
+        )
+
+        found, _ = await counted(
+            [line("skill", "a", name="Hush"), line("skill", "held", name="other")]
+        )
+
+        assert ["rejected", "rejected"] == found.outcomes
+        assert ("name-taken", "external-id-taken") == (found.reason(1)[0], found.reason(2)[0])
+
+    async def test_a_name_of_what_is_archived_is_free(
+        self, repository: Repository, counted: Counted, tenant: Tenant
+    ) -> None:
+        """It is nobody's, so nobody has to wait, though a line is about the archived one."""
+        made = await create(
+            repository, tenant.author, "skill", skill_body(name="gone", external_id="gone")
+        )
+        await step(repository, tenant.author, "skill", made.id, "archived")
+
+        found, _ = await counted(
+            [line("skill", "a", name="Gone"), line("skill", "gone", name="other")]
+        )
+
+        assert "created" == found[1].outcome
+        assert "step-not-allowed" == found.reason(2)[0]
+
+
+class TestFamilies:
+    """Teams, members and their parents enter together, whatever they hang together by."""
+
+    @staticmethod
+    def agents(parents: dict[int, list[int]], **more: Any) -> list[Line]:
+        """Make agents, each with the parents that it is given."""
+        have = {"skill_ids": [ref("weld"), ref("cut")], **more}
+        return [
+            line("agent", f"a{n}", **staff("welder", "metal", **have),
+                 parent_ids=[ref(f"a{parent}") for parent in above])
+            for n, above in parents.items()
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("count", [40, 2000])
+    async def test_a_zigzag_is_looked_at_once(
+        self, counted: Counted, superuser: asyncpg.Connection, tenant: Tenant, count: int
+    ) -> None:
+        """One component of agents: its pairs are read once, and it goes in by two turns."""
+        zigzag = {n: [p for p in (n - 1, n + 1) if p < count] if n % 2 else []
+                  for n in range(count)}  # fmt: skip
+
+        found, calls = await counted(workshop()[:4] + self.agents(zigzag), active=True)
+
+        assert NOTHING | {"created": count + 4} == found.totals
+        # For depths and for families; and four sets before the agents, who come in two.
+        assert (2, 1, 6) == (
+            calls["import_parent"], calls["components"], calls["import_try"]
+        )  # fmt: skip
+        entered = await superuser.fetchval(
+            "SELECT count(*) FROM app.entity_parent WHERE tenant_id = $1", tenant.id
+        )
+        assert sum(map(len, zigzag.values())) + 1 == entered
+
+    async def test_a_turn_takes_only_whom_the_last_one_has_helped(self, counted: Counted) -> None:
+        """A ladder of agents goes in rung by rung, and who is refused for good is left alone."""
+        height = 30
+        ladder = self.agents({n: [n - 1] if n else [] for n in range(height)})
+        bad = self.agents({n: [0] for n in range(100, 108)}, skill_ids=[])
+
+        found, calls = await counted(workshop()[:4] + ladder + bad, active=True)
+
+        assert NOTHING | {"created": 4 + height, "rejected": 8} == found.totals
+        assert {"rule-violated"} == {
+            found.reason(one.line)[0] for one in found.lines if one.outcome == "rejected"
+        }
+        # Four sets, then the rungs one by one; the eight are halved to one once, and again
+        # after the parent that they name has come.
+        assert calls["import_try"] <= 4 + height + 2 * 2 * (8 + 1)
+
+    async def test_a_team_comes_when_a_member_s_parent_has(self, counted: Counted) -> None:
+        """It is refused for want of a member, who is for want of a parent: then both are in."""
+        lines = [
+            *workshop()[:4],
+            line("team", "t1", **staff("welder", "metal"), parent_ids=[ref("t2")]),
+            *self.agents({1: [2]}, team_id=ref("t1")),
+            line("team", "t2", **staff("welder", "metal")),
+            *self.agents({2: [3]}, team_id=ref("t2")),
+            *self.agents({3: []}),
+        ]
+
+        found, _ = await counted(lines, active=True)
+
+        assert NOTHING | {"created": 9} == found.totals
+
+    async def test_a_team_waits_for_a_name_with_its_members(self, counted: Counted) -> None:
+        """The new team takes the name that the old one gives up, and its members come with it."""
+        await counted(workshop())
+        lines = workshop()
+        lines[4]["name"] = "renamed"
+        lines += [
+            line("team", "new", **staff("welder", "metal"), name="Team Hall"),
+            *self.agents({1: [], 2: [1]}, team_id=ref("new")),
+        ]
+
+        found, calls = await counted(lines, active=True)
+
+        assert NOTHING | {"created": 3, "amended": 7} == found.totals
+        # Four sets, the new family, and one more for who needs a parent.
+        assert calls["import_try"] == 6
+
+    async def test_depths_are_found_in_one_look(self, counted: Counted) -> None:
+        """However deep the lines lie, their parents are read once; too deep is refused."""
+        lines = [
+            line("skill", f"s{n}", parent_ids=[ref(f"s{n - 1}")] if n else []) for n in range(104)
+        ]
+        lines += [line("job_role", "r", required_skills=needs("s101"))]
+
+        found, calls = await counted(lines)
+
+        assert (1, 2) == (calls["import_parent"], found.totals["rejected"])
+        assert ["parent-cycle"] * 2 == [found.reason(number)[0] for number in (103, 104)]
+
+
+@pytest.mark.parametrize(
+    "after,before,expected",
+    [
+        ([], [], {}),
+        ([2, 3, 3], [1, 1, 2], {1: 0, 2: 1, 3: 2}),
+        ([5, 5], [1, 1], {1: 0, 5: 1}),
+        ([1, 2, 3, 4], [2, 1, 2, 9], {1: None, 2: None, 3: None, 9: 0, 4: 1}),
+        ([7], [7], {7: None}),
+    ],
+)
+async def test_levels(
+    superuser: asyncpg.Connection,
+    after: list[int],
+    before: list[int],
+    expected: dict[int, int | None],
+) -> None:
+    """The longest way to a node counts; in a cycle and behind one there is no level."""
+    rows = await superuser.fetch("SELECT node, level FROM app.levels($1, $2)", after, before)
+
+    assert expected == dict(rows)
+
+
+@pytest.mark.parametrize(
+    "ones,others,expected",
+    [
+        ([], [], {}),
+        ([4, 9], [9, 6], {4: 4, 6: 4, 9: 4}),
+        ([8, 3, 2], [7, 2, 2], {7: 7, 8: 7, 2: 2, 3: 2}),
+        (
+            [1, 3, 5, 7, 7],
+            [2, 4, 6, 8, 1],
+            dict.fromkeys((1, 2, 7, 8), 1) | {3: 3, 4: 3, 5: 5, 6: 5},
+        ),
+    ],
+)
+async def test_components(
+    superuser: asyncpg.Connection, ones: list[int], others: list[int], expected: dict[int, int]
+) -> None:
+    """Each node has the lowest number of those that it is connected with."""
+    rows = await superuser.fetch("SELECT node, lowest FROM app.components($1, $2)", ones, others)
+
+    assert expected == dict(rows)
