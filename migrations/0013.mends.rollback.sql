@@ -682,116 +682,6 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb[])
-RETURNS TABLE (line integer, body jsonb, missing jsonb)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-WITH given AS MATERIALIZED (
-    SELECT given.line::integer AS line, given.body
-    FROM unnest(p_bodies) WITH ORDINALITY AS given (body, line)
-),
-
-reference AS (
-    SELECT
-        given.line, field.name AS field, field.target, NULL::bigint AS item_no,
-        given.body -> field.name AS item
-    FROM given
-    CROSS JOIN (
-        VALUES ('industry_id', 'industry'), ('job_role_id', 'job_role'), ('team_id', 'team')
-    ) AS field (name, target)
-    WHERE jsonb_typeof(given.body -> field.name) IN ('string', 'object')
-    UNION ALL
-    SELECT given.line, field.name, field.target, item.item_no, item.value
-    FROM given
-    CROSS JOIN (
-        VALUES ('parent_ids', p_kind), ('required_skills', 'skill'), ('skill_ids', 'skill')
-    ) AS field (name, target)
-    CROSS JOIN LATERAL jsonb_array_elements(
-        CASE jsonb_typeof(given.body -> field.name)
-            WHEN 'array' THEN given.body -> field.name
-            ELSE '[]'
-        END
-    ) WITH ORDINALITY AS item (value, item_no)
-),
-
-found AS (
-    SELECT reference.*, target.id
-    FROM reference
-    LEFT JOIN LATERAL (
-        SELECT base_entity.id
-        FROM app.base_entity
-        WHERE
-            base_entity.tenant_id = (SELECT app.tenant_id())
-            AND base_entity.id = CASE jsonb_typeof(reference.item)
-                WHEN 'string' THEN reference.item #>> '{}'
-                ELSE reference.item ->> 'id'
-            END::uuid
-            AND base_entity.entity_type = reference.target
-        UNION ALL
-        SELECT base_entity.id
-        FROM app.base_entity
-        WHERE
-            base_entity.tenant_id = (SELECT app.tenant_id())
-            AND base_entity.entity_type = reference.target
-            AND base_entity.external_id = CASE jsonb_typeof(reference.item)
-                WHEN 'object' THEN reference.item ->> 'external_id'
-            END
-        LIMIT 1
-    ) AS target ON TRUE
-),
-
-resolved AS (
-    SELECT
-        found.line,
-        found.field,
-        CASE
-            WHEN min(found.item_no) IS NULL THEN to_jsonb(min(found.id::text))
-            WHEN found.field = 'required_skills' THEN jsonb_agg(
-                jsonb_build_object('id', found.id, 'relation', found.item ->> 'relation')
-                ORDER BY found.id)
-            ELSE jsonb_agg(found.id ORDER BY found.id)
-        END AS value,
-        jsonb_agg(
-            jsonb_build_object(
-                'pointer',
-                '/' || found.field
-                || coalesce('/' || (found.item_no - 1)::text, '')
-                || CASE
-                    WHEN jsonb_typeof(found.item) <> 'object' THEN ''
-                    WHEN found.item ? 'id' THEN '/id'
-                    ELSE '/external_id'
-                END,
-                'rule', 'exists',
-                'message', 'No ' || found.target || ' with this id is visible to you.'
-            ) ORDER BY found.item_no
-        ) FILTER (WHERE found.id IS NULL) AS missing
-    FROM found
-    GROUP BY found.line, found.field
-),
-
-line_resolved AS (
-    SELECT
-        resolved.line,
-        jsonb_object_agg(resolved.field, resolved.value) AS fields,
-        jsonb_agg(resolved.missing) FILTER (WHERE resolved.missing IS NOT NULL) AS missing
-    FROM resolved
-    GROUP BY resolved.line
-)
-
-SELECT
-    given.line,
-    given.body || coalesce(line_resolved.fields, '{}'),
-    (
-        SELECT jsonb_agg(error.value)
-        FROM jsonb_array_elements(line_resolved.missing) AS part (value)
-        CROSS JOIN LATERAL jsonb_array_elements(part.value) AS error (value)
-    )
-FROM given
-LEFT JOIN line_resolved ON given.line = line_resolved.line
-ORDER BY given.line
-$$;
-
 CREATE OR REPLACE FUNCTION app.write_links(
     p_kind text, p_ids uuid[], p_bodies jsonb[], p_private_to uuid
 ) RETURNS void
@@ -853,7 +743,9 @@ REVOKE EXECUTE ON FUNCTION app.name_key(text) FROM plant_writer;
 DROP FUNCTION app.import_again(uuid, bigint[], bigint[], bigint[], bigint[], bigint[]);
 DROP FUNCTION app.import_needs(uuid, bigint[]);
 DROP FUNCTION app.import_parts(uuid, bigint[], bigint[]);
+DROP FUNCTION app.import_waits(uuid);
 DROP FUNCTION app.import_names(uuid, bigint[]);
+DROP FUNCTION app.import_depths(uuid);
 DROP FUNCTION app.components(bigint[], bigint[]);
 DROP FUNCTION app.levels(bigint[], bigint[]);
 DROP FUNCTION app.numbered(bigint[], bigint[]);

@@ -153,117 +153,6 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb[])
-RETURNS TABLE (line integer, body jsonb, missing jsonb)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-WITH given AS MATERIALIZED (
-    SELECT given.line::integer AS line, given.body
-    FROM unnest(p_bodies) WITH ORDINALITY AS given (body, line)
-),
-
-reference AS (
-    SELECT
-        given.line, field.name AS field, field.target, NULL::bigint AS item_no,
-        given.body -> field.name AS item
-    FROM given
-    CROSS JOIN (
-        VALUES ('industry_id', 'industry'), ('job_role_id', 'job_role'), ('team_id', 'team')
-    ) AS field (name, target)
-    WHERE jsonb_typeof(given.body -> field.name) IN ('string', 'object')
-    UNION ALL
-    SELECT given.line, field.name, field.target, item.item_no, item.value
-    FROM given
-    CROSS JOIN (
-        VALUES ('parent_ids', p_kind), ('required_skills', 'skill'), ('skill_ids', 'skill')
-    ) AS field (name, target)
-    CROSS JOIN LATERAL jsonb_array_elements(
-        CASE jsonb_typeof(given.body -> field.name)
-            WHEN 'array' THEN given.body -> field.name
-            ELSE '[]'
-        END
-    ) WITH ORDINALITY AS item (value, item_no)
-),
-
-found AS (
-    SELECT reference.*, target.id
-    FROM reference
-    LEFT JOIN LATERAL (
-        SELECT base_entity.id
-        FROM app.base_entity
-        WHERE
-            base_entity.tenant_id = (SELECT app.tenant_id())
-            AND base_entity.id = CASE jsonb_typeof(reference.item)
-                WHEN 'string' THEN reference.item #>> '{}'
-                ELSE reference.item ->> 'id'
-            END::uuid
-            AND base_entity.entity_type = reference.target
-        UNION ALL
-        SELECT base_entity.id
-        FROM app.base_entity
-        WHERE
-            base_entity.tenant_id = (SELECT app.tenant_id())
-            AND base_entity.entity_type = reference.target
-            AND base_entity.external_id = CASE jsonb_typeof(reference.item)
-                WHEN 'object' THEN reference.item ->> 'external_id'
-            END
-        LIMIT 1
-    ) AS target ON TRUE
-),
-
-resolved AS (
-    SELECT
-        found.line,
-        found.field,
-        CASE
-            WHEN min(found.item_no) IS NULL THEN to_jsonb(min(found.id::text))
-            WHEN found.field = 'required_skills' THEN jsonb_agg(
-                jsonb_build_object('id', found.id, 'relation', found.item ->> 'relation')
-                ORDER BY found.id)
-            ELSE jsonb_agg(found.id ORDER BY found.id)
-        END AS value,
-        jsonb_agg(
-            jsonb_build_object(
-                'pointer',
-                '/' || found.field
-                || coalesce('/' || (found.item_no - 1)::text, '')
-                || CASE
-                    WHEN jsonb_typeof(found.item) <> 'object' THEN ''
-                    WHEN found.item ? 'id' THEN '/id'
-                    ELSE '/external_id'
-                END,
-                'rule', 'exists',
-                'message',
-                'No ' || replace(found.target, '_', ' ') || ' with this id is visible to you.'
-            ) ORDER BY found.item_no
-        ) FILTER (WHERE found.id IS NULL) AS missing
-    FROM found
-    GROUP BY found.line, found.field
-),
-
-line_resolved AS (
-    SELECT
-        resolved.line,
-        jsonb_object_agg(resolved.field, resolved.value) AS fields,
-        jsonb_agg(resolved.missing) FILTER (WHERE resolved.missing IS NOT NULL) AS missing
-    FROM resolved
-    GROUP BY resolved.line
-)
-
-SELECT
-    given.line,
-    given.body || coalesce(line_resolved.fields, '{}'),
-    (
-        SELECT jsonb_agg(error.value)
-        FROM jsonb_array_elements(line_resolved.missing) AS part (value)
-        CROSS JOIN LATERAL jsonb_array_elements(part.value) AS error (value)
-    )
-FROM given
-LEFT JOIN line_resolved ON given.line = line_resolved.line
-ORDER BY given.line
-$$;
-
 CREATE OR REPLACE FUNCTION app.rule_violations(p_base app.base_entity)
 RETURNS TABLE (rule text, message text)
 LANGUAGE plpgsql STABLE
@@ -764,6 +653,49 @@ END
 $$;
 COMMENT ON FUNCTION app.components(bigint[], bigint[]) IS 'The lowest node of all that are connected with a node, itself included.';
 
+-- Sets how deep each line lies below those of its import that must precede it. What is in a
+-- cycle, or below one, has no depth, and what lies deeper than a bound gets none: each depth
+-- is a chunk of its own.
+CREATE FUNCTION app.import_depths(p_import_id uuid) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_depth_max constant integer := 101;
+    v_after bigint[];
+    v_before bigint[];
+    v_deep record;
+    v_is_any_too_deep boolean := FALSE;
+BEGIN
+    SELECT array_agg(parent.line), array_agg(parent.parent_line) INTO v_after, v_before
+    FROM app.import_parent(p_import_id, FALSE) AS parent;
+    UPDATE app.import_line SET depth = 0
+    WHERE import_line.tenant_id = app.tenant_id() AND import_line.import_id = p_import_id;
+    FOR v_deep IN
+        SELECT
+            deep.depth, array_agg(deep.node) AS lines, bool_or(deep.level IS NOT NULL) AS has_level
+        FROM (
+            SELECT
+                found.node, found.level,
+                CASE WHEN found.level <= v_depth_max THEN found.level END AS depth
+            FROM app.levels(v_after, v_before) AS found
+            WHERE found.level IS DISTINCT FROM 0
+        ) AS deep
+        GROUP BY deep.depth
+    LOOP
+        v_is_any_too_deep :=
+            v_is_any_too_deep OR (v_deep.depth IS NULL AND v_deep.has_level);
+        UPDATE app.import_line SET depth = v_deep.depth
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.line = ANY(v_deep.lines);
+    END LOOP;
+    RETURN v_is_any_too_deep;
+END
+$$;
+COMMENT ON FUNCTION app.import_depths(uuid) IS 'Sets the depth of every line that has one within bounds; returns whether some lie too deep.';
+
 -- A team enters in force only with a member, and a member names its team: with one entry
 -- each, both come at once. So a team and its members are a family, families whose lines
 -- are parents of each other are one, and a family shares a chunk.
@@ -895,6 +827,29 @@ INNER JOIN wanting
         AND giving.line <> wanting.line
 $$;
 COMMENT ON FUNCTION app.import_names(uuid, bigint[]) IS 'Lines, and the lines of these that have to give up a name or a code before.';
+
+CREATE FUNCTION app.import_waits(p_import_id uuid)
+RETURNS TABLE (line bigint, level integer)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH named AS MATERIALIZED (
+    SELECT array_agg(wait.line) AS lines, array_agg(wait.before) AS before
+    FROM app.import_names(p_import_id, ARRAY(
+        SELECT import_line.line
+        FROM app.import_line
+        WHERE
+            import_line.tenant_id = (SELECT app.tenant_id())
+            AND import_line.import_id = p_import_id
+            AND import_line.body IS NOT NULL
+    )) AS wait
+)
+
+SELECT found.node, found.level
+FROM named
+CROSS JOIN LATERAL app.levels(named.lines, named.before) AS found
+$$;
+COMMENT ON FUNCTION app.import_waits(uuid) IS 'For how many names, one after another, lines of an import wait that others give up.';
 
 -- The parts in which lines are written, in this order: what waits for nobody, then by levels
 -- what waits for a name, at last those whose names go round in a circle and who waits for
@@ -1110,7 +1065,8 @@ COMMENT ON FUNCTION app.entity_document(app.base_entity) IS 'The bytes served fo
 
 GRANT EXECUTE ON FUNCTION
 app.name_key(text), app.numbered(bigint[], bigint[]), app.levels(bigint[], bigint[]),
-app.components(bigint[], bigint[]), app.import_names(uuid, bigint[]),
+app.components(bigint[], bigint[]), app.import_depths(uuid),
+app.import_names(uuid, bigint[]), app.import_waits(uuid),
 app.import_parts(uuid, bigint[], bigint[]), app.import_needs(uuid, bigint[]),
 app.import_again(uuid, bigint[], bigint[], bigint[], bigint[], bigint[])
 TO plant_writer;
@@ -1179,10 +1135,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_tenant_id uuid := app.tenant_id();
-    v_depth_max constant integer := 101;
-    v_after bigint[];
-    v_before bigint[];
-    v_deep record;
 BEGIN
     -- One file says one thing of an entity: otherwise repeating it would change the entity
     -- from what the last line says to what the first says and back, each time.
@@ -1211,27 +1163,7 @@ BEGIN
         AND import_line.kind = earlier.kind
         AND import_line.external_id = earlier.external_id
         AND import_line.line > earlier.line;
-    -- How deep a line lies below those of its import that must precede it. What is in a cycle
-    -- has no depth, and what lies deeper than this gets none: each depth is a chunk of its own.
-    SELECT array_agg(parent.line), array_agg(parent.parent_line) INTO v_after, v_before
-    FROM app.import_parent(p_import_id, FALSE) AS parent;
-    UPDATE app.import_line SET depth = 0
-    WHERE import_line.tenant_id = v_tenant_id AND import_line.import_id = p_import_id;
-    FOR v_deep IN
-        SELECT deep.depth, array_agg(deep.node) AS lines
-        FROM (
-            SELECT found.node, CASE WHEN found.level <= v_depth_max THEN found.level END AS depth
-            FROM app.levels(v_after, v_before) AS found
-            WHERE found.level IS DISTINCT FROM 0
-        ) AS deep
-        GROUP BY deep.depth
-    LOOP
-        UPDATE app.import_line SET depth = v_deep.depth
-        WHERE
-            import_line.tenant_id = v_tenant_id
-            AND import_line.import_id = p_import_id
-            AND import_line.line = ANY(v_deep.lines);
-    END LOOP;
+    PERFORM app.import_depths(p_import_id);
     -- What is left stands in a cycle or below one.
     UPDATE app.import_line SET
         depth = 0,
@@ -1251,20 +1183,8 @@ BEGIN
         PERFORM app.import_families(p_import_id);
     END IF;
 
-    -- A line that wants the name of another one comes after it also where chunks are cut.
-    SELECT array_agg(named.line), array_agg(named.before) INTO v_after, v_before
-    FROM app.import_names(p_import_id, ARRAY(
-        SELECT import_line.line
-        FROM app.import_line
-        WHERE
-            import_line.tenant_id = v_tenant_id
-            AND import_line.import_id = p_import_id
-            AND import_line.body IS NOT NULL
-    )) AS named;
-
-    WITH wait AS MATERIALIZED (
-        SELECT found.node AS line, found.level
-        FROM app.levels(v_after, v_before) AS found
+    WITH waiting AS MATERIALIZED (
+        SELECT wait.line, wait.level FROM app.import_waits(p_import_id) AS wait
     ),
 
     ranked AS (
@@ -1300,12 +1220,13 @@ BEGIN
         SELECT
             ranked.line,
             ranked.family,
-            max(coalesce(wait.level, 0)) OVER (PARTITION BY ranked.family) AS wait,
+            -- Who wants a name comes after who gives it up, also where chunks are cut.
+            max(coalesce(waiting.level, 0)) OVER (PARTITION BY ranked.family) AS wait,
             dense_rank() OVER (
                 ORDER BY ranked.occurrence, ranked.kind_rank, ranked.depth
             ) AS level
         FROM ranked
-        LEFT JOIN wait ON ranked.line = wait.line
+        LEFT JOIN waiting ON ranked.line = waiting.line
     ),
 
     numbered AS (

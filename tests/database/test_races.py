@@ -562,6 +562,27 @@ class TestOrder:
 
         assert (None, None) == (await member, await whole)
 
+    async def test_an_agent_waits_for_a_team_that_is_being_archived(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """It is created in that team or not, as the archiver ends."""
+        world = await make_world(repository, tenant)
+        states = []
+        for commit in (True, False):
+            made = await create(
+                repository, tenant.author, "team", team_body(world.job_role, world.industry)
+            )
+            body = agent_body(world.job_role, world.industry, [], team_id=str(made.id))
+            states.append(
+                await pair.race(
+                    stepping(tenant.author, "team", made.id, "archived"),
+                    making(tenant.author, "agent", body),
+                    commit=commit,
+                )
+            )
+
+        assert ["PL005", None] == states
+
     async def test_referring_to_what_is_being_changed_needs_no_wait(
         self, repository: Repository, tenant: Tenant, pair: Pair
     ) -> None:

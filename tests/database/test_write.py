@@ -10,7 +10,10 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
+from service.errors import InvalidBody
+from service.model.kinds import KINDS, Kind
 from service.repository.base import Repository
 from tests.factories import (
     Tenant,
@@ -51,6 +54,11 @@ def deep(levels: int) -> dict[str, Any]:
     for _ in range(levels - 1):
         found = {"a": found}
     return found
+
+
+def ids(count: int) -> list[str]:
+    """Make ids that nothing has."""
+    return [f"01900000-0000-7000-8000-{number:012}" for number in range(1, count + 1)]
 
 
 def compact(size: int) -> dict[str, Any]:
@@ -132,7 +140,14 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("agent", {"team_id": NEVER}, "agent_entity_team_fkey"),
     ("agent", {"skill_ids": ["{job_role}"]}, "agent_skill_skill_fkey"),
     ("agent", {"skill_ids": ["{skill}", "{skill}"]}, "agent_skill_pkey"),
-]
+    ("skill", {"tags": [f"t{number}" for number in range(51)]}, "PL009"),
+    ("skill", {"parent_ids": ids(51)}, "PL009"),
+    ("job_role", {"required_skills": [{"id": one, "relation": "optional"} for one in ids(501)]},
+     "PL009"),
+    ("agent", {"skill_ids": ids(201)}, "PL009"),
+    ("skill", {"colour": "red"}, "PL009"),
+    ("industry", {"category": "technical"}, "PL009"),
+]  # fmt: skip
 LEFT = """
 SELECT sum(rows) FROM (
     SELECT count(*) FROM app.base_entity WHERE tenant_id = $1
@@ -209,6 +224,40 @@ async def test_bounds_are_where_the_contract_has_them(
     assert {name: sorted(v) if name == "tags" else v for name, v in fields.items()} == {
         name: shown[name] for name in fields
     }
+
+
+class TestByHand:
+    """What is typed through a statement's file, which nobody has looked at before."""
+
+    async def test_every_fault_is_pointed_at(self, repository: Repository, tenant: Tenant) -> None:
+        """Unknown fields and lists that are too long, of a new entity and of a change."""
+        bad: dict[str, Any] = {"tags": [f"t{n}" for n in range(60)], "colour": "red", "a/b~": 1}
+        with pytest.raises(InvalidBody) as created:
+            await create(repository, tenant.author, "skill", skill_body(**bad))
+        made = await create(repository, tenant.author, "skill", skill_body())
+        with pytest.raises(InvalidBody) as amended:
+            await amend(repository, tenant.author, "skill", made.id, bad)
+
+        for caught in (created, amended):
+            assert [
+                ("/a~1b~0", "unknown-field", "is not known here"),
+                ("/colour", "unknown-field", "is not known here"),
+                ("/tags", "max-length", "must have at most 50 elements"),
+            ] == [(one.pointer, one.rule, one.message) for one in caught.value.errors]
+
+    @pytest.mark.parametrize("kind", [*KINDS.values()], ids=lambda kind: kind.name)
+    async def test_every_field_of_the_service_is_known(
+        self, superuser: Connection, kind: Kind
+    ) -> None:
+        """What the API and imports take of a kind is what the database takes, and no less."""
+        fields = {
+            field.encode_name
+            for struct in (kind.create, kind.patch, kind.import_line)
+            for field in structs.fields(struct)
+        } - {"kind"}
+        body = json.dumps({name: [] for name in fields})
+
+        await superuser.execute("SELECT app.check_bodies($1, ARRAY[$2::jsonb])", kind.name, body)
 
 
 class TestNameKey:

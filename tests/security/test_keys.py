@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -312,6 +313,26 @@ class TestMe:
         used = (await mine.get("/v1/me")).json["key"]["last_used_at"]
 
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", used)
+
+    async def test_a_key_that_has_ended_is_not_used(
+        self, api: Api, owner: Repository, tenant: Tenant, superuser: asyncpg.Connection
+    ) -> None:
+        """Whoever still sends an expired or revoked key leaves no trace in its row."""
+        expired = await key_of(owner, tenant)
+        revoked = await key_of(owner, tenant)
+        await owner.maybe(KeyRevoke(UUID(revoked.context.key_id)), writes=True)
+        await superuser.execute(
+            "UPDATE app.api_key SET expires_at = now() - interval '1 hour' WHERE id = $1",
+            expired.context.key_id,
+        )
+        for actor in (expired, revoked):
+            unauthenticated(await api.by(actor).get("/v1/me"))
+        used = await superuser.fetch(
+            "SELECT last_used_at FROM app.api_key WHERE id = ANY($1::uuid[])",
+            [expired.context.key_id, revoked.context.key_id],
+        )
+
+        assert [None, None] == [row["last_used_at"] for row in used]
 
 
 class TestMetricsToken:

@@ -3,6 +3,7 @@
 How much is done for them is counted by the server (track_functions), not timed.
 """
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from service.usecases.importing import OUTCOMES
 from tests.factories import Tenant, create, skill_body, step
 from tests.imports import Line, imported, line, needs, ref, staff, state, workshop
 from tests.postgres import Server
+from tests.sessions import become
 
 NOTHING = dict.fromkeys(OUTCOMES, 0)
 
@@ -290,6 +292,45 @@ class TestFamilies:
 
         assert (1, 2) == (calls["import_parent"], found.totals["rejected"])
         assert ["parent-cycle"] * 2 == [found.reason(number)[0] for number in (103, 104)]
+
+    @pytest.mark.parametrize(
+        "lines,expected",
+        [
+            ({"a": ["b"], "b": ["a"], "c": ["a"], "d": []}, (False, [None, None, None, 0])),
+            ({str(n): [str(n - 1)] if n else [] for n in range(103)},
+             (True, [*range(102), None])),
+        ],
+        ids=["a circle", "too deep"],
+    )  # fmt: skip
+    async def test_too_deep_is_told_from_round_in_a_circle(
+        self,
+        superuser: asyncpg.Connection,
+        tenant: Tenant,
+        lines: dict[str, list[str]],
+        expected: tuple[bool, list[int | None]],
+    ) -> None:
+        """Neither has a depth; only of the first it is known that it lies below the others."""
+        parents = {
+            name: json.dumps({"parent_ids": [ref(one) for one in above]})
+            for name, above in lines.items()
+        }
+        async with superuser.transaction():
+            await become(superuser, tenant.author)
+            await superuser.execute(
+                "INSERT INTO app.import_line (tenant_id, import_id, line, governance_agent_id,"
+                " kind, external_id, body) SELECT app.tenant_id(), app.tenant_id(), place,"
+                " app.governance_agent_id(), 'skill', name, body FROM unnest($1::text[],"
+                " $2::jsonb[]) WITH ORDINALITY AS given (name, body, place)",
+                [*parents],
+                [*parents.values()],
+            )
+            deep = await superuser.fetchval("SELECT app.import_depths($1)", tenant.id)
+            rows = await superuser.fetch(
+                "SELECT depth FROM app.import_line WHERE import_id = $1 ORDER BY line", tenant.id
+            )
+            await superuser.execute("DELETE FROM app.import_line WHERE import_id = $1", tenant.id)
+
+        assert expected == (deep, [row["depth"] for row in rows])
 
 
 @pytest.mark.parametrize(
