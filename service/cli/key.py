@@ -2,19 +2,20 @@
 
 import argparse
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import TypeVar
 from uuid import UUID
 
 from service.cli.connected import database, repository
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
+from service.cli.times import MOMENT, duration, to_come
 from service.errors import InvalidBody
 from service.refusal import Refusal
 from service.repository.base import Repository
-from service.repository.keys import Key, KeyRevoke, KeysList
+from service.repository.keys import Key, KeyRevoke, KeysList, TenantByName
 from service.settings import load
 from service.usecases.keys import SCOPES, Absent, create_key, rotate_key
 
@@ -39,7 +40,10 @@ The key is shown once: only its hash is stored.
 
 Exit code: 0 it is made, 1 --existing and the tenant or governance agent is not there."""
 
-LIST = "List keys, newest first, without the keys themselves."
+LIST = """\
+List keys, newest first, without the keys themselves. Times are in UTC.
+
+Exit code: 0 they are listed, 1 there is no such tenant."""
 
 ROTATE = """\
 Make a key in the place of another, for the same governance agent and scopes.
@@ -55,9 +59,6 @@ Revoke a key. Writes with it stop at once, reads within 5 seconds.
 
 Exit code: 0 it is revoked, 1 there is no such key."""
 
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-OVERLAP_MAX: Final = timedelta(days=366)
-
 T = TypeVar("T")
 
 
@@ -68,7 +69,7 @@ class KeyRefusal(Refusal):
 
 
 class WrongKey(Refusal):
-    """There is no such scope, name or time."""
+    """There is no such scope or name."""
 
     exit_code = WRONG_USAGE
 
@@ -112,9 +113,13 @@ def _add_expiry(parser: argparse.ArgumentParser) -> None:
 
 def _create(arguments: argparse.Namespace) -> int:
     scopes = list(dict.fromkeys(s.strip() for s in arguments.scopes.split(",") if s.strip()))
-    if not scopes or set(scopes) - set(SCOPES):
-        raise WrongKey(f"Scopes are {', '.join(SCOPES)}.", "Name some, separated by commas.")
-    expires_at = _time(arguments.expires_at)
+    if wrong := next((scope for scope in scopes if scope not in SCOPES), None):
+        close = get_close_matches(wrong, SCOPES, n=1)
+        guess = f"Did you mean {close[0]}? " if close else ""
+        raise WrongKey(f"There is no scope {wrong}.", f"{guess}Scopes are {', '.join(SCOPES)}.")
+    if not scopes:
+        raise WrongKey("No scope is named.", f"Scopes are {', '.join(SCOPES)}.")
+    expires_at = to_come(arguments.expires_at)
     output = Output(as_json=arguments.json)
     made = _as_owner(
         output,
@@ -147,13 +152,21 @@ def _create(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     output = Output(as_json=arguments.json)
-    keys = _as_owner(output, lambda owner: owner.many(KeysList(arguments.tenant)))
+    keys = _as_owner(
+        output, lambda owner: _found(owner, arguments.tenant), "See `plant tenant list`."
+    )
     output.answer({"items": keys}, [_line(key) for key in keys] or ["There is no key."])
     return 0
 
 
+async def _found(owner: Repository, tenant: str | None) -> list[Key]:
+    if tenant is not None and await owner.maybe(TenantByName(tenant)) is None:
+        raise Absent(f"There is no tenant {tenant}.")
+    return await owner.many(KeysList(tenant))
+
+
 def _rotate(arguments: argparse.Namespace) -> int:
-    expires_at, overlap = _time(arguments.expires_at), _duration(arguments.overlap)
+    expires_at, overlap = to_come(arguments.expires_at), duration(arguments.overlap)
     output = Output(as_json=arguments.json)
     made = _as_owner(
         output,
@@ -206,38 +219,14 @@ def _as_owner(output: Output, work: Callable[[Repository], Awaitable[T]], way_ou
 def _line(key: Key) -> str:
     state = "works"
     if key.revoked_at is not None:
-        state = f"revoked {key.revoked_at:%Y-%m-%d}"
+        state = f"revoked {key.revoked_at:{MOMENT}}"
     elif key.expires_at is not None:
         ended = key.expires_at <= datetime.now(UTC)
-        state = f"{'expired' if ended else 'expires'} {key.expires_at:%Y-%m-%d}"
-    used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
+        state = f"{'expired' if ended else 'expires'} {key.expires_at:{MOMENT}}"
+    used = f"used {key.last_used_at:{MOMENT}}" if key.last_used_at else "never used"
     owner = f"{key.tenant}/{key.governance_agent}"
     return f"{key.key_id}  {owner:<30}  {','.join(key.scopes):<26}  {state}, {used}"
 
 
 def _shown(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "never"
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise WrongKey(
-            f"--expires-at {text} is no time with an offset.", "Write 2030-01-31T12:00:00Z."
-        )
-    if at <= datetime.now(UTC):
-        raise WrongKey(f"--expires-at {text} is over.", "Name a time to come.")
-    return at
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
-    overlap = timedelta(seconds=int(found[1]) * UNITS[found[2]]) if found else None
-    if overlap is None or overlap > OVERLAP_MAX:
-        raise WrongKey(f"--overlap {text} is no duration.", "Write 90s, 30m, 24h or 7d.")
-    return overlap
+    return f"{at.astimezone(UTC):{MOMENT}} UTC" if at else "never"

@@ -177,13 +177,13 @@ async def _sample(settings: Settings, target: Target, stop: asyncio.Event) -> Sa
         return work.result()
 
 
-def _shown() -> Callable[[int, int], None]:
+def _shown() -> Callable[[str, int, int], None]:
     """Make what tells how far the sample has come."""
     begun: list[Progress] = []
 
-    def tell(done: int, total: int) -> None:
+    def tell(what: str, done: int, total: int) -> None:
         if not begun:
-            begun.append(Progress("sample", total, sys.stderr))
+            begun.append(Progress(what, total, sys.stderr))
         begun[0].total = total
         begun[0].reach(done)
         if done == total:

@@ -119,12 +119,13 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _explain(arguments: argparse.Namespace) -> int:
     from service.database.roles import ensure_login_roles
-    from service.migrate.explain import Options, explain
+    from service.migrate.explain import Options, explain, require_arguments
 
     output = Output()
     settings = load()
     statement = _statement(load_catalog(), arguments.name)
     values = [value or None for value in arguments.arguments]
+    require_arguments(statement, values)
     context = {item: getattr(arguments, item) for item in CONTEXT}
     options = Options(
         analyze=arguments.analyze, buffers=arguments.buffers, generic=arguments.generic

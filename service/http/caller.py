@@ -11,14 +11,14 @@ from msgspec import Struct
 
 from service.errors import ScopeMissing, Unauthenticated
 from service.http.clock import Clock
-from service.http.request import bearer, request_id
+from service.http.request import KEYS_ARE_MADE, bearer, request_id
 from service.repository.base import Context, Repository
 from service.repository.keys import Identity, KeyAuthenticate
 from service.usecases.keys import key_hash
 
 CACHE_S: Final = 4.0
 CACHE_MAX: Final = 10_000
-UNKNOWN: Final = "The key is unknown, expired or revoked."
+UNKNOWN: Final = f"The key is unknown, expired or revoked. {KEYS_ARE_MADE}"
 
 
 class Caller(Struct, frozen=True, kw_only=True):

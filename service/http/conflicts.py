@@ -3,7 +3,7 @@
 Asked as the caller: what another governance agent keeps as a draft is not named.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -19,6 +19,8 @@ from service.repository.entities import (
     Found,
     IndustryIdByCode,
 )
+
+HIDDEN: Final = " You cannot see it: it may be another governance agent's draft."
 
 
 async def explained(
@@ -58,7 +60,9 @@ async def _named(
     wanted: dict[str, Any],
 ) -> None:
     holder = await _holder(conflict, repository, context, kind, wanted)
-    if holder is not None:
+    if holder is None:
+        conflict.detail += HIDDEN
+    else:
         conflict.extensions["existing_id"] = str(holder.id)
 
 

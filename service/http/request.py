@@ -23,11 +23,16 @@ from service.errors import (
 )
 from service.model import etag
 from service.model.decode import decode
+from service.model.kinds import KINDS
 from service.model.query import is_uuid
 
 T = TypeVar("T", bound=Struct)
 
 BODY_MAX: Final = 1024 * 1024
+
+KEYS_ARE_MADE: Final = "Whoever runs the service makes one: `plant key create`."
+
+WEAK: Final = 'A weak entity tag (W/"…") never matches If-Match: send a strong one, "…".'
 BODY_S: Final = 8.0
 """Less than a whole request may take, so that a body that does not come is 400 and not 504."""
 JSON: Final = ("application/json",)
@@ -86,11 +91,12 @@ def refuse_repeated(request: web.BaseRequest) -> None:
 def path_id(request: web.Request, name: str = "id") -> str:
     """Return a UUID of the path in lower case; what is none names nothing.
 
-    Raises: NotFound.
+    Raises: NotFound, in the words that a UUID of nothing gets.
     """
     text = request.match_info[name]
     if not is_uuid(text):
-        raise NotFound
+        kind = KINDS.get(request.path.split("/")[2])
+        raise NotFound(f"No {kind.title} with this id is visible to you." if kind else None)
     return text.lower()
 
 
@@ -106,10 +112,10 @@ def bearer(request: web.BaseRequest, header: str = "Authorization") -> str:
     """
     value = request.headers.get(header)
     if value is None:
-        raise Unauthenticated(f"Send a key as `{header}: Bearer <key>`.")
+        raise Unauthenticated(f"Send a key as `{header}: Bearer <key>`. {KEYS_ARE_MADE}")
     found = _BEARER.fullmatch(value)
     if found is None:
-        raise Unauthenticated(f"{header} must have the form `Bearer <key>`.")
+        raise Unauthenticated(f"{header} must have the form `Bearer <key>`. {KEYS_ARE_MADE}")
     return found[1]
 
 
@@ -119,6 +125,13 @@ def if_match(request: web.BaseRequest) -> etag.Condition:
     Raises: PreconditionRequired, MalformedRequest.
     """
     return etag.if_match(request.headers.get("If-Match"))
+
+
+def names_weak_only(request: web.BaseRequest) -> bool:
+    """Tell whether If-Match names nothing but weak tags, which equal nothing."""
+    value = request.headers.get("If-Match")
+    condition = etag.if_match(value) if value else None
+    return condition is not None and bool(condition.weak) and not condition.strong
 
 
 def if_none_match(request: web.BaseRequest) -> etag.Condition | None:

@@ -22,6 +22,26 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     generic: bool = False
 
 
+class WrongArguments(Refused):
+    """There are more arguments than parameters, or fewer."""
+
+    exit_code = 64
+
+
+def require_arguments(statement: Statement, arguments: Sequence[str | None]) -> None:
+    """Make sure that there is an argument for each parameter.
+
+    Raises: WrongArguments.
+    """
+    if (count := len(statement.params)) != len(arguments):
+        wanted = ", ".join(f"{param.name} {param.type}" for param in statement.params) or "none"
+        plural = "" if count == 1 else "s"
+        raise WrongArguments(
+            f"{statement.name} takes {count} argument{plural}: {wanted}.",
+            "Give each one, in this order; NULL is an argument left empty.",
+        )
+
+
 def explain(
     url: str,
     statement: Statement,
@@ -33,12 +53,6 @@ def explain(
 
     Raises: Refused, Unreachable.
     """
-    if len(arguments) != len(statement.params):
-        wanted = ", ".join(f"{param.name} {param.type}" for param in statement.params) or "none"
-        raise Refused(
-            f"{statement.name} takes {len(statement.params)} arguments: {wanted}.",
-            "Give each one, in this order; NULL is an argument left empty.",
-        )
     with connect(url, READING) as connection, connection.transaction(force_rollback=True):
         _become(connection, statement.database_role)
         settings = dict(statement.settings) | {

@@ -22,6 +22,10 @@ T = TypeVar("T")
 CHUNK_TIMEOUT_MS: Final = 300_000
 """A chunk is long on purpose: the deadlines of a request are not for it."""
 
+MARGIN_S: Final = 5.0
+"""By how much the server is given up later than it ends a statement: whoever gives up first does
+not know what became of it."""
+
 END_TIMEOUT_S: Final = 5.0
 """How long an import that is cancelled waits for the statement that is under way."""
 
@@ -96,7 +100,7 @@ class Session:
                 async with self._repository.pool.transaction(
                     statement_timeout_ms=CHUNK_TIMEOUT_MS, held=self._connection
                 ):
-                    return await self._sent(query, CHUNK_TIMEOUT_MS / 1000)
+                    return await self._sent(query, CHUNK_TIMEOUT_MS / 1000 + MARGIN_S)
             except Problem:
                 raise
             except Exception as exc:

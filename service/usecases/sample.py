@@ -6,6 +6,7 @@ says how many of its steps were taken.
 
 import os
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -48,11 +49,12 @@ async def ensure_sample(
     repository: Repository,
     owner: Repository,
     path: Path,
-    progress: Callable[[int, int], None],
+    progress: Callable[[str, int, int], None],
 ) -> SampleKeys:
     """Have the sample loaded and return working keys; `path` keeps them between starts.
 
-    `repository` runs as plant_app, `owner` as plant_owner; `progress` hears lines done, of all.
+    `repository` runs as plant_app, `owner` as plant_owner; `progress` hears of what, how many lines
+    are done, and of how many.
 
     Raises: SampleIncomplete, Problem.
     """
@@ -72,8 +74,9 @@ async def ensure_sample(
     as_active = msgspec.structs.replace(
         contexts["author"], certifier_key_id=contexts["certifier"].key_id
     )
-    await _import(repository, as_active, sample.active, progress, as_active=True)
-    await _import(repository, contexts["author"], sample.drafts, progress, as_active=False)
+    active, drafts = (partial(progress, what) for what in ("sample", "sample drafts"))
+    await _import(repository, as_active, sample.active, active, as_active=True)
+    await _import(repository, contexts["author"], sample.drafts, drafts, as_active=False)
     await _steps(repository, contexts, sample.steps)
     keys = msgspec.structs.replace(keys, complete=True)
     _write(path, keys)

@@ -53,14 +53,19 @@ def test_create_makes_tenant_and_agent_when_they_are_new(key: Command) -> None:
         ((*CREATE, "none", "--agent", "a", "--existing"), 1, "no tenant none"),
         ((*CREATE, "not a name", "--agent", "a"), 64, "name of the tenant"),
         ((*CREATE, "t", "--agent", ""), 64, "name of the agent"),
-        (("create", "--scopes", "read,fly", "--tenant", "t", "--agent", "a"), 64, "Scopes are"),
+        (("create", "--scopes", "read,fly", "--tenant", "t", "--agent", "a"), 64,
+         "There is no scope fly. Scopes are read, write"),
+        (("create", "--scopes", "read,wirte", "--tenant", "t", "--agent", "a"), 64,
+         "There is no scope wirte. Did you mean write?"),
+        (("create", "--scopes", " , ", "--tenant", "t", "--agent", "a"), 64, "No scope is named"),
+        (("list", "--tenant", "nix"), 1, "There is no tenant nix. See `plant tenant list`."),
         ((*CREATE, "t", "--agent", "a", "--expires-at", "soon"), 64, "no time"),
         ((*CREATE, "t", "--agent", "a", "--expires-at", "2001-01-01T00:00:00Z"), 64, "is over"),
         (("rotate", NEITHER), 1, "no key"),
         (("rotate", NEITHER, "--overlap", "soon"), 64, "no duration"),
         (("revoke", NEITHER), 1, "no key"),
     ],
-)
+)  # fmt: skip
 def test_refusals_are_one_line(key: Command, words: tuple[str, ...], code: int, says: str) -> None:
     """What is wrong and the way out, and nothing on standard output."""
     found, answer, said = key(*words)
@@ -104,6 +109,23 @@ def test_rotate_replaces_a_key(key: Command) -> None:
     assert items[old["key_id"]]["expires_at"] > items[new["key_id"]]["expires_at"]
     assert items[newest["key_id"]]["expires_at"] is None
     assert 1 == again[0]
+
+
+def test_a_person_reads_when_to_the_second(
+    key: Command, cluster: Server, database: str, tmp_path: Path
+) -> None:
+    """An overlap may be minutes: a date alone would not say whether a key still works."""
+    made = [key(*CREATE, "k4", "--agent", "a")[1]["key_id"] for _ in range(2)]
+    until = key("rotate", made[0], "--overlap", "10m")[1]["replaced_until"]
+    revoked = key("revoke", made[1])[1]["revoked_at"]
+
+    told = plant(
+        tmp_path, "key", "list", "--tenant", "k4",
+        PLANT_DATABASE_URL=cluster.url("owner", database),
+    )  # fmt: skip
+
+    assert f"expires {until[:19].replace('T', ' ')}, never used" in told.stdout
+    assert f"revoked {revoked[:19].replace('T', ' ')}, never used" in told.stdout
 
 
 def test_where_no_server_runs_one_is_started_and_stopped() -> None:

@@ -192,6 +192,12 @@ class TestSample:
             whole = counts(place)
             plant(place, "db", "stop")
 
+        # Each part is told of by its name.
+        for part in ("sample", "sample drafts"):
+            ends = [
+                one for one in service.said.splitlines() if f"{part}: " in one and "100%" in one
+            ]
+            assert [True] == [one.startswith(f"{part}: ") for one in ends]
         assert cut_off < whole[0]
         assert (5, 6, 0) == (whole[1], whole[6], whole[7])
 

@@ -64,7 +64,7 @@ def test_feature_of_the_readme_works(root: Path, tmp_path: Path) -> None:
     # Its own lines must not count for the coverage of ours.
     bare = {name: value for name, value in BARE.items() if not name.startswith("COVERAGE_")}
     applied = subprocess.run(
-        ["git", "apply", "--recount", "--unidiff-zero", "-"],
+        ["git", "apply", "-"],
         input=patch, cwd=tmp_path, check=False, capture_output=True, text=True,
     )  # fmt: skip
     (test,) = re.findall(r"^\+\+\+ b/(tests/\S+)", patch, re.MULTILINE)

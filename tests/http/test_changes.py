@@ -234,6 +234,7 @@ class TestPatchRequest:
             answer = await api.patch(at(made.json), {"tags": []}, stale)
             assert (412, "precondition-failed") == (answer.status, answer.problem)
             assert now.etag == answer.etag == answer.json["current_etag"]
+            assert ("A weak entity tag" in answer.json["detail"]) == stale.startswith("W/")
         for odd in (now.etag.strip('"'), f"{now.etag} x", "'a'", f'"{"é"}"'):
             answer = await api.patch(at(made.json), {"tags": []}, odd)
             assert (400, "malformed-request") == (answer.status, answer.problem)

@@ -277,7 +277,9 @@ async def test_nothing_is_told_of_what_the_caller_may_not_see(api: Api) -> None:
 
     assert 200 == (await api.get(path)).status
     assert 404 == (await api.by(api.tenant.certifier).get(path)).status
-    assert [404, 404, 404] == [(await api.get(one)).status for one in paths]
+    answers = [await api.get(one, Request_Id="same") for one in paths]
+    assert [404, 404, 404] == [one.status for one in answers]
+    assert answers[1].body == answers[2].body
     assert 400 == (await api.get(f"{path}?version=1")).status
 
 

@@ -192,6 +192,9 @@ class TestStepRequest:
             answer = await api.step(at(made.json), "under_review", stale)
             assert (412, made.etag) == (answer.status, answer.json["current_etag"])
             assert made.etag == answer.etag
+            assert ("A weak entity tag" in answer.json["detail"]) == stale.startswith("W/")
+        mixed = await api.step(at(made.json), "under_review", f'W/{made.etag}, "1-00"')
+        assert "The entity has changed since you read it." == mixed.json["detail"]
         assert 200 == (await api.step(at(made.json), "under_review", "*")).status
 
     @pytest.mark.parametrize(

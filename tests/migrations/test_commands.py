@@ -171,6 +171,24 @@ class TestSql:
         code, found = answer("sql", "check")
         assert (code, [item["function"] for item in found]) == (1, ["x"])
 
+    @pytest.mark.parametrize(
+        "words,says",
+        [
+            (("entity_by_id",), r"takes 2 arguments: kind text, id uuid\. Give each one"),
+            (("entity_by_id", "skill", "x", "y"), r"takes 2 arguments"),
+            (("tenant_by_name",), r"takes 1 argument: name text"),
+            (("health_ping", "x"), r"takes 0 arguments: none"),
+        ],
+    )
+    def test_another_number_of_arguments_is_wrong_usage(
+        self, plant: Plant, words: tuple[str, ...], says: str
+    ) -> None:
+        """It is said before a server is asked, with what the statement takes."""
+        with pytest.raises(Refusal, match=says) as refused:
+            plant("sql", "explain", *words)
+
+        assert refused.value.exit_code == 64
+
     def test_explains(self, plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
         """A plan is shown for the service's role on a migrated server."""
         plant("migrate", "apply")

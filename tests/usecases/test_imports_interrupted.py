@@ -7,6 +7,8 @@ import pytest
 
 from service.errors import Problem, Unavailable
 from service.repository.base import Repository
+from service.sqlstate import SLOW
+from service.usecases import import_session
 from service.usecases.import_session import IMPORTS_MAX
 from service.usecases.importing import Import
 from service.usecases.outcomes import Reported
@@ -70,6 +72,29 @@ async def test_the_server_ends_the_session(
     assert len(reported) + 1 == len(now)
     again = await imported(repository, tenant, lines)
     assert 1200 - len(reported) == again.totals["created"]
+
+
+async def test_a_chunk_that_takes_too_long_is_ended_by_the_server(
+    repository: Repository,
+    tenant: Tenant,
+    superuser: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of it was done, and that is known: never 504, however often it happens."""
+    await imported(repository, tenant, [line("skill", "a")])
+    monkeypatch.setattr(import_session, "CHUNK_TIMEOUT_MS", 100)
+    told = []
+    async with superuser.transaction():
+        await superuser.execute(
+            "SELECT FROM app.base_entity WHERE tenant_id = $1 FOR UPDATE", tenant.id
+        )
+        for _ in range(5):
+            with pytest.raises(Problem) as stopped:
+                await imported(repository, tenant, [line("skill", "a", description="New.")])
+            told.append((stopped.value.status, stopped.value.detail))
+
+    assert [(503, SLOW)] * 5 == told
+    assert 1 == (await state(superuser, tenant))["a"].version
 
 
 async def test_staged_lines_that_vanish_are_an_error(

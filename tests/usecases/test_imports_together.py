@@ -15,7 +15,7 @@ from service.catalog.load import Catalog
 from service.database.pool import Pool
 from service.repository.base import Repository
 from service.settings import Settings
-from service.usecases.importing import OUTCOMES
+from service.usecases.outcomes import OUTCOMES
 from tests.factories import Tenant, create, skill_body, step
 from tests.imports import Line, imported, line, needs, ref, staff, state, workshop
 from tests.postgres import Server
@@ -31,6 +31,11 @@ CALLS = "SELECT funcname::text, calls FROM pg_stat_user_functions WHERE schemana
 ENDED = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
 
 
+async def called(superuser: asyncpg.Connection) -> dict[str, int]:
+    """Tell how often each function has been called."""
+    return {row["funcname"]: row["calls"] for row in await superuser.fetch(CALLS)}
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def counted(
     cluster: Server,
@@ -44,7 +49,7 @@ async def counted(
     await superuser.execute(f"ALTER DATABASE {database} SET track_functions = 'all'")
 
     async def run(lines: list[Line], *, active: bool = False) -> tuple[Any, dict[str, int]]:
-        before = dict(await superuser.fetch(CALLS))
+        before = await called(superuser)
         pool = Pool(cluster.url("app", database), settings, name="counted")
         await pool.open()
         async with pool.connection() as connection:
@@ -54,7 +59,7 @@ async def counted(
         while await superuser.fetchval(ENDED, pid):
             pass
         await superuser.execute("SELECT pg_stat_clear_snapshot()")
-        after = dict(await superuser.fetch(CALLS))
+        after = await called(superuser)
         return found, {name: calls - before.get(name, 0) for name, calls in after.items()}
 
     yield run
@@ -352,7 +357,7 @@ async def test_levels(
     """The longest way to a node counts; in a cycle and behind one there is no level."""
     rows = await superuser.fetch("SELECT node, level FROM app.levels($1, $2)", after, before)
 
-    assert expected == dict(rows)
+    assert expected == {row[0]: row[1] for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -374,4 +379,4 @@ async def test_components(
     """Each node has the lowest number of those that it is connected with."""
     rows = await superuser.fetch("SELECT node, lowest FROM app.components($1, $2)", ones, others)
 
-    assert expected == dict(rows)
+    assert expected == {row[0]: row[1] for row in rows}
