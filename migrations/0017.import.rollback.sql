@@ -9,7 +9,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_tenant_id uuid := app.tenant_id();
-    v_depth integer := 0;
 BEGIN
     -- One file says one thing of an entity: otherwise repeating it would change the entity
     -- from what the last line says to what the first says and back, each time.
@@ -38,32 +37,7 @@ BEGIN
         AND import_line.kind = earlier.kind
         AND import_line.external_id = earlier.external_id
         AND import_line.line > earlier.line;
-    UPDATE app.import_line SET depth = 0
-    WHERE
-        import_line.tenant_id = v_tenant_id
-        AND import_line.import_id = p_import_id
-        AND NOT EXISTS (
-            SELECT
-            FROM app.import_parent(p_import_id, FALSE) AS parent
-            WHERE parent.line = import_line.line
-        );
-    LOOP
-        UPDATE app.import_line SET depth = v_depth + 1
-        WHERE
-            import_line.tenant_id = v_tenant_id
-            AND import_line.import_id = p_import_id
-            AND import_line.depth IS NULL
-            AND NOT EXISTS (
-                SELECT
-                FROM app.import_parent(p_import_id, FALSE) AS parent
-                WHERE
-                    parent.line = import_line.line
-                    AND (parent.parent_depth IS NULL OR parent.parent_depth > v_depth)
-            );
-        -- A bound, because each round looks at every line that is left.
-        EXIT WHEN NOT FOUND OR v_depth >= 100;
-        v_depth := v_depth + 1;
-    END LOOP;
+    PERFORM app.import_depths(p_import_id);
     -- What is left stands in a cycle or below one.
     UPDATE app.import_line SET
         depth = 0,
@@ -83,7 +57,11 @@ BEGIN
         PERFORM app.import_families(p_import_id);
     END IF;
 
-    WITH ranked AS (
+    WITH waiting AS MATERIALIZED (
+        SELECT wait.line, wait.level FROM app.import_waits(p_import_id) AS wait
+    ),
+
+    ranked AS (
         SELECT
             import_line.line,
             CASE
@@ -116,17 +94,21 @@ BEGIN
         SELECT
             ranked.line,
             ranked.family,
+            -- Who wants a name comes after who gives it up, also where chunks are cut.
+            max(coalesce(waiting.level, 0)) OVER (PARTITION BY ranked.family) AS wait,
             dense_rank() OVER (
                 ORDER BY ranked.occurrence, ranked.kind_rank, ranked.depth
             ) AS level
         FROM ranked
+        LEFT JOIN waiting ON ranked.line = waiting.line
     ),
 
     numbered AS (
         SELECT
             levelled.*,
             row_number() OVER (
-                PARTITION BY levelled.level ORDER BY levelled.first_line, levelled.line
+                PARTITION BY levelled.level
+                ORDER BY levelled.wait, levelled.first_line, levelled.line
             ) AS place
         FROM (
             SELECT
