@@ -73,7 +73,7 @@ def test_one_moment_is_asked_for(raw: str, parameter: str, words: str) -> None:
 )
 def test_nothing_else_is_known(read: object, known: list[str]) -> None:
     """An unknown name is refused with those that there are."""
-    for raw in ("x=1", "Version=1", "status=draft", "versoin=1&version=1", "from%00=1", "=1"):
+    for raw in ("x=1", "Version=1", "status=draft", "versions=1&version=1", "from%00=1", "=1"):
         with pytest.raises(UnknownParameter) as raised:
             read(raw)  # type: ignore[operator]
         assert known == raised.value.extensions["allowed"]
