@@ -660,6 +660,39 @@ class TestDrafts:
         assert [] == (await certifier.get("/v1/skills")).json["items"]
 
 
+class TestAmendments:
+    """An amendment has a history of its own; the entity's has what became of it."""
+
+    async def test_a_certified_amendment_is_a_version_an_open_one_is_none(self, api: Api) -> None:
+        """Nothing of an open amendment is found by any way into the past of its entity."""
+        active = await api.raised(await api.create("skill"), "active")
+        path = at("skill", active.json["id"])
+        open_ = await api.patch(f"{path}/amendment", {"description": "Better."}, active.etag)
+        identity, moment = open_.json["amendment_id"], open_.json["updated_at"]
+        for one in ("?version=1", f"?as_of={moment}", "/versions", "/diff?from=1&to=1"):
+            assert 404 == (await api.get(f"{at('skill', identity)}{one}")).status
+        assert active.body == (await api.get(f"{path}?as_of={moment}")).body
+        assert 4 == len((await api.get(f"{path}/versions")).json["items"])
+        assert [active.json] == (await api.get(f"/v1/skills?as_of={moment}")).json["items"]
+
+        review = await api.step(f"{path}/amendment", "under_review", open_.etag)
+        certifier = api.by(api.tenant.certifier)
+        done = await certifier.step(f"{path}/amendment", "certified", review.etag)
+        now = await api.get(path)
+        newest = (await api.get(f"{path}/versions?limit=1")).json["items"][0]
+        assert 200 == done.status, done.body
+        assert ("Better.", 5) == (now.json["description"], now.json["version"])
+        assert (5, "certify", "active") == (
+            newest["version"],
+            newest["operation"],
+            newest["status"],
+        )
+        certified_by = api.tenant.certifier.context.governance_agent_id
+        assert certified_by == newest["governance_agent_id"]
+        assert now.body == (await api.get(f"{path}?version=5")).body
+        assert active.body == (await api.get(f"{path}?version=4")).body
+
+
 class TestLists:
     """GET /v1/{kinds}?as_of=: the registry as it was."""
 
