@@ -300,7 +300,7 @@ class TestFamilies:
         assert (1, 0) == (calls["import_parent"], found.totals["rejected"])
 
     async def test_what_lies_too_deep_waits_for_the_next_run(self, counted: Counted) -> None:
-        """The upper levels go in, the others say why, and finding that out takes no look a level."""
+        """The upper levels go in, the others say why; that takes no look for each level."""
         lines = [*below_each_other(104), line("job_role", "r", required_skills=needs("s101"))]
 
         found, calls = await counted(lines)
