@@ -17,6 +17,7 @@ from service.http.clock import Clock
 from service.http.protocol import Runner
 from service.model.kinds import KINDS
 from service.settings import Settings
+from tests.described import faults
 from tests.factories import (
     Actor,
     Tenant,
@@ -131,7 +132,10 @@ class Api:
             headers=sent,
             skip_auto_headers=["Content-Type"],
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            answer = Answer(response.status, response.headers, await response.read())
+        known = data if isinstance(data, bytes) else None
+        assert [] == faults(method, path, known, answer.status, answer.headers, answer.body)
+        return answer
 
     async def get(self, path: str, **headers: str) -> Answer:
         """Send a GET; keyword arguments are headers with _ for -."""

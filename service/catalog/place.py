@@ -1,4 +1,4 @@
-"""Owns where the SQL of this release lies: in the wheel, or beside the package in a checkout."""
+"""Owns where the files of this release lie: in the wheel, or beside the package in a checkout."""
 
 from pathlib import Path
 from typing import Final, Literal
@@ -6,8 +6,8 @@ from typing import Final, Literal
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
-def place(kind: Literal["sql", "migrations"]) -> Path:
-    """Find the directory of statements or migrations.
+def place(kind: Literal["sql", "migrations", "docs"]) -> Path:
+    """Find the directory of statements, migrations or pages.
 
     Raises: FileNotFoundError when neither place has it.
     """

@@ -22,6 +22,7 @@ from service.http import (
     imports,
     metrics,
     middleware,
+    reference,
 )
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
@@ -59,7 +60,8 @@ def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> w
     middleware.install(app)
     # Outermost: it counts the answer that leaves, problems too.
     app.middlewares.insert(0, metrics.count)
-    for part in (health, entities, history, amendments, imports, exports, compliance):
+    parts = (health, entities, history, amendments, imports, exports, compliance, reference)
+    for part in parts:
         app.add_routes(part.routes())
     return app
 

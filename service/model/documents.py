@@ -4,8 +4,7 @@ Patch fields are all UNSET by default; null is taken only where the contract has
 list their fields in the order in which PostgreSQL renders them.
 """
 
-from typing import Any
-from uuid import UUID
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
@@ -16,8 +15,10 @@ from service.model.fields import (
     CustomAttributes,
     Description,
     Embedding,
+    EntityId,
     EntityType,
     ExternalId,
+    GovernanceAgentId,
     GovernanceNotes,
     IndustryId,
     JobRoleId,
@@ -27,12 +28,13 @@ from service.model.fields import (
     ParentIds,
     Reason,
     RequiredSkills,
-    RequiredSkillShown,
+    RequiredSkillsShown,
     Scheme,
     Seniority,
     Sha256,
     SkillIds,
     Status,
+    SuccessorId,
     Tags,
     TeamId,
     Version,
@@ -154,15 +156,15 @@ class StatusStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     to: Status
     reason: Reason
-    successor_id: UUID | UnsetType | None = UNSET
+    successor_id: SuccessorId | UnsetType | None = UNSET
 
 
 class _Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    id: UUID
+    id: EntityId
     entity_type: EntityType
     external_id: ExternalId | None
     name: Name
-    description: Description | None
+    description: Description | None  # null for industries only; a kind that says so keeps the place
     aliases: Aliases
     tags: Tags
     custom_attributes: CustomAttributes
@@ -173,43 +175,51 @@ class _Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class SkillDocument(_Head, frozen=True, kw_only=True):
     """A skill as it is served, hashed and logged."""
 
+    entity_type: Literal["skill"]
+    description: Description
     category: Category
     embedding_sha256: Sha256 | None
     status: Status
     version: Version
     created_at: Moment
     updated_at: Moment
-    governance_agent_id: UUID
+    governance_agent_id: GovernanceAgentId
 
 
 class JobRoleDocument(_Head, frozen=True, kw_only=True):
     """A job role as it is served, hashed and logged."""
 
+    entity_type: Literal["job_role"]
+    description: Description
     seniority_level: Seniority | None
     industry_id: IndustryId | None
-    required_skills: list[RequiredSkillShown]
+    required_skills: RequiredSkillsShown
     status: Status
     version: Version
     created_at: Moment
     updated_at: Moment
-    governance_agent_id: UUID
+    governance_agent_id: GovernanceAgentId
 
 
 class TeamDocument(_Head, frozen=True, kw_only=True):
     """A team as it is served, hashed and logged."""
 
+    entity_type: Literal["team"]
+    description: Description
     job_role_id: JobRoleId
     industry_id: IndustryId
     status: Status
     version: Version
     created_at: Moment
     updated_at: Moment
-    governance_agent_id: UUID
+    governance_agent_id: GovernanceAgentId
 
 
 class AgentDocument(_Head, frozen=True, kw_only=True):
     """An agent as it is served, hashed and logged."""
 
+    entity_type: Literal["agent"]
+    description: Description
     job_role_id: JobRoleId
     industry_id: IndustryId
     team_id: TeamId | None
@@ -218,12 +228,13 @@ class AgentDocument(_Head, frozen=True, kw_only=True):
     version: Version
     created_at: Moment
     updated_at: Moment
-    governance_agent_id: UUID
+    governance_agent_id: GovernanceAgentId
 
 
 class IndustryDocument(_Head, frozen=True, kw_only=True):
     """An industry as it is served, hashed and logged."""
 
+    entity_type: Literal["industry"]
     scheme: Scheme | None
     code: Code | None
     level: Level | None
@@ -232,4 +243,4 @@ class IndustryDocument(_Head, frozen=True, kw_only=True):
     version: Version
     created_at: Moment
     updated_at: Moment
-    governance_agent_id: UUID
+    governance_agent_id: GovernanceAgentId

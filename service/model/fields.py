@@ -1,6 +1,7 @@
 """The type and bounds of every field, once: validation, OpenAPI and the tests read them here.
 
-What msgspec cannot say (trimmed, no control characters, no duplicates) is in `rules`.
+What msgspec does not check (trimmed, no control characters, no duplicates) is in `rules`; here it
+stands a second time under `extra_json_schema`, for readers of the description.
 """
 
 from datetime import datetime
@@ -9,14 +10,33 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from service.model.text import LINE_PATTERN, NOTES_PATTERN, PROSE_PATTERN
+
 EMBEDDING_LENGTH = 384
 ATTRIBUTES_SIZE_MAX = 32 * 1024
 ATTRIBUTES_DEPTH_MAX = 16
 
+SINGLE_MAX = 3.4028234663852886e38
+"""The largest number of single precision."""
+
+_LINE = {"pattern": LINE_PATTERN}
+_PROSE = {"pattern": PROSE_PATTERN}
+_NOTES = {"pattern": NOTES_PATTERN}
+_UNIQUE = {"uniqueItems": True}
+
+EntityId = Annotated[UUID, Meta(description="Given at birth; a UUID of version 7.")]
+GovernanceAgentId = Annotated[UUID, Meta(description="The governance agent that is accountable.")]
 EntityType = Literal["skill", "job_role", "team", "agent", "industry"]
 Status = Literal["draft", "under_review", "certified", "active", "deprecated", "archived"]
 CategoryName = Literal["technical", "soft_skill", "domain_expertise", "certification"]
 Category = Annotated[CategoryName, Meta(description="What sort of skill it is.")]
+SuccessorId = Annotated[
+    UUID,
+    Meta(
+        description="With `deprecated` only: the entity of the same kind in force that takes its "
+        "place, needed while others in force depend on it."
+    ),
+]
 SeniorityName = Literal["junior", "mid", "senior"]
 Seniority = Annotated[
     SeniorityName, Meta(description="How experienced the role is; null only while in draft.")
@@ -27,47 +47,113 @@ Relation = Annotated[
 
 ExternalId = Annotated[
     str,
-    Meta(min_length=1, max_length=255, description="The caller's own id, unique per kind."),
+    Meta(
+        min_length=1,
+        max_length=255,
+        description="The caller's own id: one line, trimmed; unique per kind, archived included.",
+        examples=["pottery/wheel"],
+        extra_json_schema=_LINE,
+    ),
 ]
 Name = Annotated[
     str,
-    Meta(min_length=1, max_length=255, description="One line, trimmed; unique unless archived."),
+    Meta(
+        min_length=1,
+        max_length=255,
+        description="One line, trimmed; unique per kind among what is not archived, whatever the "
+        "case (industries: per scheme and level). At most 2 KiB in Unicode form NFKC.",
+        examples=["Wheel throwing"],
+        extra_json_schema=_LINE,
+    ),
 ]
 Description = Annotated[
-    str, Meta(min_length=1, max_length=10_000, description="Prose; tabs and newlines may occur.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=10_000,
+        description="Prose, not blank; of control characters only tab and newline may occur.",
+        extra_json_schema=_PROSE,
+    ),
 ]
-Alias = Annotated[str, Meta(min_length=1, max_length=255)]
-Aliases = Annotated[list[Alias], Meta(max_length=200, description="Other names, no two equal.")]
-Tag = Annotated[str, Meta(min_length=1, max_length=64)]
-Tags = Annotated[list[Tag], Meta(max_length=50, description="Labels to filter by, no two equal.")]
+Alias = Annotated[str, Meta(min_length=1, max_length=255, extra_json_schema=_LINE)]
+Aliases = Annotated[
+    list[Alias],
+    Meta(max_length=200, description="Other names, no two equal.", extra_json_schema=_UNIQUE),
+]
+Tag = Annotated[
+    str, Meta(min_length=1, max_length=64, examples=["pottery"], extra_json_schema=_LINE)
+]
+Tags = Annotated[
+    list[Tag],
+    Meta(
+        max_length=50, description="Labels to filter by, no two equal.", extra_json_schema=_UNIQUE
+    ),
+]
 CustomAttributes = Annotated[
     dict[str, Any],
     Meta(
-        description="Any JSON object of at most 32 KiB and 16 levels; numbers within ±2^63, those "
-        "with a fraction or exponent kept as doubles."
+        description="Any JSON object of at most 32 KiB as compact JSON and 16 levels; no control "
+        "characters but tab and newline; numbers within ±2^63, those with a fraction or exponent "
+        "kept as doubles.",
+        extra_json_schema={"$ref": "#/components/schemas/CustomAttributes"},
     ),
 ]
 GovernanceNotes = Annotated[
-    str, Meta(max_length=10_000, description="Notes of those who govern; may change in any state.")
+    str,
+    Meta(
+        max_length=10_000,
+        description="Notes of those who govern; may change in any state but archived.",
+        extra_json_schema=_NOTES,
+    ),
 ]
 ParentIds = Annotated[
-    list[UUID], Meta(max_length=50, description="Broader entities of the same kind.")
+    list[UUID],
+    Meta(
+        max_length=50,
+        description="Broader entities of the same kind, no two equal; no cycle.",
+        extra_json_schema=_UNIQUE,
+    ),
 ]
-SkillIds = Annotated[list[UUID], Meta(max_length=200, description="The skills that it has.")]
+SkillIds = Annotated[
+    list[UUID],
+    Meta(
+        max_length=200,
+        description="The skills that it has, no two equal.",
+        extra_json_schema=_UNIQUE,
+    ),
+]
 JobRoleId = Annotated[UUID, Meta(description="The job role that it is for.")]
 IndustryId = Annotated[UUID, Meta(description="The industry that it belongs to.")]
 TeamId = Annotated[UUID, Meta(description="The team that it is a member of.")]
 Scheme = Annotated[
-    str, Meta(min_length=1, max_length=64, description="The classification that the code is from.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="The classification that the code is from; scheme, code and level are given "
+        "together or not at all.",
+        examples=["NACE2"],
+        extra_json_schema=_LINE,
+    ),
 ]
 Code = Annotated[
-    str, Meta(min_length=1, max_length=64, description="The code, unique within its scheme.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="The code, unique within its scheme.",
+        examples=["23.41"],
+        extra_json_schema=_LINE,
+    ),
 ]
 Level = Annotated[
     int, Meta(ge=1, le=99, description="Depth in the classification; the top is level 1.")
 ]
+Component = Annotated[
+    float, Meta(extra_json_schema={"minimum": -SINGLE_MAX, "maximum": SINGLE_MAX})
+]
 Embedding = Annotated[
-    list[float],
+    list[Component],
     Meta(
         min_length=EMBEDDING_LENGTH,
         max_length=EMBEDDING_LENGTH,
@@ -78,9 +164,23 @@ Embedding = Annotated[
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Lower-case hexadecimal.")]
 Version = Annotated[int, Meta(ge=1, description="1 at birth, one more with every change.")]
 Reason = Annotated[
-    str, Meta(min_length=1, max_length=2_000, description="Why; kept in the history.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=2_000,
+        description="Why; kept in the history. Not blank.",
+        examples=["Checked against the sources."],
+        extra_json_schema=_PROSE,
+    ),
 ]
-Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC, six fractional digits.")]
+Moment = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        description="RFC 3339, UTC, six fractional digits.",
+        extra_json_schema={"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"},
+    ),
+]
 
 
 class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,7 +206,18 @@ class RequiredSkillShown(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 RequiredSkills = Annotated[
-    list[RequiredSkill], Meta(max_length=500, description="One entry per skill.")
+    list[RequiredSkill],
+    Meta(max_length=500, description="One entry per skill.", extra_json_schema=_UNIQUE),
 ]
-References = Annotated[list[Reference], Meta(max_length=50, description="Broader entities.")]
-SkillReferences = Annotated[list[Reference], Meta(max_length=200, description="Its skills.")]
+RequiredSkillsShown = Annotated[
+    list[RequiredSkillShown],
+    Meta(max_length=500, description="One entry per skill.", extra_json_schema=_UNIQUE),
+]
+References = Annotated[
+    list[Reference],
+    Meta(max_length=50, description="Broader entities, no two equal.", extra_json_schema=_UNIQUE),
+]
+SkillReferences = Annotated[
+    list[Reference],
+    Meta(max_length=200, description="Its skills, no two equal.", extra_json_schema=_UNIQUE),
+]

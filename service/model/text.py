@@ -11,6 +11,15 @@ from typing import NamedTuple
 _NOT_IN_LINE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_IN_PROSE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# The same rules for readers of a JSON schema: ECMA-262, whose \s is not Python's. Surrogates are
+# left out, for an engine that works on UTF-8 cannot name them.
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+_PROSE_CONTROLS = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+_SPACES = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+LINE_PATTERN = rf"^[^{_CONTROLS}{_SPACES}]([^{_CONTROLS}]*[^{_CONTROLS}{_SPACES}])?$"
+PROSE_PATTERN = rf"^[^{_PROSE_CONTROLS}]*[^{_CONTROLS}{_SPACES}][^{_PROSE_CONTROLS}]*$"
+NOTES_PATTERN = rf"^[^{_PROSE_CONTROLS}]*$"
+
 
 class Fault(NamedTuple):
     """The rule that a value breaks, and how to say so."""

@@ -1,0 +1,61 @@
+"""What the service says about itself, to anyone: the description, the reference, the problems."""
+
+from hashlib import sha256
+from typing import Final
+
+from aiohttp import web
+
+from service.http.request import if_none_match, raw_query
+from service.model.etag import quoted
+from service.model.query import parameters
+from service.openapi.document import served
+from service.pages.catalogue import catalogue
+from service.pages.layout import Page
+from service.pages.reference import reference
+
+CACHED: Final = "public, no-cache"
+"""The same for everyone, and asked for again, since another release may answer."""
+
+
+async def openapi(request: web.Request) -> web.Response:
+    """Return the description."""
+    return _answer(request, served(), "application/json", {})
+
+
+async def docs(request: web.Request) -> web.Response:
+    """Return the reference."""
+    return _page(request, reference())
+
+
+async def errors(request: web.Request) -> web.Response:
+    """Return the catalogue of problems, at the address that every `type` names."""
+    return _page(request, catalogue())
+
+
+def _page(request: web.Request, page: Page) -> web.Response:
+    more = {
+        "Content-Security-Policy": page.policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return _answer(request, page.body, "text/html", more)
+
+
+def _answer(request: web.Request, body: bytes, media: str, more: dict[str, str]) -> web.Response:
+    parameters(raw_query(request))
+    condition = if_none_match(request)
+    etag = sha256(body).hexdigest()[:32]
+    headers = {"ETag": quoted(etag), "Cache-Control": CACHED, **more}
+    if condition is not None and condition.names(etag):
+        return web.Response(status=304, headers=headers)
+    charset = "utf-8" if media == "text/html" else None
+    return web.Response(body=body, content_type=media, charset=charset, headers=headers)
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes that tell about the others."""
+    return [
+        web.get("/openapi.json", openapi),
+        web.get("/docs", docs),
+        web.get("/docs/errors", errors),
+    ]

@@ -1,0 +1,132 @@
+"""Headers: what requests may carry and what answers bring, each described once."""
+
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+from service.openapi.operation import Parameter
+
+_TAG: Final = r'(W/)?"[!#-~]*"'
+_TAGS: Final = rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"
+_EXAMPLE_TAG: Final = '"1-3f2a9c0d41b7"'
+
+IF_MATCH: Final = Parameter(
+    name="If-Match",
+    where="header",
+    type=Annotated[str, Meta(extra_json_schema={"pattern": _TAGS})],
+    required=True,
+    example=_EXAMPLE_TAG,
+    description="The ETag of the version that is to change, several with commas, or `*` for "
+    "whatever it is. Without it: 428; when the entity has another one: 412.",
+)
+IF_NONE_MATCH: Final = Parameter(
+    name="If-None-Match",
+    where="header",
+    type=Annotated[str, Meta(extra_json_schema={"pattern": _TAGS})],
+    description="The ETag that you have, several with commas, or `*`: 304 while it is still that.",
+)
+REQUEST_ID: Final = Parameter(
+    name="Request-Id",
+    where="header",
+    type=str,
+    example="order-4711",
+    description="Your own name for the request, echoed in the answer and quoted in the log: up to "
+    '128 visible ASCII characters, none of `"`, `,`, `;`, `\\`. '
+    "With anything else, or without, the service makes one.",
+)
+
+
+def _text(description: str, example: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "description": description,
+        "schema": {"type": "string", **schema},
+        "example": example,
+    }
+
+
+_IN_FULL: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Request-Id": {
+        **_text(
+            "The id of the request: yours, or one that was made. Quote it in questions.",
+            "order-4711",
+            minLength=1,
+            maxLength=128,
+        ),
+        "required": True,
+    },
+    "ETag": {
+        **_text(
+            "The strong entity tag of this version, for `If-Match` and `If-None-Match`.",
+            _EXAMPLE_TAG,
+            pattern='^"[!#-~]+"$',
+        ),
+        "required": True,
+    },
+    "Location": {
+        **_text(
+            "The path of what was created.",
+            "/v1/skills/0190a1b2-0000-7000-8000-000000000001",
+            format="uri-reference",
+        ),
+        "required": True,
+    },
+    "Audit-Entry": {
+        **_text(
+            "The log entry that this change left, exactly one: its id and its SHA-256.",
+            "id=0190a1b2-0000-7000-8000-0000000000ff, hash=" + "9f" * 32,
+            pattern=f"^id={_IN_FULL}, hash=[0-9a-f]{{64}}$",
+        ),
+        "required": True,
+    },
+    "Link": _text(
+        'The next page, with `rel="next"`; absent on the last one (RFC 8288).',
+        '</v1/skills?limit=50&cursor=AbC>; rel="next"',
+        pattern='^<[^>]+>; rel="next"$',
+    ),
+    "Cache-Control": {
+        **_text(
+            "How long an answer may be kept: documents belong to whoever holds a key.",
+            "private, no-cache",
+        ),
+        "required": True,
+    },
+    "Retry-After": {
+        "description": "After how many seconds to try again.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 1,
+        "required": True,
+    },
+    "WWW-Authenticate": {
+        **_text("How to authenticate.", 'Bearer realm="plant"'),
+        "required": True,
+    },
+    "Accept": {**_text("The media types that are taken.", "application/json"), "required": True},
+    "Accept-Patch": _text(
+        "The media types that PATCH takes (RFC 5789).",
+        "application/merge-patch+json, application/json",
+    ),
+    "Current-ETag": _text(
+        "Of a 412: the entity tag that the entity has now.",
+        _EXAMPLE_TAG,
+        pattern='^"[!#-~]+"$',
+    ),
+    "Content-Security-Policy": {
+        **_text("That the page loads nothing from anywhere.", "default-src 'none'"),
+        "required": True,
+    },
+}
+"""Headers of answers by the name of their component, which is that of the header but for the
+`ETag` of a refusal."""
+
+NAMES: Final = {"Current-ETag": "ETag"}
+
+OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
+    401: ("WWW-Authenticate",),
+    412: ("Current-ETag",),
+    415: ("Accept", "Accept-Patch"),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+"""What a refusal has besides Request-Id and Cache-Control, by its status."""

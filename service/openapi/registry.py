@@ -1,0 +1,12 @@
+"""Every operation there is: what is served and is not here, or the other way, breaks the build."""
+
+from typing import Final
+
+from service.openapi import entities, imports, service
+from service.openapi.operation import Operation
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *entities.operations(),
+    *imports.operations(),
+    *service.operations(),
+)

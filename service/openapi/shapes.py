@@ -1,0 +1,175 @@
+"""Answers that the handlers join from documents or from rows, as structs of their own."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.model.documents import (
+    AgentDocument,
+    IndustryDocument,
+    JobRoleDocument,
+    SkillDocument,
+    TeamDocument,
+)
+from service.model.fields import EntityType, Moment, Status
+
+Count = Annotated[int, Meta(ge=0)]
+ProblemMembers = Annotated[Any, Meta(extra_json_schema={"$ref": "#/components/schemas/Problem"})]
+Cursor = Annotated[
+    str | None, Meta(description="What `cursor` takes for the next page; null on the last one.")
+]
+
+
+class SkillPage(Struct):
+    """A page of skills."""
+
+    items: list[SkillDocument]
+    next_cursor: Cursor
+
+
+class JobRolePage(Struct):
+    """A page of job roles."""
+
+    items: list[JobRoleDocument]
+    next_cursor: Cursor
+
+
+class TeamPage(Struct):
+    """A page of teams."""
+
+    items: list[TeamDocument]
+    next_cursor: Cursor
+
+
+class AgentPage(Struct):
+    """A page of agents."""
+
+    items: list[AgentDocument]
+    next_cursor: Cursor
+
+
+class IndustryPage(Struct):
+    """A page of industries."""
+
+    items: list[IndustryDocument]
+    next_cursor: Cursor
+
+
+AnyDocument = Annotated[
+    Any,
+    Meta(
+        extra_json_schema={
+            "oneOf": [
+                {"$ref": f"#/components/schemas/{name}Document"}
+                for name in ("Skill", "JobRole", "Team", "Agent", "Industry")
+            ],
+            "discriminator": {
+                "propertyName": "entity_type",
+                "mapping": {
+                    "skill": "#/components/schemas/SkillDocument",
+                    "job_role": "#/components/schemas/JobRoleDocument",
+                    "team": "#/components/schemas/TeamDocument",
+                    "agent": "#/components/schemas/AgentDocument",
+                    "industry": "#/components/schemas/IndustryDocument",
+                },
+            },
+        }
+    ),
+]
+
+
+class Entities(Struct):
+    """Entities by their ids, in the order of the ids, and the ids that you cannot see."""
+
+    items: list[AnyDocument]
+    missing: list[UUID]
+
+
+class Named(Struct):
+    """Something that has an id and a name."""
+
+    id: UUID
+    name: str
+
+
+class KeyShown(Struct):
+    """A key without the key; `last_used_at` is kept to the minute."""
+
+    id: UUID
+    expires_at: Moment | None
+    last_used_at: Moment | None
+
+
+class Me(Struct):
+    """Whose key this is and what it may do."""
+
+    tenant: Named
+    governance_agent: Named
+    key: KeyShown
+    scopes: list[Literal["read", "write", "certify", "audit", "admin"]]
+    rate_limit: None
+
+
+class Alive(Struct):
+    """That the process answers."""
+
+    status: Literal["ok"]
+
+
+class Ready(Struct):
+    """Whether the database answers too."""
+
+    status: Literal["ok", "not ready"]
+    database: str
+
+
+class ImportOutcome(Struct):
+    """What became of one line; a rejected one says why, and whose line it was if that is known."""
+
+    line: Annotated[int, Meta(ge=1)]
+    outcome: Literal["created", "amended", "unchanged", "rejected"]
+    id: UUID | None
+    external_id: str | UnsetType = UNSET
+    problem: ProblemMembers | UnsetType = UNSET
+
+
+class ImportCounts(Struct):
+    """How many lines had each outcome."""
+
+    created: Count
+    amended: Count
+    unchanged: Count
+    rejected: Count
+
+
+class ImportTotals(Struct):
+    """The last line of an import that came to its end."""
+
+    totals: ImportCounts
+
+
+class ImportEnded(Struct):
+    """The last line of an import that did not: what was reported before it is done."""
+
+    problem: ProblemMembers
+
+
+class Dependent(Struct):
+    """An entity in force that depends on the one in question."""
+
+    id: UUID
+    entity_type: EntityType
+    name: str
+    status: Status
+    relation: str
+
+
+PAGES = {
+    "skill": SkillPage,
+    "job_role": JobRolePage,
+    "team": TeamPage,
+    "agent": AgentPage,
+    "industry": IndustryPage,
+}
+"""The page of each kind, by the kind's name."""
