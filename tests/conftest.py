@@ -26,7 +26,13 @@ for name in [name for name in os.environ if name.startswith("PLANT_")]:
     if not name.startswith("PLANT_TEST_"):
         del os.environ[name]
 
-GROUPS = {"migrations": "migrations", "rls": "rls", "security": "security"}
+GROUPS = {
+    "clients": "contract",
+    "contract": "contract",
+    "migrations": "migrations",
+    "rls": "rls",
+    "security": "security",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,9 @@ ATTRIBUTES_DEPTH_MAX = 16
 SINGLE_MAX = 3.4028234663852886e38
 """The largest number of single precision."""
 
+SINGLE_ZERO = 2.0**-150
+"""The largest number that single precision takes for zero."""
+
 _LINE = {"pattern": LINE_PATTERN}
 _PROSE = {"pattern": PROSE_PATTERN}
 _NOTES = {"pattern": NOTES_PATTERN}
@@ -150,7 +153,14 @@ Level = Annotated[
     int, Meta(ge=1, le=99, description="Depth in the classification; the top is level 1.")
 ]
 Component = Annotated[
-    float, Meta(extra_json_schema={"minimum": -SINGLE_MAX, "maximum": SINGLE_MAX})
+    float,
+    Meta(
+        extra_json_schema={
+            "minimum": -SINGLE_MAX,
+            "maximum": SINGLE_MAX,
+            "not": {"minimum": -SINGLE_ZERO, "maximum": SINGLE_ZERO, "not": {"const": 0}},
+        }
+    ),
 ]
 Embedding = Annotated[
     list[Component],
@@ -159,6 +169,7 @@ Embedding = Annotated[
         max_length=EMBEDDING_LENGTH,
         description="The caller's vector: 384 finite single-precision numbers, not all zero. "
         "Write-only: the document shows embedding_sha256.",
+        extra_json_schema={"contains": {"not": {"const": 0}}},
     ),
 ]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Lower-case hexadecimal.")]

@@ -86,15 +86,14 @@ def list_query(raw: str, kind: Kind) -> ListQuery:
 
 
 def id_list(raw: str) -> tuple[str, ...]:
-    """Read `id=…&id=…` as at most 100 different ids, in the order given.
+    """Read `id=…&id=…`, at most 100 of them, as different ids in the order given.
 
     Raises: UnknownParameter, InvalidParameter, MalformedRequest.
     """
     given = parameters(raw, repeated=frozenset({"id"})).get("id", [])
-    ids = tuple(dict.fromkeys(_value("id", value) for value in given))
-    if not 1 <= len(ids) <= IDS_MAX:
-        raise _invalid("id", f"is given for {len(ids)} entities; 1 to {IDS_MAX} are allowed")
-    return ids
+    if not 1 <= len(given) <= IDS_MAX:
+        raise _invalid("id", f"is given {len(given)} times; 1 to {IDS_MAX} are allowed")
+    return tuple(dict.fromkeys(_value("id", value) for value in given))
 
 
 def parameters(
@@ -164,10 +163,9 @@ def _text(data: bytes) -> str:
 
 def _values(name: str, values: list[str]) -> tuple[str, ...]:
     """Check the values of a filter and bring them into one order, without repetition."""
-    checked = sorted({_value(name, value) for value in values})
-    if len(checked) > FILTER_VALUES_MAX:
-        raise _invalid(name, f"has {len(checked)} values; at most {FILTER_VALUES_MAX} are allowed")
-    return tuple(checked)
+    if len(values) > FILTER_VALUES_MAX:
+        raise _invalid(name, f"has {len(values)} values; at most {FILTER_VALUES_MAX} are allowed")
+    return tuple(sorted({_value(name, value) for value in values}))
 
 
 def _value(name: str, value: str) -> str:

@@ -114,7 +114,11 @@ def _body(body: Body, schema_of: SchemaOf) -> Schema:
 def _lines(line: Schema) -> Schema:
     """Write a sequence of JSON lines, for which OpenAPI 3.1 has no schema of its own."""
     return {
-        "schema": {"type": "string", "description": "JSON, one value in each line."},
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": "JSON, one value in each line, as `x-line-schema` has it.",
+        },
         "x-line-schema": line,
     }
 

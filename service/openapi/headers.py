@@ -13,7 +13,7 @@ _EXAMPLE_TAG: Final = '"1-3f2a9c0d41b7"'
 IF_MATCH: Final = Parameter(
     name="If-Match",
     where="header",
-    type=Annotated[str, Meta(extra_json_schema={"pattern": _TAGS})],
+    type=Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": _TAGS})],
     required=True,
     example=_EXAMPLE_TAG,
     description="The ETag of the version that is to change, several with commas, or `*` for "
@@ -22,7 +22,8 @@ IF_MATCH: Final = Parameter(
 IF_NONE_MATCH: Final = Parameter(
     name="If-None-Match",
     where="header",
-    type=Annotated[str, Meta(extra_json_schema={"pattern": _TAGS})],
+    type=Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": _TAGS})],
+    example=_EXAMPLE_TAG,
     description="The ETag that you have, several with commas, or `*`: 304 while it is still that.",
 )
 REQUEST_ID: Final = Parameter(
