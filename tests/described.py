@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -23,6 +25,16 @@ UNSAID = {
     "Transfer-Encoding", "X-Content-Type-Options",
 }  # fmt: skip
 """Headers of HTTP itself and of its framework, which no operation lists."""
+
+
+def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
+    """Search as ECMA-262 does, where `$` is the end and not a place before a last newline."""
+    ecma = pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern
+    if isinstance(value, str) and not re.search(ecma, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+Validator = extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def faults(
@@ -74,11 +86,11 @@ def _at(pointer: str) -> Any:
 
 
 @cache
-def _validator(pointer: str) -> Draft202012Validator:
+def _validator(pointer: str) -> Any:
     registry: Registry[Any] = Registry().with_resource(
         HERE, DRAFT202012.create_resource(described())
     )
-    return Draft202012Validator(
+    return Validator(
         {"$ref": f"{HERE}{pointer}"},
         registry=registry,
         format_checker=Draft202012Validator.FORMAT_CHECKER,
