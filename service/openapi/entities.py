@@ -28,7 +28,13 @@ def operations() -> tuple[Operation, ...]:
 
 
 def _of_kind(kind: Kind) -> tuple[Operation, ...]:
-    return _create(kind), _list(kind), _get(kind), _patch(kind), _step(kind)
+    return (
+        _create(kind),
+        _list(kind),
+        _get(kind),
+        _patch(kind),
+        _step(kind),
+    )
 
 
 def _taken(kind: Kind) -> tuple[type[Problem], ...]:

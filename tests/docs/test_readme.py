@@ -20,8 +20,8 @@ PAGES = ["README.md", "docs/api.md", "docs/operations.md", "docs/import.md"]
 PROGRESS = re.compile(r"^(?:reading|importing|exporting): .*\n", re.MULTILINE)
 # Refusals that a service author must have met with the README alone.
 REFUSALS = {400, 401, 403, 404, 409, 412, 413, 415, 422, 428}
-# A wheel carries sql/ and migrations/ in itself; the copy has to look beside itself.
-LEFT_OUT = ("__pycache__", "_sql", "_migrations")
+# A wheel carries sql/, migrations/ and docs/ in itself; the copy has to look beside itself.
+LEFT_OUT = ("__pycache__", "_sql", "_migrations", "_docs")
 
 
 @pytest.mark.skipif(
@@ -56,10 +56,10 @@ def test_readme_meets_every_refusal(root: Path) -> None:
 
 
 def test_feature_of_the_readme_works(root: Path, tmp_path: Path) -> None:
-    """The four edits apply to the tree as it is, and the test among them passes."""
+    """The five edits apply to the tree as it is, and the test among them passes."""
     (patch,) = [block.text for block in blocks(root / "README.md") if block.language == "diff"]
     _copy(Path(service.__file__).parent, tmp_path / "service")
-    for name in ("sql", "migrations", "tests", "pyproject.toml"):
+    for name in ("sql", "migrations", "docs", "tests", "pyproject.toml"):
         _copy(root / name, tmp_path / name)
     # Its own lines must not count for the coverage of ours.
     bare = {name: value for name, value in BARE.items() if not name.startswith("COVERAGE_")}

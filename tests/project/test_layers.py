@@ -26,7 +26,7 @@ def lint_imports(folder: Path, config: Path) -> subprocess.CompletedProcess[str]
 def copy(tmp_path: Path) -> Path:
     """Copy the package's modules to a folder where they may be spoiled."""
     source = Path(service.__file__).parent
-    ignore = shutil.ignore_patterns("__pycache__", "_sql", "_migrations")
+    ignore = shutil.ignore_patterns("__pycache__", "_sql", "_migrations", "_docs")
     shutil.copytree(source, tmp_path / "service", ignore=ignore)
     return tmp_path
 

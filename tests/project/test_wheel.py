@@ -43,6 +43,10 @@ class TestWheel:
         assert expected
         assert expected == in_wheel("service/_migrations/", wheel_files)
 
+    def test_holds_the_words_of_the_problems(self, wheel_files: Names) -> None:
+        """The page that every `type` leads to is the only one of docs/ that the service needs."""
+        assert {"errors.md"} == in_wheel("service/_docs/", wheel_files)
+
     def test_holds_the_package(
         self, root: Path, tracked: list[Path], wheel_files: Names, *, editable: bool
     ) -> None:
