@@ -142,7 +142,8 @@ def _answer(answer: Answer, schema_of: SchemaOf) -> Schema:
         "headers": _headers(("Request-Id", *answer.headers)),
     }
     if answer.media is not None:
-        written["content"] = {answer.media: _content(answer, schema_of)}
+        media = (answer.media, *answer.also)
+        written["content"] = dict.fromkeys(media, _content(answer, schema_of))
     if answer.links:
         written["links"] = {
             link.operation: {"operationId": link.operation, "parameters": link.parameters}

@@ -41,7 +41,7 @@ TAGS: Final = {
     "Agents": "Those who do it: one job role, one industry, skills.",
     "Industries": "Where it is done; entries of a classification, or your own.",
     "All kinds": "Entities whatever their kind.",
-    "Import": "Many entities at once.",
+    "Import and export": "Many entities at once.",
     "Identity": "Whose key it is.",
     "Service": "Health, counters, and this description.",
 }

@@ -1,5 +1,6 @@
 """One small world that every example is taken from: a pottery, with an entity of each kind."""
 
+import json
 from typing import Any, Final
 
 from service.model.kinds import BY_NAME
@@ -125,6 +126,25 @@ OUTCOMES: Final = (
     f'{{"line":1,"outcome":"created","id":"{SKILL}"}}\n'
     '{"totals":{"created":1,"amended":0,"unchanged":0,"rejected":0}}\n'
 )
+
+EXPORT: Final = (
+    json.dumps(document("skill", "active", 4))
+    + "\n"
+    + json.dumps({"count": 1, "digest": "sha256:" + "9f" * 32})
+    + "\n"
+)
+COMPLIANCE: Final[dict[str, Any]] = {
+    "compliant": False,
+    "checked_at": "2026-03-01T09:30:00.123456Z",
+    "checks": [
+        {"id": "L0-01", "passed": True, "violations": []},
+        {
+            "id": "L1-REF-1",
+            "passed": False,
+            "violations": [{"message": "It refers to what is archived.", "entity_id": ABSENT}],
+        },
+    ],
+}
 
 ME: Final[dict[str, Any]] = {
     "tenant": {"id": TENANT, "name": "pottery"},

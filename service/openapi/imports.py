@@ -27,7 +27,7 @@ def _import() -> Operation:
         id="importLines",
         method="POST",
         path="/v1/imports",
-        tag="Import",
+        tag="Import and export",
         summary="Import lines",
         description="NDJSON: an entity in each line, known by kind and `external_id`: created "
         "when there is none, changed when the line differs, else left alone. A field that is "

@@ -44,12 +44,14 @@ class Answer(Struct, frozen=True, kw_only=True):
     """One way in which it goes well.
 
     `type`: of NDJSON that of a line, or several of which a line is one; of text None.
+    `also`: other names of the same media type, which `Accept` may choose.
     """
 
     status: int
     description: str
     type: Any = None
     media: str | None = JSON
+    also: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     example: object | UnsetType = UNSET
     links: tuple[Link, ...] = ()

@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from service.openapi import entities, imports, service
+from service.openapi import compliance, entities, exports, imports, service
 from service.openapi.operation import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *entities.operations(),
+    *compliance.operations(),
     *imports.operations(),
+    *exports.operations(),
     *service.operations(),
 )
