@@ -64,13 +64,28 @@ OTHERS: list[Any] = [None, True, 0, 1, 99, 100, 1.5, [], {}, [None], ID, "draft"
 CHOICES = ["active", "deprecated", "senior", "mid", "certification", "NACE2", "certified"]
 
 
-def value(chance: random.Random) -> Any:
-    """Make a value that some field takes, or nearly."""
-    pool = chance.choice([TEXTS, REFERENCES, VECTORS, ATTRIBUTES, OTHERS, CHOICES])
-    one = chance.choice(pool)
-    if chance.random() < 0.25:
-        return chance.choices(pool, k=chance.randrange(4))
-    return [one] * chance.choice([50, 51, 200, 201]) if chance.random() < 0.05 else one
+LISTS = {"aliases", "tags", "parent_ids", "skill_ids", "required_skills"}
+POOLS = {
+    "embedding_384": VECTORS,
+    "custom_attributes": ATTRIBUTES,
+    "level": OTHERS,
+    **dict.fromkeys(["parent_ids", "skill_ids", "required_skills"], REFERENCES),
+    **dict.fromkeys(["industry_id", "job_role_id", "team_id"], REFERENCES),
+    **dict.fromkeys(["category", "seniority_level", "to"], CHOICES),
+    "successor_id": [ID, None, "a"],
+}
+
+
+def value(chance: random.Random, name: str) -> Any:
+    """Make a value that a field takes or nearly, and now and then one for another field."""
+    pool = POOLS.get(name, TEXTS)
+    if chance.random() < 0.2:
+        pool = chance.choice([TEXTS, REFERENCES, VECTORS, ATTRIBUTES, OTHERS, CHOICES])
+    if name not in LISTS or chance.random() < 0.1:
+        return chance.choice(pool)
+    if chance.random() < 0.1:
+        return [chance.choice(pool)] * chance.choice([50, 51, 200, 201])
+    return chance.choices(pool, k=chance.randrange(4))
 
 
 def body(chance: random.Random, wanted: type[Struct]) -> dict[str, Any]:
@@ -85,7 +100,7 @@ def body(chance: random.Random, wanted: type[Struct]) -> dict[str, Any]:
     }
     names = [*wanted.__struct_fields__, "colour"]
     for name in chance.sample(names, chance.randrange(1, 3)):
-        made[name] = value(chance)
+        made[name] = value(chance, name)
     if {"scheme", "code"} <= set(names) and chance.random() < 0.3:
         for name, fit in (("scheme", "a"), ("code", "b"), ("level", 3)):
             made[name] = chance.choice([fit, fit, None])
