@@ -1,6 +1,6 @@
 """Operations as OpenAPI has them: parameters, bodies, answers and refusals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -9,7 +9,7 @@ from service.errors import Problem
 from service.openapi import headers, problems
 from service.openapi.headers import OF_STATUS
 from service.openapi.operation import NDJSON, Answer, Body, Operation, Parameter
-from service.openapi.refusals import refusals
+from service.openapi.refusals import by_status
 
 Schema = dict[str, Any]
 SchemaOf = Callable[[Any], Schema]
@@ -60,8 +60,16 @@ def parameter(one: Parameter, schema_of: SchemaOf) -> Schema:
     return written
 
 
-def refusal(status: int, found: list[type[Problem]]) -> Schema:
-    """Write the answer with one of these problems."""
+def refused(operations: Iterable[Operation]) -> dict[str, Schema]:
+    """Write what operations are refused with: an answer for each status and set of problems."""
+    found: dict[str, Schema] = {}
+    for one in operations:
+        for status, each in by_status(one).items():
+            found.setdefault(_name(each), _refusal(status, each))
+    return dict(sorted(found.items()))
+
+
+def _refusal(status: int, found: list[type[Problem]]) -> Schema:
     names = [problems.name_of(one) for one in found]
     schema: Schema = reference("schemas", names[0])
     if len(found) > 1:
@@ -125,15 +133,13 @@ def _lines(line: Schema) -> Schema:
 
 def _responses(one: Operation, schema_of: SchemaOf) -> Schema:
     found: dict[str, Schema] = {str(each.status): _answer(each, schema_of) for each in one.answers}
-    by_status: dict[int, list[type[Problem]]] = {}
-    for problem in refusals(one):
-        by_status.setdefault(problem.status, []).append(problem)
-    for status, each in by_status.items():
-        if len(each) == 1:
-            found[str(status)] = reference("responses", each[0].__name__)
-        else:
-            found[str(status)] = refusal(status, each)
+    for status, each in by_status(one).items():
+        found[str(status)] = reference("responses", _name(each))
     return dict(sorted(found.items()))
+
+
+def _name(found: Iterable[type[Problem]]) -> str:
+    return ".".join(one.slug for one in found)
 
 
 def _answer(answer: Answer, schema_of: SchemaOf) -> Schema:

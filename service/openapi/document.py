@@ -96,9 +96,7 @@ def description() -> Schema:
             "schemas": dict(sorted(schemas.items())),
             "parameters": {one.name: answers.parameter(one, schema_of) for one in parameters},
             "headers": headers.HEADERS,
-            "responses": {
-                one.__name__: answers.refusal(one.status, [one]) for one in BY_SLUG.values()
-            },
+            "responses": answers.refused(OPERATIONS),
             "examples": {
                 slug: {"summary": one.title, "value": problems.example_of(one)}
                 for slug, one in BY_SLUG.items()

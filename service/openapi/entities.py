@@ -8,6 +8,7 @@ from service.model.documents import StatusStep
 from service.model.kinds import KINDS, Kind
 from service.openapi import examples, filters
 from service.openapi.headers import IF_MATCH, IF_NONE_MATCH
+from service.openapi.history import AS_OF, LISTED_AS_OF, VERSION
 from service.openapi.kinds import READ, WRITTEN, a, entity_id, following, name_of, plural_of, tag_of
 from service.openapi.operation import (
     JSON,
@@ -37,7 +38,7 @@ def _of_kind(kind: Kind) -> tuple[Operation, ...]:
     )
 
 
-def _taken(kind: Kind) -> tuple[type[Problem], ...]:
+def taken(kind: Kind) -> tuple[type[Problem], ...]:
     """List what a value that must be unique, or a reference, can run into."""
     code = (errors.CodeTaken,) if kind.name == "industry" else ()
     return (errors.NameTaken, errors.ExternalIdTaken, *code, *_REFERS)
@@ -64,7 +65,7 @@ def _create(kind: Kind) -> Operation:
                 links=following(kind),
             ),
         ),
-        problems=_taken(kind),
+        problems=taken(kind),
     )
 
 
@@ -86,7 +87,7 @@ def _list(kind: Kind) -> Operation:
         description="Newest first; with the filter `name` by name. "
         f"{filters.MEANING} A page is the registry as it is when it is asked for.",
         scopes=("read",),
-        parameters=filters.filters(kind),
+        parameters=(*filters.filters(kind), LISTED_AS_OF),
         answers=(
             Answer(
                 status=200,
@@ -107,10 +108,10 @@ def _get(kind: Kind) -> Operation:
         path=f"/v1/{kind.path}/{{id}}",
         tag=tag_of(kind),
         summary=f"Read {a(kind)}",
-        description="As it is now. What is not there, not yours or of another kind is the same "
-        "404.",
+        description="As it is now, or was. What is not there, not yours or of another kind is the "
+        "same 404.",
         scopes=("read",),
-        parameters=(entity_id(kind), IF_NONE_MATCH),
+        parameters=(entity_id(kind), VERSION, AS_OF, IF_NONE_MATCH),
         answers=(
             Answer(
                 status=200,
@@ -155,7 +156,7 @@ def _patch(kind: Kind) -> Operation:
             ),
         ),
         problems=(
-            *_taken(kind),
+            *taken(kind),
             *fixed,
             errors.CertifiedIsImmutable,
             errors.StepNotAllowed,

@@ -11,7 +11,7 @@ def _id(number: int) -> str:
 
 
 SKILL, INDUSTRY, JOB_ROLE, TEAM, AGENT = map(_id, range(1, 6))
-AUTHOR, KEY, TENANT, SUCCESSOR = map(_id, range(0xA1, 0xA5))
+AUTHOR, KEY, TENANT, SUCCESSOR, AMENDED, ENTRY = map(_id, range(0xA1, 0xA7))
 ABSENT: Final = "01900000-0000-7000-8000-000000000000"
 CURSOR: Final = "q1vXk0lN0q2h8sT3Wn5cJw"
 IDS: Final = {
@@ -80,6 +80,12 @@ _OWN: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+def amendment(kind: str) -> dict[str, Any]:
+    """Give the amendment that the example of a patch makes of an active entity."""
+    members = document(kind, version=1) | PATCH[kind]
+    return members | {"amendment_id": AMENDED, "base_version": 4}
+
+
 def document(kind: str, status: str = "draft", version: int = 1) -> dict[str, Any]:
     """Give the document that the example of a create makes."""
     members = {
@@ -113,6 +119,32 @@ STEPS: Final[dict[str, dict[str, Any]]] = {
         "reason": "Replaced.",
         "successor_id": SUCCESSOR,
     },
+}
+
+AMENDMENT_STEPS: Final[dict[str, dict[str, Any]]] = {
+    "submit": {"to": "under_review", "reason": "Clearer."},
+    "certify": {"to": "certified", "reason": "Checked against the sources."},
+}
+VERSIONS: Final[dict[str, Any]] = {
+    "items": [
+        {
+            "version": 1,
+            "operation": "create",
+            "status": "draft",
+            "at": "2026-03-01T09:30:00.123456Z",
+            "governance_agent_id": AUTHOR,
+            "key_id": KEY,
+            "certified_by": None,
+            "audit_id": ENTRY,
+            "entry_hash": "9f" * 32,
+        }
+    ],
+    "next_cursor": None,
+}
+DIFFERENCE: Final[dict[str, Any]] = {
+    "from": 1,
+    "to": 2,
+    "patch": [{"op": "replace", "path": "/aliases", "value": ["Throwing"]}],
 }
 
 LINE: Final[dict[str, Any]] = {

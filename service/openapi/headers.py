@@ -113,6 +113,11 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         _EXAMPLE_TAG,
         pattern='^"[!#-~]+"$',
     ),
+    "Entity-ETag": _text(
+        "Of a certified amendment: the entity's own new tag, beside the amendment's in `ETag`.",
+        _EXAMPLE_TAG,
+        pattern='^"[!#-~]+"$',
+    ),
     "Content-Security-Policy": {
         **_text("That the page loads nothing from anywhere.", "default-src 'none'"),
         "required": True,

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import Struct
@@ -11,6 +11,8 @@ from msgspec import Struct
 from service import errors
 from service.catalog.place import place
 from service.errors import BY_SLUG, Problem
+from service.model.amendments import AmendmentStatus
+from service.model.fields import Status
 from service.openapi.markdown import Code, Heading, Paragraph, blocks
 
 Schema = dict[str, Any]
@@ -23,6 +25,10 @@ _FIRST: Final = re.compile(r"\d{3} [^.]+\. ?")
 _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXTS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
 _STATUS: Final[Schema] = {"$ref": "#/components/schemas/Status"}
+_STATES: Final = list(dict.fromkeys((*get_args(Status), *get_args(AmendmentStatus))))
+"""Of entities and of amendments."""
+
+_NOW: Final[Schema] = {"current_status": _STATUS | {"description": "The state that it is in."}}
 _HELD: Final[Schema] = {
     "existing_id": _UUID | {"description": "The entity in the way, when it is visible to you."}
 }
@@ -35,6 +41,10 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
     errors.InvalidParameter: {
         "parameter": {"type": "string", "description": "The parameter with the value."},
         "allowed": _TEXTS | {"description": "The values that are allowed, where they are few."},
+        "now": {
+            "type": "string",
+            "description": "Of a time that has yet to come: the time by which changes are stamped.",
+        },
     },
     errors.ScopeMissing: {
         "required_scope": {
@@ -50,17 +60,23 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
     errors.StepNotAllowed: {
         "allowed": {
             "type": "array",
-            "items": _STATUS,
+            "items": {"type": "string", "enum": _STATES},
             "description": "The states that a step leads to from here.",
         }
     },
     errors.CertifiedIsImmutable: {
-        "current_status": _STATUS | {"description": "The state that it is in."},
+        **_NOW,
         "amendment": {
             "type": "string",
             "format": "uri-reference",
             "description": "Where a change can be proposed.",
         },
+    },
+    errors.NotInForce: _NOW,
+    errors.AmendmentOutdated: {
+        **_NOW,
+        "base_version": {"type": "integer", "description": "The version it is based on."},
+        "current_version": {"type": "integer", "description": "The version of the entity now."},
     },
     errors.InUse: {
         "dependents": {

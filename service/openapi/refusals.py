@@ -17,6 +17,14 @@ def refusals(operation: Operation) -> list[type[Problem]]:
     return sorted({*found, *operation.problems}, key=lambda one: (one.status, order.index(one)))
 
 
+def by_status(operation: Operation) -> dict[int, list[type[Problem]]]:
+    """Group the problem types of an operation by their status."""
+    found: dict[int, list[type[Problem]]] = {}
+    for problem in refusals(operation):
+        found.setdefault(problem.status, []).append(problem)
+    return found
+
+
 def _query(operation: Operation) -> list[type[Problem]]:
     found: list[type[Problem]] = []
     if operation.scopes is not None:

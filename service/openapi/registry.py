@@ -2,11 +2,21 @@
 
 from typing import Final
 
-from service.openapi import compliance, entities, exports, imports, service
+from service.openapi import (
+    amendments,
+    compliance,
+    entities,
+    exports,
+    history,
+    imports,
+    service,
+)
 from service.openapi.operation import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *entities.operations(),
+    *history.operations(),
+    *amendments.operations(),
     *compliance.operations(),
     *imports.operations(),
     *exports.operations(),

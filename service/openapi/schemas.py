@@ -7,6 +7,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from service.model import fields
+from service.model.amendments import AmendmentStatus
 from service.model.text import NOTES_PATTERN
 
 Schema = dict[str, Any]
@@ -18,6 +19,7 @@ _CHOICES: Final[dict[str, Any]] = {
     "Category": fields.CategoryName,
     "Seniority": fields.SeniorityName,
     "Relation": get_args(fields.Relation)[0],
+    "AmendmentStatus": AmendmentStatus,
 }
 """Enumerations that have a name, so that a client has one type for each."""
 

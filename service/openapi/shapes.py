@@ -12,7 +12,7 @@ from service.model.documents import (
     SkillDocument,
     TeamDocument,
 )
-from service.model.fields import EntityType, Moment, Status
+from service.model.fields import EntityType, Moment, Sha256, Status, Version
 
 Count = Annotated[int, Meta(ge=0)]
 ProblemMembers = Annotated[Any, Meta(extra_json_schema={"$ref": "#/components/schemas/Problem"})]
@@ -163,6 +163,50 @@ class Dependent(Struct):
     name: str
     status: Status
     relation: str
+
+
+class GovernanceAndKey(Struct):
+    """A governance agent and the key that it used."""
+
+    governance_agent_id: UUID
+    key_id: UUID
+
+
+class VersionShown(Struct):
+    """One version of an entity: which entry of the log wrote it, and who."""
+
+    version: Version
+    operation: str
+    status: Status
+    at: Moment
+    governance_agent_id: UUID
+    key_id: UUID
+    certified_by: GovernanceAndKey | None
+    audit_id: UUID
+    entry_hash: Sha256
+
+
+class VersionPage(Struct):
+    """A page of versions."""
+
+    items: list[VersionShown]
+    next_cursor: Cursor
+
+
+class PatchOperation(Struct):
+    """One operation of a JSON Patch."""
+
+    op: Literal["add", "remove", "replace"]
+    path: Annotated[str, Meta(description="A JSON pointer (RFC 6901).")]
+    value: Any | UnsetType = UNSET
+
+
+class DifferenceShown(Struct, rename={"before": "from", "after": "to"}):
+    """What turns one version into another (RFC 6902)."""
+
+    before: Version
+    after: Version
+    patch: list[PatchOperation]
 
 
 PAGES = {

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from service.errors import Problem
 from service.openapi.document import SECURITY, TAGS, described
 from service.openapi.headers import HEADERS, NAMES
 from service.openapi.operation import Answer, Operation
 from service.openapi.problems import line_of
-from service.openapi.refusals import refusals
+from service.openapi.refusals import by_status
 from service.openapi.registry import OPERATIONS
 from service.pages.example import curl, shown
 from service.pages.layout import Group, Page, page
@@ -137,14 +138,15 @@ def _answer(answer: Answer, written: Schema) -> str:
 
 
 def _refusals(one: Operation) -> str:
-    by_status: dict[int, list[str]] = {}
-    for problem in refusals(one):
-        at = f"/docs/errors#{problem.slug}"
-        words = f'<a href="{at}" title="{escape(line_of(problem))}">{problem.slug}</a>'
-        by_status.setdefault(problem.status, []).append(words)
     return "".join(
-        f"<dt>{status}</dt><dd>{' '.join(each)}</dd>" for status, each in by_status.items()
+        f"<dt>{status}</dt><dd>{' '.join(map(_problem, each))}</dd>"
+        for status, each in by_status(one).items()
     )
+
+
+def _problem(problem: type[Problem]) -> str:
+    at = f"/docs/errors#{problem.slug}"
+    return f'<a href="{at}" title="{escape(line_of(problem))}">{problem.slug}</a>'
 
 
 def _schema(name: str, schema: Schema) -> str:

@@ -145,7 +145,7 @@ class TestOperations:
 
     @pytest.mark.parametrize("kind", BY_NAME)
     def test_lists_take_the_filters_of_their_kind(self, kind: str) -> None:
-        """The parameters of a list are paging and what the kind filters by."""
+        """The parameters of a list are paging, time and what the kind filters by."""
         (listed,) = [
             one
             for one in OPERATIONS
@@ -153,7 +153,7 @@ class TestOperations:
         ]
 
         names = {one.name for one in listed.parameters}
-        assert {"limit", "cursor"} | BY_NAME[kind].filters == names
+        assert {"limit", "cursor", "as_of"} | BY_NAME[kind].filters == names
 
     def test_body_limit_is_the_one_that_holds(self) -> None:
         """The example of a body that is too large names the limit that the service has."""
