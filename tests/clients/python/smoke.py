@@ -9,7 +9,7 @@ from typing import Any
 from plant_client import AuthenticatedClient
 from plant_client.api.all_kinds import get_entities
 from plant_client.api.identity import me
-from plant_client.api.import_ import import_lines
+from plant_client.api.import_and_export import export_lines, import_lines
 from plant_client.api.skills import create_skill, get_skill, list_skills, patch_skill, step_skill
 from plant_client.models import (
     Category,
@@ -92,5 +92,10 @@ imported = import_lines.sync_detailed(client=author, body=File(BytesIO(json.dump
 outcome, totals = map(json.loads, imported.content.splitlines())
 assert "created" == outcome["outcome"]
 assert {"created": 1, "amended": 0, "unchanged": 0, "rejected": 0} == totals["totals"]
+
+exported = export_lines.sync_detailed(client=author)
+*documents, closing = map(json.loads, exported.content.splitlines())
+assert {"Kiln firing", "Slip casting"} == {document["name"] for document in documents}
+assert 2 == closing["count"]
 
 sys.stdout.write("lived\n")
