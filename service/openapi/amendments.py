@@ -6,8 +6,8 @@ from service.model.amendments import AMENDMENT, AmendmentStatusStep
 from service.model.kinds import KINDS, Kind
 from service.openapi import examples
 from service.openapi.entities import taken
-from service.openapi.headers import IF_MATCH, IF_NONE_MATCH
-from service.openapi.kinds import READ, WRITTEN, a, entity_id, name_of, tag_of
+from service.openapi.headers import IF_MATCH, IF_NONE_MATCH, KEYED, PREFER
+from service.openapi.kinds import READ, REHEARSED, WRITTEN, a, entity_id, name_of, tag_of
 from service.openapi.operation import JSON, MERGE_PATCH, Answer, Body, Link, Operation
 
 
@@ -78,14 +78,14 @@ def _patch(kind: Kind) -> Operation:
         description="A JSON Merge Patch over the document in force. The first one opens the "
         "amendment, under the ETag of the entity; later ones change it, under its own.",
         scopes=("write",),
-        parameters=(entity_id(kind), IF_MATCH),
+        parameters=(entity_id(kind), IF_MATCH, *KEYED),
         body=Body(
             type=kind.patch,
             media=(MERGE_PATCH, JSON),
             examples={"patch": examples.PATCH[kind.name]},
         ),
         answers=(
-            answer(200, "It is changed."),
+            answer(200, "It is changed; or, in a dry run, it would be changed or opened."),
             answer(201, "It is opened.", "Location"),
         ),
         problems=(
@@ -110,13 +110,20 @@ def _withdraw(kind: Kind) -> Operation:
         summary=f"Withdraw the amendment of {a(kind)}",
         description="Only its author may. The log keeps it.",
         scopes=("write",),
-        parameters=(entity_id(kind), IF_MATCH),
+        parameters=(entity_id(kind), IF_MATCH, PREFER),
         answers=(
             Answer(
                 status=204,
                 description="It is withdrawn.",
                 media=None,
                 headers=("Audit-Entry",),
+            ),
+            Answer(
+                status=200,
+                description="It would be withdrawn.",
+                type=AMENDMENT[kind.name],
+                headers=REHEARSED,
+                example=examples.amendment(kind.name) | {"status": "withdrawn", "version": 2},
             ),
         ),
         problems=(errors.StepNotAllowed, errors.Conflict),
@@ -142,7 +149,7 @@ def _step(kind: Kind) -> Operation:
         "governance agent certifies or rejects it with scope `certify`. Certified, its content is "
         "the next version of the entity, in the same transaction.",
         scopes=("write", "certify"),
-        parameters=(entity_id(kind), IF_MATCH),
+        parameters=(entity_id(kind), IF_MATCH, *KEYED),
         body=Body(type=AmendmentStatusStep, examples=examples.AMENDMENT_STEPS),
         answers=(
             Answer(

@@ -85,7 +85,7 @@ def _refusal(status: int, found: list[type[Problem]]) -> Schema:
         }
     examples = {one.slug: reference("examples", one.slug) for one in found}
     words = " ".join(f"`{one.slug}`: {problems.line_of(one)}" for one in found)
-    names_of_headers = ("Request-Id", "Cache-Control", *OF_STATUS.get(status, ()))
+    names_of_headers = ("Request-Id", "Cache-Control", *OF_STATUS.get(status, ()), *_retry(found))
     return {
         "description": words,
         "headers": _headers(names_of_headers),
@@ -93,8 +93,16 @@ def _refusal(status: int, found: list[type[Problem]]) -> Schema:
     }
 
 
+def _retry(found: list[type[Problem]]) -> tuple[str, ...]:
+    """Say whether refusals tell when to try again: all of them, some, or none."""
+    told = [one.retry_after_s is not None for one in found]
+    if all(told):
+        return ("Retry-After",)
+    return ("Optional-Retry-After",) if any(told) else ()
+
+
 def _parameter(one: Parameter, schema_of: SchemaOf) -> Schema:
-    if one in (headers.IF_MATCH, headers.IF_NONE_MATCH):
+    if one in headers.SHARED:
         return reference("parameters", one.name)
     return parameter(one, schema_of)
 

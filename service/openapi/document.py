@@ -25,7 +25,8 @@ digits. Unknown fields, unknown query parameters and a header that is given twic
 
 A document has an `ETag`. Every change of an existing entity names the version it means in \
 `If-Match`: without it 428, with another version than the present one 412. A change leaves one \
-log entry, which `Audit-Entry` names.
+log entry, which `Audit-Entry` names. A write that carries an `Idempotency-Key` may be repeated \
+until it is answered; with `Prefer: tx=rollback` it is a dry run.
 
 Every refusal is a problem of RFC 9457 (`application/problem+json`) whose `type` is its address \
 here. On every path: 404 `unknown-path` where there is no resource, 405 `method-not-allowed` with \
@@ -74,7 +75,6 @@ def description() -> Schema:
     types = _types()
     found, schemas = describe(types)
     by_type = dict(zip(map(_key, types), found, strict=True))
-    parameters = (headers.IF_MATCH, headers.IF_NONE_MATCH, headers.REQUEST_ID)
 
     def schema_of(one: Any) -> Schema:
         return by_type[_key(one)]
@@ -94,7 +94,7 @@ def description() -> Schema:
         "paths": _paths(schema_of),
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "parameters": {one.name: answers.parameter(one, schema_of) for one in parameters},
+            "parameters": {one.name: answers.parameter(one, schema_of) for one in headers.SHARED},
             "headers": headers.HEADERS,
             "responses": answers.refused(OPERATIONS),
             "examples": {
@@ -141,13 +141,9 @@ def _types() -> list[Any]:
     for operation in OPERATIONS:
         for one in _of(operation):
             found.setdefault(_key(one), one)
-    for one in (FieldError, Dependent, *(each.type for each in _shared())):
+    for one in (FieldError, Dependent, *(each.type for each in headers.SHARED)):
         found.setdefault(_key(one), one)
     return list(found.values())
-
-
-def _shared() -> tuple[Any, ...]:
-    return headers.IF_MATCH, headers.IF_NONE_MATCH, headers.REQUEST_ID
 
 
 def _of(operation: Operation) -> list[Any]:

@@ -7,9 +7,19 @@ from service.errors import Problem
 from service.model.documents import StatusStep
 from service.model.kinds import KINDS, Kind
 from service.openapi import examples, filters
-from service.openapi.headers import IF_MATCH, IF_NONE_MATCH
+from service.openapi.headers import IF_MATCH, IF_NONE_MATCH, KEYED
 from service.openapi.history import AS_OF, LISTED_AS_OF, VERSION
-from service.openapi.kinds import READ, WRITTEN, a, entity_id, following, name_of, plural_of, tag_of
+from service.openapi.kinds import (
+    READ,
+    REHEARSED,
+    WRITTEN,
+    a,
+    entity_id,
+    following,
+    name_of,
+    plural_of,
+    tag_of,
+)
 from service.openapi.operation import (
     JSON,
     MERGE_PATCH,
@@ -54,15 +64,23 @@ def _create(kind: Kind) -> Operation:
         description="It is a draft, which only its governance agent sees. "
         "What is left out is null or empty.",
         scopes=("write",),
+        parameters=KEYED,
         body=Body(type=kind.create, examples={kind.name: examples.CREATE[kind.name]}),
         answers=(
             Answer(
                 status=201,
                 description="It was created.",
                 type=kind.document,
-                headers=(*WRITTEN, "Location"),
+                headers=(*READ, "Audit-Entry", "Idempotency-Replayed", "Location"),
                 example=examples.document(kind.name),
                 links=following(kind),
+            ),
+            Answer(
+                status=200,
+                description="It would be created.",
+                type=kind.document,
+                headers=REHEARSED,
+                example=examples.document(kind.name),
             ),
         ),
         problems=taken(kind),
@@ -139,7 +157,7 @@ def _patch(kind: Kind) -> Operation:
         "change is a new version. A draft may change in everything; later only `tags`, "
         "`governance_notes` and an agent's `team_id` may.",
         scopes=("write",),
-        parameters=(entity_id(kind), IF_MATCH),
+        parameters=(entity_id(kind), IF_MATCH, *KEYED),
         body=Body(
             type=kind.patch,
             media=(MERGE_PATCH, JSON),
@@ -178,7 +196,7 @@ def _step(kind: Kind) -> Operation:
         "wrote; scope `write` takes every other step. The kind's rules bind on entering certified "
         "and active.",
         scopes=("write", "certify"),
-        parameters=(entity_id(kind), IF_MATCH),
+        parameters=(entity_id(kind), IF_MATCH, *KEYED),
         body=Body(type=StatusStep, examples=examples.STEPS),
         answers=(
             Answer(

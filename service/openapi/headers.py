@@ -8,6 +8,7 @@ from service.openapi.operation import Parameter
 
 _TAG: Final = r'(W/)?"[!#-~]*"'
 _TAGS: Final = rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"
+_KEY: Final = r"""^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"""
 _EXAMPLE_TAG: Final = '"1-3f2a9c0d41b7"'
 
 IF_MATCH: Final = Parameter(
@@ -35,6 +36,30 @@ REQUEST_ID: Final = Parameter(
     '128 visible ASCII characters, none of `"`, `,`, `;`, `\\`. '
     "With anything else, or without, the service makes one.",
 )
+
+IDEMPOTENCY_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    where="header",
+    type=Annotated[str, Meta(extra_json_schema={"pattern": _KEY})],
+    example="8e03978e-40d5-43dd-bc93-6894a57f9324",
+    description="A key of your own for this change, new for each one that you mean: 1 to 255 "
+    "visible ASCII characters, bare or as a string between quotation marks. For 24 hours the same "
+    "request under it is answered with the first answer, byte for byte, instead of being done "
+    "again; it is looked at before `If-Match`. Only what was done is remembered.",
+)
+PREFER: Final = Parameter(
+    name="Prefer",
+    where="header",
+    type=str,
+    example="tx=rollback",
+    description="`tx=rollback` tries it without doing it: everything is checked and then undone; "
+    "200 with `Preference-Applied`. Any other preference is ignored.",
+)
+KEYED: Final = (IDEMPOTENCY_KEY, PREFER)
+"""What a write takes, unless it is a DELETE, which repeats without harm."""
+
+SHARED: Final = (IF_MATCH, IF_NONE_MATCH, REQUEST_ID, *KEYED)
+"""Parameters that are components."""
 
 
 def _text(description: str, example: str, **schema: Any) -> dict[str, Any]:
@@ -73,14 +98,20 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         ),
         "required": True,
     },
-    "Audit-Entry": {
-        **_text(
-            "The log entry that this change left, exactly one: its id and its SHA-256.",
-            "id=0190a1b2-0000-7000-8000-0000000000ff, hash=" + "9f" * 32,
-            pattern=f"^id={_IN_FULL}, hash=[0-9a-f]{{64}}$",
-        ),
-        "required": True,
-    },
+    "Audit-Entry": _text(
+        "The log entry that this change left, exactly one: its id and its SHA-256. Absent from a "
+        "dry run.",
+        "id=0190a1b2-0000-7000-8000-0000000000ff, hash=" + "9f" * 32,
+        pattern=f"^id={_IN_FULL}, hash=[0-9a-f]{{64}}$",
+    ),
+    "Idempotency-Replayed": _text(
+        "That this is the first answer to the same request under its `Idempotency-Key`.",
+        "true",
+        const="true",
+    ),
+    "Preference-Applied": _text(
+        "That this was a dry run: nothing is done.", "tx=rollback", const="tx=rollback"
+    ),
     "Link": _text(
         'The next page, with `rel="next"`; absent on the last one (RFC 8288).',
         '</v1/skills?limit=50&cursor=AbC>; rel="next"',
@@ -98,6 +129,11 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 0},
         "example": 1,
         "required": True,
+    },
+    "Optional-Retry-After": {
+        "description": "Of `idempotency-in-progress`: after how many seconds to try again.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 1,
     },
     "WWW-Authenticate": {
         **_text("How to authenticate.", 'Bearer realm="plant"'),
@@ -123,16 +159,13 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "required": True,
     },
 }
-"""Headers of answers by the name of their component, which is that of the header but for the
-`ETag` of a refusal."""
+"""Headers of answers by the name of their component; NAMES has those that are named otherwise."""
 
-NAMES: Final = {"Current-ETag": "ETag"}
+NAMES: Final = {"Current-ETag": "ETag", "Optional-Retry-After": "Retry-After"}
 
 OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     412: ("Current-ETag",),
     415: ("Accept", "Accept-Patch"),
-    429: ("Retry-After",),
-    503: ("Retry-After",),
 }
 """What a refusal has besides Request-Id and Cache-Control, by its status."""

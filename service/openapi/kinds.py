@@ -10,8 +10,11 @@ from service.openapi.operation import Link, Parameter
 READ: Final = ("ETag", "Cache-Control")
 """Headers of an answer that carries one document."""
 
-WRITTEN: Final = (*READ, "Audit-Entry")
-"""Headers of an answer to a change."""
+REHEARSED: Final = (*READ, "Preference-Applied")
+"""Headers of an answer to a dry run."""
+
+WRITTEN: Final = (*REHEARSED, "Audit-Entry", "Idempotency-Replayed")
+"""Headers of an answer to a change, or to a dry run of one that is answered with 200 as well."""
 
 _ETAG: Final = "$response.header.ETag"
 

@@ -11,6 +11,8 @@ def refusals(operation: Operation) -> list[type[Problem]]:
     found += _query(operation) + _caller(operation) + _body(operation)
     if "{" in operation.path:
         found.append(errors.NotFound)
+    if operation.takes("Idempotency-Key"):
+        found += [errors.IdempotencyInProgress, errors.IdempotencyKeyReused]
     if operation.takes("If-Match"):
         found += [errors.PreconditionFailed, errors.PreconditionRequired]
     order = list(errors.BY_SLUG.values())
