@@ -206,7 +206,7 @@ class CursorExpired(Problem, slug="cursor-expired", status=410):
     """The cursor is older than 24 hours: start again without one."""
 
 
-# --- preconditions and bodies ------------------------------------------------------------------
+# --- preconditions, bodies, load and faults ----------------------------------------------------
 
 
 class PreconditionFailed(Problem, slug="precondition-failed", status=412):
@@ -231,9 +231,6 @@ class IdempotencyKeyReused(Problem, slug="idempotency-key-reused", status=422):
 
 class PreconditionRequired(Problem, slug="precondition-required", status=428):
     """A change needs If-Match with the ETag of the version it changes."""
-
-
-# --- load and faults ---------------------------------------------------------------------------
 
 
 class RateLimited(Problem, slug="rate-limited", status=429, retry_after_s=1):

@@ -16,6 +16,15 @@ AS = Parameter(
     "names both identities; it needs `Certifier-Authorization`.",
 )
 
+ABSENT = Parameter(
+    name="absent",
+    where="query",
+    type=Literal["report", "archive"],
+    description="What becomes of entities that are in the registry and not in the import: "
+    "`report` lists them after the lines, `archive` archives those that nothing in force depends "
+    "on. Their lines have no `line`.",
+)
+
 
 def operations() -> tuple[Operation, ...]:
     """List the operations of imports."""
@@ -35,7 +44,7 @@ def _import() -> Operation:
         "answer has a line for each line, in the order in which they were written, and the totals "
         "last; without totals it is incomplete. Repeating an import changes nothing.",
         scopes=("write",),
-        parameters=(AS,),
+        parameters=(AS, ABSENT),
         security=("certifier",),
         body=Body(type=Line, media=(NDJSON, NDJSON_TOO), examples={"line": examples.LINE}),
         answers=(
