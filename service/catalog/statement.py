@@ -49,6 +49,8 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[tuple[str, str], ...] = ()
     path: str
     text: str
+    bytes_max: int = 0
+    """Not of the file: how much text its rows may carry in all, 0 for any amount."""
 
     @property
     def function(self) -> str:
@@ -66,7 +68,35 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
             return self.text
         count = len(self.params) + len(CONTEXT)
         arguments = ", ".join(f"${number}" for number in range(1, count + 1))
-        return f"SELECT * FROM q.{self.function}({arguments})"  # noqa: S608 - checked names only
+        call = f"q.{self.function}({arguments})"
+        if self.bytes_max:
+            return self._capped(call)
+        return f"SELECT * FROM {call}"  # noqa: S608 - checked names only
+
+    def capped(self, bytes_max: int) -> "Statement":
+        """Give the same statement for a reader who has room for so many bytes of documents.
+
+        The rows are the same, in the same order; from the first on that comes when the room is
+        used up, `document` is null.
+        """
+        return msgspec.structs.replace(self, bytes_max=bytes_max)
+
+    def _capped(self, call: str) -> str:
+        # The length of a text is known without reading it: what there is no room for is neither
+        # read from where large values lie nor sent.
+        names = ", ".join(column.name for column in self.returns)
+        shown = ", ".join(
+            f"CASE WHEN room.used < {self.bytes_max} THEN room.document END AS document"
+            if column.name == "document"
+            else f"room.{column.name}"
+            for column in self.returns
+        )
+        return (
+            f"SELECT {shown} FROM ("  # noqa: S608 - checked names and a number only
+            "SELECT answer.*, coalesce(sum(octet_length(answer.document)) OVER ("
+            "ORDER BY answer.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS used "
+            f"FROM {call} WITH ORDINALITY AS answer ({names}, nth)) AS room ORDER BY room.nth"
+        )
 
     @property
     def database_role(self) -> str:

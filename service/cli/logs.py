@@ -30,14 +30,21 @@ def configure(form: Literal["text", "json"]) -> None:
         handler.setFormatter(JsonLines())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(_without_the_drivers_stack)
+    handler.addFilter(_in_our_words)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def _without_the_drivers_stack(record: logging.LogRecord) -> bool:
-    """Cut what the driver logs of a server that is away to one line: where it is, not its stack."""
+def _in_our_words(record: logging.LogRecord) -> bool:
+    """Cut what the driver logs of a server that is away to one line: where it is, not its stack.
+
+    Its pool says so whenever it tries to connect again, about a "floor" that nobody here knows.
+    """
     if record.name.startswith("asyncpg") and record.exc_info and record.exc_info[1]:
-        record.msg = f"{record.getMessage()}: {record.exc_info[1]}"
+        said = record.getMessage()
+        if record.name == "asyncpg.pool":
+            record.name = "service.database.pool"
+            said = "no connection to the database, trying again"
+        record.msg = f"{said}: {record.exc_info[1]}"
         record.args = None
         record.exc_info = None
     return True

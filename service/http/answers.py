@@ -45,9 +45,9 @@ def rehearsed(row: Written) -> web.Response:
     return answer
 
 
-def joined(documents: Iterable[str], rest: bytes, link: str | None = None) -> web.Response:
+def joined(documents: Iterable[str | None], rest: bytes, link: str | None = None) -> web.Response:
     """Answer with a list made of documents as they are; `rest` is what follows the items."""
-    body = b'{"items":[' + ",".join(documents).encode() + b"]," + rest + b"}"
+    body = b'{"items":[' + ",".join(filter(None, documents)).encode() + b"]," + rest + b"}"
     headers = {"Cache-Control": PRIVATE}
     if link is not None:
         headers["Link"] = link

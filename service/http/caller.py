@@ -1,23 +1,30 @@
 """Who calls: a key is looked up once, remembered for a few seconds, and asked for its scope.
 
 Revocation stops reads within `CACHE_S` and writes at once: the triggers read the key's row.
+That there is no such key is remembered too, for less than it takes to make one and use it.
 """
 
 from collections import OrderedDict
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 from msgspec import Struct
 
 from service.errors import ScopeMissing, Unauthenticated
 from service.http.clock import Clock
+from service.http.lookups import Lookups
 from service.http.request import KEYS_ARE_MADE, bearer, request_id
 from service.repository.base import Context, Repository
-from service.repository.keys import Identity, KeyAuthenticate
+from service.repository.keys import Identity
 from service.usecases.keys import key_hash
+
+T = TypeVar("T")
 
 CACHE_S: Final = 4.0
 CACHE_MAX: Final = 10_000
+UNKNOWN_S: Final = 0.5
+"""A key is random: nobody asks for it before it is there. This only spares the database."""
+UNKNOWN_MAX: Final = 1_000
 UNKNOWN: Final = f"The key is unknown, expired or revoked. {KEYS_ARE_MADE}"
 
 
@@ -32,33 +39,42 @@ class Authenticator:
     """Finds identities by keys."""
 
     def __init__(self, repository: Repository, clock: Clock) -> None:
-        self._repository = repository
+        self._lookups = Lookups(repository, clock)
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[float, Identity | None]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()
 
-    async def identity(self, key: str) -> Identity:
-        """Find whose key this is.
+    async def identity(self, key: str, *, anew: bool = False) -> Identity:
+        """Find whose key this is; `anew` asks the database whatever is remembered.
 
-        Raises: Unauthenticated.
+        Raises: Unauthenticated, Unavailable.
         """
         digest = key_hash(key)
         now = self._clock.monotonic()
-        known = self._known.get(digest)
-        if known is None or known[0] < now:
-            found = await self._repository.maybe(KeyAuthenticate(digest), writes=False)
-            if found is not None:
-                self._remember(digest, found, now)
-        else:
-            found = known[1]
+        until, found = self._known.get(digest, (0.0, None))
+        if self._unknown.get(digest, 0.0) > now:
+            raise Unauthenticated(UNKNOWN)
+        if found is None or until < now or anew:
+            answer = await self._lookups.find(digest, familiar=found is not None)
+            found = answer.identity
+            self._remember(digest, found, answer.asked_s)
         if found is None or (found.expires_at and found.expires_at <= self._clock.now()):
             raise Unauthenticated(UNKNOWN)
         return found
 
-    def _remember(self, digest: bytes, found: Identity, now: float) -> None:
-        self._known[digest] = (now + CACHE_S, found)
-        self._known.move_to_end(digest)
-        while len(self._known) > CACHE_MAX:
-            self._known.popitem(last=False)
+    def _remember(self, digest: bytes, found: Identity | None, now: float) -> None:
+        if found is None:
+            self._known.pop(digest, None)
+            _put(self._unknown, digest, now + UNKNOWN_S, UNKNOWN_MAX)
+        else:
+            _put(self._known, digest, (now + CACHE_S, found), CACHE_MAX)
+
+
+def _put(cache: OrderedDict[bytes, T], digest: bytes, value: T, most: int) -> None:
+    cache[digest] = value
+    cache.move_to_end(digest)
+    while len(cache) > most:
+        cache.popitem(last=False)
 
 
 AUTHENTICATOR: Final = web.AppKey("authenticator", Authenticator)

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from service.errors import NotFound
+from service.errors import InvalidParameter, NotFound
 from service.http.answers import document, joined
 from service.http.caller import caller
 from service.http.clock import CLOCK
@@ -152,6 +152,14 @@ async def many(request: web.Request) -> web.StreamResponse:
     ids = id_list(raw_query(request))
     rows = await request.app[REPOSITORY].many(EntitiesById(list(ids)), who.context)
     found = {str(row.id): row.document for row in rows}
+    fit = sum(document is not None for document in found.values())
+    if fit < len(found):
+        # No third member: who does not know it would take what it names for missing.
+        raise InvalidParameter(
+            f"These entities are larger than an answer may be: {fit} of them fit. "
+            "Ask for fewer at a time.",
+            extensions={"parameter": "id", "fitting": fit},
+        )
     missing = [identity for identity in ids if identity not in found]
     documents = (found[identity] for identity in ids if identity in found)
     return joined(documents, b'"missing":' + msgspec.json.encode(missing))

@@ -1,6 +1,5 @@
 """GET /v1/exports: the documents of one snapshot as NDJSON, count and digest last."""
 
-import asyncio
 from contextlib import aclosing
 from typing import Final
 
@@ -9,13 +8,12 @@ from aiohttp import web
 from service.errors import InvalidParameter
 from service.http.caller import caller
 from service.http.entities import REPOSITORY
+from service.http.protocol import ending_with_client
 from service.http.request import NDJSON, accepted, raw_query
 from service.model.query import parameters
 from service.usecases.exporting import export
 
 FORMATS: Final = ("entities",)
-SILENCE_S: Final = 30.0
-"""How long the reader of an export may take nothing."""
 
 
 async def exports(request: web.Request) -> web.StreamResponse:
@@ -29,12 +27,12 @@ async def exports(request: web.Request) -> web.StreamResponse:
         )
     media = accepted(request, *NDJSON)
     answer = web.StreamResponse(headers={"Content-Type": media, "Cache-Control": "no-store"})
-    async with aclosing(export(request.app[REPOSITORY], who.context)) as pages:
-        async for _, lines in pages:
-            if not answer.prepared:
-                # The first page decides whether there is an answer at all; after it, it is 200.
-                await answer.prepare(request)
-            async with asyncio.timeout(SILENCE_S):
+    with ending_with_client(request):
+        async with aclosing(export(request.app[REPOSITORY], who.context)) as pages:
+            async for _, lines in pages:
+                if not answer.prepared:
+                    # The first page decides whether there is an answer at all; after it, it is 200.
+                    await answer.prepare(request)
                 await answer.write(lines)
     await answer.write_eof()
     return answer

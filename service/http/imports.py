@@ -1,7 +1,8 @@
 """POST /v1/imports: NDJSON in, one line of outcome for each line, totals last."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final, get_args
 
 import msgspec
@@ -15,19 +16,18 @@ from service.errors import (
     Unauthenticated,
 )
 from service.http.caller import AUTHENTICATOR, Caller, caller, require
+from service.http.clock import CLOCK
 from service.http.entities import REPOSITORY
 from service.http.problems import report
+from service.http.protocol import ending_with_client
 from service.http.request import NDJSON, bearer, check_media, raw_query, request_id
+from service.http.upload import Upload
 from service.model.query import parameters
 from service.repository.base import Context
 from service.usecases.absent import Handling
 from service.usecases.importing import Import
 from service.usecases.lines import LINE_BYTES_MAX
 from service.usecases.outcomes import Reported
-
-SILENCE_S: Final = 30.0
-"""How long the sender of an import may be silent."""
-
 
 ALLOWED: Final = {"as": ("active",), "absent": get_args(Handling)}
 """Query parameters and their values."""
@@ -42,7 +42,16 @@ async def imports(request: web.Request) -> web.StreamResponse:
     check_media(request, NDJSON)
     context = await _certified(request, who) if as_active else who.context
     run = Import(request.app[REPOSITORY], context, as_active=as_active, absent=chosen.get("absent"))
-    outcomes = run.run(_lines(request))
+    # Whatever happens here, the connection of the import and its place come back at once.
+    with ending_with_client(request):
+        lines = _lines(Upload(request.content, request.app[CLOCK]))
+        async with aclosing(run.run(lines)) as outcomes:
+            return await _answered(request, run, outcomes)
+
+
+async def _answered(
+    request: web.Request, run: Import, outcomes: AsyncGenerator[list[Reported], None]
+) -> web.StreamResponse:
     # The first chunk decides whether there is an answer at all; after it, it is 200.
     first: list[Reported] = await anext(outcomes, [])
     answer = web.StreamResponse(headers={"Content-Type": NDJSON[0], "Cache-Control": "no-store"})
@@ -57,8 +66,6 @@ async def imports(request: web.Request) -> web.StreamResponse:
         # 200 is out: an answer without totals is incomplete, and the last line says why.
         report(problem, request_id(request), request.method, "/v1/imports")
         await answer.write(encoder.encode({"problem": problem.members()}) + b"\n")
-    finally:
-        await outcomes.aclose()
     await answer.write_eof()
     return answer
 
@@ -85,7 +92,8 @@ async def _certified(request: web.Request, who: Caller) -> Context:
     # A key of another tenant is told apart from none by nothing.
     refusal = Unauthenticated("The certifier's key is unknown, expired or revoked.")
     try:
-        certifier = await request.app[AUTHENTICATOR].identity(key)
+        # Looked up anew: with a key that was revoked just now every line would be refused.
+        certifier = await request.app[AUTHENTICATOR].identity(key, anew=True)
     except Unauthenticated:
         raise refusal from None
     if certifier.tenant_id != who.identity.tenant_id:
@@ -96,24 +104,12 @@ async def _certified(request: web.Request, who: Caller) -> Context:
     return msgspec.structs.replace(who.context, certifier_key_id=str(certifier.key_id))
 
 
-async def _piece(request: web.Request) -> bytes:
-    """Read on; an import may take any time, but not stop: it keeps a connection of the pool.
-
-    Raises: MalformedRequest.
-    """
-    try:
-        async with asyncio.timeout(SILENCE_S):
-            return await request.content.readany()
-    except TimeoutError:
-        raise MalformedRequest(f"Nothing of the body came for {SILENCE_S:g} seconds.") from None
-
-
-async def _lines(request: web.Request) -> AsyncIterator[bytes]:
+async def _lines(upload: Upload) -> AsyncIterator[bytes]:
     """Cut the body into lines as it comes; a line that is too long is cut off, not kept."""
     rest = b""
     skipping = False
     try:
-        while piece := await _piece(request):
+        while piece := await upload.piece():
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 if not skipping:

@@ -1,23 +1,38 @@
 """The server beneath the application: what aiohttp answers on its own becomes a problem too.
 
 A request line or header that cannot be parsed never reaches a middleware, and neither does an
-Expect header that is not understood.
+Expect header that is not understood. And here it ends when a client keeps the server waiting.
 """
 
+import asyncio
+import logging
 import re
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
 
 from aiohttp import http_exceptions as http
 from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import _ErrInfo
 
 from service.errors import MalformedRequest, Problem
-from service.http import problems
+from service.http import patience, problems
+from service.http.patience import Deadline, Unread
 from service.http.request import request_id
+
+log = logging.getLogger(__name__)
 
 LINGERING_S: Final = 2.0
 """How long a refused upload is read and thrown away, so that its sender sees the answer."""
 
+
+class _LateHead(http.HttpProcessingError):
+    """A request began and its headers did not come."""
+
+
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (_LateHead, f"The headers did not come within {patience.HEAD_S:g} seconds."),
     (http.LineTooLong, "The request line or a header is too long."),
     (http.BadHttpMethod, "The request line has no valid method."),
     (http.BadStatusLine, "The request line cannot be read."),
@@ -41,6 +56,74 @@ def _in_our_words(exc: http.HttpProcessingError) -> str | None:
 
 class Protocol(web.RequestHandler):
     """One connection."""
+
+    def __init__(self, manager: web.Server, unread: Unread, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._unread = unread
+        # aiohttp forgets the transport when it closes it, which is not when the client has all.
+        self._wire: asyncio.Transport | None = None
+        self._begun = False
+        self._held = 0
+        self._head = Deadline(patience.HEAD_S, self._no_request)
+        self._taking = Deadline(patience.TAKEN_S, self._not_taken)
+        self.leaving: asyncio.Task[Any] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a first request soon."""
+        self._wire = cast("asyncio.Transport", transport)
+        # Whatever the client has not taken counts as waiting, not from 64 KiB on.
+        self._wire.set_write_buffer_limits(high=0)
+        super().connection_made(transport)
+        self._head.begin()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End with the connection what was to end with it."""
+        self._head.end()
+        self._taking.end()
+        if self._wire is not None:
+            self._unread.remove(self._wire)
+        super().connection_lost(exc)
+        if self.leaving is not None:
+            self.leaving.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Expect that a request which begins will be whole soon."""
+        requests = self._request_count
+        # uvloop may have data before the task that waits for a first request has begun.
+        idle = self._waiter is not None or not requests
+        super().data_received(data)
+        if self._request_count > requests:
+            self._begun = False
+            self._head.end()
+        elif idle and data:
+            self._begun = True
+            self._head.begin()
+
+    def pause_writing(self) -> None:
+        """Expect that the client takes what was written."""
+        super().pause_writing()
+        if self._wire is not None:
+            self._taking.begin()
+            self._unread.add(self._wire, self._held)
+
+    def resume_writing(self) -> None:
+        """Stop waiting: the client has taken everything."""
+        self._taking.end()
+        if self._wire is not None:
+            self._unread.remove(self._wire)
+        super().resume_writing()
+
+    def _no_request(self) -> None:
+        if not self._begun:
+            self.force_close()
+        elif self._waiter is not None and not self._waiter.done():
+            self._messages.append((_ErrInfo(400, _LateHead(), ""), EMPTY_PAYLOAD))
+            self._waiter.set_result(None)
+
+    def _not_taken(self) -> None:
+        log.warning("a client took no whole answer for %g s: cut off", patience.TAKEN_S)
+        if self._wire is not None:
+            self._wire.abort()
 
     def handle_error(
         self,
@@ -71,7 +154,13 @@ class Protocol(web.RequestHandler):
         """Send an answer; an exception of aiohttp's that is one goes out as a problem."""
         if isinstance(resp, web.HTTPException) and problems.is_refusal(resp):
             resp = self._answer(request, problems.from_framework(resp))
-        return await super().finish_response(request, resp, start_time)
+        # A body is in memory until its last byte is taken, however much of it the kernel has.
+        body = resp.body if isinstance(resp, web.Response) else None
+        self._held = len(body) if isinstance(body, bytes) else 0
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._held = 0
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log what aiohttp could not handle, but not a client's broken body that nobody reads."""
@@ -89,10 +178,26 @@ class Server(web.Server):
 
     def __init__(self, base: web.Server) -> None:
         vars(self).update(vars(base))
+        self._unread = Unread()
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a new connection."""
-        return Protocol(self, loop=self._loop, **self._kwargs)
+        return Protocol(self, self._unread, loop=self._loop, **self._kwargs)
+
+
+@contextmanager
+def ending_with_client(request: web.BaseRequest) -> Iterator[None]:
+    """Cancel what is inside when the client goes away; elsewhere a handler goes on without it."""
+    protocol, task = request.protocol, asyncio.current_task()
+    if not isinstance(protocol, Protocol) or task is None:
+        raise TypeError(protocol)
+    protocol.leaving = task
+    if protocol.transport is None:
+        task.cancel()
+    try:
+        yield
+    finally:
+        protocol.leaving = None
 
 
 class Runner(web.AppRunner):

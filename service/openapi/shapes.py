@@ -124,11 +124,11 @@ class Ready(Struct):
     database: str
 
 
-class ImportOutcome(Struct):
-    """What became of one line; a rejected one says why, and whose line it was if that is known."""
+class ImportOutcome(Struct, kw_only=True):
+    """What became of one line, or of an entity that no line was about."""
 
-    line: Annotated[int, Meta(ge=1)]
-    outcome: Literal["created", "amended", "unchanged", "rejected"]
+    line: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    outcome: Literal["created", "amended", "unchanged", "rejected", "absent", "archived", "kept"]
     id: UUID | None
     external_id: str | UnsetType = UNSET
     problem: ProblemMembers | UnsetType = UNSET
@@ -141,6 +141,9 @@ class ImportCounts(Struct):
     amended: Count
     unchanged: Count
     rejected: Count
+    absent: Count | UnsetType = UNSET
+    archived: Count | UnsetType = UNSET
+    kept: Count | UnsetType = UNSET
 
 
 class ImportTotals(Struct):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
@@ -49,10 +50,15 @@ class Context(Struct, frozen=True, kw_only=True):
         return structs.astuple(self)
 
 
+ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Of documents in one answer, give or take the last one."""
+
+
 class Query(Struct, Generic[R], frozen=True):
     """A statement with its arguments."""
 
     cardinality: ClassVar[str]
+    bytes_max: ClassVar[int] = 0
 
 
 class One(Query[R], Generic[R], frozen=True):
@@ -73,6 +79,12 @@ class Many(Query[R], Generic[R], frozen=True):
     cardinality = "many"
 
 
+class Capped(Many[R], Generic[R], frozen=True):
+    """A statement that returns rows, whose documents are null once there is no more room."""
+
+    bytes_max = ANSWER_BYTES
+
+
 class Repository:
     """Sends queries over a pool, or over a connection that the caller holds."""
 
@@ -81,8 +93,8 @@ class Repository:
         self.pool = pool
         self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
         self.retries = 0
-        self.imports = 0
-        self.exports = 0
+        self.imports: Counter[str] = Counter()
+        self.exports: Counter[str] = Counter()
 
     async def one(self, query: One[R], context: Context | None = None, **how: Any) -> R:
         """Run a statement that always returns a row."""
@@ -113,10 +125,12 @@ class Repository:
         arguments: tuple[object, ...],
         context: Context,
         connection: asyncpg.Connection[Any] | None = None,
+        bytes_max: int = 0,
     ) -> list[R]:
         """Run one of the statements of a family, which differ in what they ask for only."""
+        statement = self.catalog[stem].capped(bytes_max)
         return await self._sent(
-            self.catalog[stem], row, arguments, context, writes=False, connection=connection
+            statement, row, arguments, context, writes=False, connection=connection
         )
 
     async def _rows(
@@ -189,7 +203,8 @@ class Repository:
     def _binding(self, query: type[Query[Any]]) -> tuple[Statement, type[Any]]:
         bound = self._bound.get(query)
         if bound is None:
-            bound = self._bound[query] = (self.catalog[stem(query)], row_type(query))
+            statement = self.catalog[stem(query)].capped(query.bytes_max)
+            bound = self._bound[query] = (statement, row_type(query))
         return bound
 
 

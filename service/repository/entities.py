@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.repository.base import Many, Maybe, One
+from service.repository.base import Capped, Maybe, One
 
 
 class Document(Struct, frozen=True):
@@ -36,10 +36,10 @@ class Written(Struct, frozen=True):
 
 
 class ListedById(Struct, frozen=True):
-    """One entity of any kind."""
+    """One entity of any kind; no document where the answer has no room for it."""
 
     id: UUID
-    document: str
+    document: str | None
 
 
 class EntityById(Maybe[Document], frozen=True):
@@ -49,7 +49,7 @@ class EntityById(Maybe[Document], frozen=True):
     id: str
 
 
-class EntitiesById(Many[ListedById], frozen=True):
+class EntitiesById(Capped[ListedById], frozen=True):
     """Find entities of any kind."""
 
     ids: Sequence[str]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.repository.base import Many, Maybe, One
+from service.repository.base import Capped, Many, Maybe, One
 from service.repository.entities import Document, ListedById
 
 
@@ -76,7 +76,7 @@ class EntityVersionPair(Many[VersionDocument], frozen=True):
     other_version: int
 
 
-class EntitiesAsOf(Many[ListedById], frozen=True):
+class EntitiesAsOf(Capped[ListedById], frozen=True):
     """List a kind as it was at a time."""
 
     kind: str
@@ -86,7 +86,7 @@ class EntitiesAsOf(Many[ListedById], frozen=True):
     walk: int
 
 
-class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
+class EntitiesAsOfByStatus(Capped[ListedById], frozen=True):
     """List a kind by state as it was at a time."""
 
     kind: str

@@ -7,14 +7,17 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.repository.base import Context, Repository
+from service.repository.base import ANSWER_BYTES, Context, Repository
 
 
 class Listed(Struct, frozen=True):
-    """One row of a list; `name_key` only where names give the order."""
+    """One row of a list; `name_key` only where names give the order.
+
+    No document where the answer has no room for it.
+    """
 
     id: UUID
-    document: str
+    document: str | None
     name_key: str = ""
 
 
@@ -77,7 +80,13 @@ async def listed(
     if rest:
         statement += "_matching"
         arguments += (msgspec.json.encode(rest).decode(),)
-    return await repository.page(statement, Listed, arguments, context)
+    return await repository.page(statement, Listed, arguments, context, bytes_max=ANSWER_BYTES)
+
+
+def fitting(rows: list[Listed], limit: int) -> tuple[list[Listed], bool]:
+    """Give what of the rows is a page, at least one, and whether anything comes after it."""
+    page = [row for row in rows[:limit] if row.document is not None]
+    return page, len(page) < len(rows)
 
 
 def _driven(

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from service.errors import Unavailable
 from service.repository.base import Context, Repository
 from service.repository.exports import ExportPage
+from service.usecases.places import place
 
 PAGE: Final = 500
 
@@ -22,6 +22,9 @@ KINDS: Final = ("industry", "skill", "job_role", "team", "agent")
 
 EXPORTS_MAX: Final = 2
 """Exports of one process at a time: each keeps a connection and a snapshot."""
+
+EXPORTS_EACH: Final = 1
+"""Of them, one tenant's."""
 
 IDLE_TIMEOUT_MS: Final = 60_000
 """How long a transaction may wait for who reads the export."""
@@ -46,13 +49,9 @@ async def export(
 
     Raises: Unavailable, and what the server raises.
     """
-    if repository.exports >= EXPORTS_MAX:
-        raise Unavailable(
-            f"{EXPORTS_MAX} exports are running, which is as many as may. "
-            "Nothing was done: try again."
-        )
-    repository.exports += 1
-    try:
+    with place(
+        repository.exports, context.tenant_id, "exports", most=EXPORTS_MAX, each=EXPORTS_EACH
+    ):
         digest, count = sha256(), 0
         async with repository.pool.transaction(
             isolation="repeatable_read", idle_timeout_ms=IDLE_TIMEOUT_MS
@@ -62,12 +61,11 @@ async def export(
                 while page := await repository.many(
                     ExportPage(kind, after, PAGE), context, connection=connection
                 ):
-                    lines = "".join(f"{row.document}\n" for row in page).encode()
+                    fitting = [row for row in page if row.document is not None]
+                    lines = "".join(f"{row.document}\n" for row in fitting).encode()
                     digest.update(lines)
-                    count += len(page)
+                    count += len(fitting)
                     yield count, lines
-                    after = str(page[-1].id)
+                    after = str(fitting[-1].id)
         closing = Closing(count, f"sha256:{digest.hexdigest()}")
         yield count, msgspec.json.encode(closing) + b"\n"
-    finally:
-        repository.exports -= 1

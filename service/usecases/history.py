@@ -18,7 +18,7 @@ from service.repository.history import (
     EntityVersion,
     HistoryNow,
 )
-from service.repository.lists import Listed, listed, position
+from service.repository.lists import Listed, fitting, listed, position
 
 WALK_MAX: Final = 20_000
 """Entities that one page of the past looks at: a third of a second, whatever they hide."""
@@ -73,9 +73,9 @@ async def page_of(
 
 
 def _cut(query: ListQuery, rows: list[Listed]) -> tuple[list[Listed], tuple[str, ...] | None]:
-    """Keep what fits the page; one row more shows that there is another."""
-    page = rows[: query.limit]
-    return page, position(query.order, page[-1]) if len(rows) > query.limit else None
+    """Keep what fits the page; a row beyond it shows that there is another."""
+    page, more = fitting(rows, query.limit)
+    return page, position(query.order, page[-1]) if more else None
 
 
 async def refuse_future(repository: Repository, at: datetime) -> None:

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from service.errors import Problem, Unavailable
+from service.errors import Problem
 from service.repository.base import TRIES_MAX, Context, One, Query, Repository, pause_s
 from service.repository.imports import ImportBegin, ImportEnd
 from service.sqlstate import classify, retryable
+from service.usecases.places import place
 
 T = TypeVar("T")
 
@@ -27,10 +28,14 @@ MARGIN_S: Final = 5.0
 not know what became of it."""
 
 END_TIMEOUT_S: Final = 5.0
-"""How long an import that is cancelled waits for the statement that is under way."""
+"""How long an import that is cancelled waits for the statement that is under way, and then for
+the server to have broken it off."""
 
 IMPORTS_MAX: Final = 4
 """Imports of one process at a time: each keeps a connection, and others want some too."""
+
+IMPORTS_EACH: Final = IMPORTS_MAX // 2
+"""Of them, one tenant's: whoever is slowest must not keep the others out."""
 
 
 class Session:
@@ -50,21 +55,14 @@ class Session:
 
         Raises: Unavailable.
         """
-        if self._repository.imports >= IMPORTS_MAX:
-            raise Unavailable(
-                f"{IMPORTS_MAX} imports are running, which is as many as may. "
-                "Nothing was done: try again."
-            )
-        self._repository.imports += 1
-        try:
+        taken, tenant = self._repository.imports, self._context.tenant_id
+        with place(taken, tenant, "imports", most=IMPORTS_MAX, each=IMPORTS_EACH):
             async with self._repository.pool.connection() as self._connection:
                 try:
                     (begun,) = await self.run(ImportBegin(self._import_id))
                     yield begun.begun_at
                 finally:
                     await self._whole(self._end())
-        finally:
-            self._repository.imports -= 1
 
     async def run(self, query: Query[Any], *, committing: bool = False) -> list[Any]:
         """Run one statement in a transaction that may take long.
@@ -83,12 +81,20 @@ class Session:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=END_TIMEOUT_S)
-            if not task.done():
-                self._terminate()
-                task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            ending = asyncio.ensure_future(self._ended(task))
+            while not ending.done():
+                with suppress(asyncio.CancelledError):  # again: it will not be long
+                    await asyncio.shield(ending)
             raise
+
+    async def _ended(self, task: asyncio.Future[Any]) -> None:
+        """Wait for a statement, then have the server break it off, then leave the server alone."""
+        await asyncio.wait({task}, timeout=END_TIMEOUT_S)
+        task.cancel()  # the driver asks the server to cancel, over a connection of its own
+        await asyncio.wait({task}, timeout=END_TIMEOUT_S)
+        if not task.done():
+            self._terminate()
+        await asyncio.gather(task, return_exceptions=True)
 
     async def _tried(self, query: Query[Any], *, committing: bool) -> list[Any]:
         """Run one statement in a transaction; repeat what had no effect.
@@ -119,8 +125,10 @@ class Session:
         try:
             await self._sent(ImportEnd(self._import_id), END_TIMEOUT_S)
         except Exception:  # noqa: BLE001 - whatever it was, the connection must not go back as it is
-            # The lock goes with the connection, and the next import removes the lines.
-            self._terminate()
+            # The lock goes with the connection, and the next import removes the lines. Closed, not
+            # cut: a statement that took too long must have ended at the server too.
+            with suppress(Exception):
+                await self._connection.close(timeout=END_TIMEOUT_S)
 
     def _terminate(self) -> None:
         with suppress(Exception):  # it may be gone already

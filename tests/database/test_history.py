@@ -65,7 +65,7 @@ async def listed(repository: Repository, tenant: Tenant, at: datetime) -> list[s
     query = list_query(f"as_of={write_time(at)}", SKILL)
     rows, place = await page_of(repository, tenant.author.context, query, (LAST_ID,))
     assert place is None
-    return [row.document for row in rows]
+    return [row.document for row in rows if row.document is not None]
 
 
 async def test_a_history_may_begin_with_any_version(

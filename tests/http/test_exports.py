@@ -7,10 +7,11 @@ from hashlib import sha256
 import aiohttp
 import pytest
 
+from service.errors import Unavailable
 from service.repository.base import Repository
 from service.usecases import exporting
 from tests.api import PATHS, Answer, Api
-from tests.factories import ActorWith, create, skill_body
+from tests.factories import ActorWith, Tenant, create, make_tenant, skill_body
 
 pytestmark = pytest.mark.database
 
@@ -131,23 +132,39 @@ async def test_a_reader_who_goes_away_leaves_nothing(
 
 
 async def test_more_exports_than_may_run_are_refused(
-    api: Api, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, owner: Repository, tenant: Tenant, other_tenant: Tenant
 ) -> None:
     """One too many is told to come again, and may when another has ended."""
-    context = api.tenant.author.context
-    running = [exporting.export(repository, context) for _ in range(exporting.EXPORTS_MAX)]
+    third = (await make_tenant(owner)).author.context
+    running = [exporting.export(repository, one.author.context) for one in (tenant, other_tenant)]
+    assert exporting.EXPORTS_MAX == len(running)
     for one in running:
         await anext(one)
-    with pytest.raises(Exception, match="exports are running"):
-        await anext(exporting.export(repository, context))
+    with pytest.raises(Unavailable, match="exports are running"):
+        await anext(exporting.export(repository, third))
     await running[0].aclose()
-    other = exporting.export(repository, context)
+    other = exporting.export(repository, third)
 
     assert await anext(other)
     for one in (*running, other):
         await one.aclose()
-    assert 0 == repository.exports
+    assert {} == repository.exports
     assert 0 == repository.pool.statistics.in_use
+
+
+async def test_one_tenant_leaves_room_for_others(
+    repository: Repository, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    """A second export of a tenant waits for its first, not for anybody else's."""
+    first = exporting.export(repository, tenant.author.context)
+    await anext(first)
+    with pytest.raises(Unavailable, match="your tenant"):
+        await anext(exporting.export(repository, tenant.certifier.context))
+    other = exporting.export(repository, other_tenant.author.context)
+
+    assert await anext(other)
+    for one in (first, other):
+        await one.aclose()
 
 
 @pytest.mark.parametrize(

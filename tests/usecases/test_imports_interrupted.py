@@ -9,10 +9,10 @@ from service.errors import Problem, Unavailable
 from service.repository.base import Repository
 from service.sqlstate import SLOW
 from service.usecases import import_session
-from service.usecases.import_session import IMPORTS_MAX
+from service.usecases.import_session import IMPORTS_EACH, IMPORTS_MAX
 from service.usecases.importing import Import
 from service.usecases.outcomes import Reported
-from tests.factories import Tenant
+from tests.factories import Tenant, make_tenant
 from tests.imports import fed, imported, line, many, ref, state
 
 STAGED = "SELECT count(*) FROM app.import_line WHERE tenant_id = $1"
@@ -144,22 +144,45 @@ async def test_the_same_lines_twice_at_once(
     assert 1200 == len(await state(superuser, tenant))
 
 
-async def test_a_bounded_number_runs_at_once(repository: Repository, tenant: Tenant) -> None:
+async def test_a_bounded_number_runs_at_once(
+    repository: Repository, owner: Repository, tenant: Tenant, other_tenant: Tenant
+) -> None:
     """One more is told to come again, and may when one has ended."""
     runs = [
-        Import(repository, tenant.author.context, as_active=False).run(fed(many(600)))
-        for _ in range(IMPORTS_MAX)
+        Import(repository, one.author.context, as_active=False).run(fed(many(600)))
+        for one in (tenant, other_tenant)
+        for _ in range(IMPORTS_MAX // 2)
     ]
     for run in runs:
         await anext(run)
 
-    with pytest.raises(Unavailable, match="imports are running"):
-        await imported(repository, tenant, many(1))
+    third = await make_tenant(owner)
+    with pytest.raises(Unavailable, match=f"{IMPORTS_MAX} imports are running"):
+        await imported(repository, third, many(1))
     await runs[0].aclose()
-    assert ["created"] == (await imported(repository, tenant, many(1))).outcomes
+    assert ["created"] == (await imported(repository, third, many(1))).outcomes
     for run in runs[1:]:
         await run.aclose()
-    assert 0 == repository.imports
+    assert {} == repository.imports
+
+
+async def test_one_tenant_leaves_room_for_others(
+    repository: Repository, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    """Whoever has as many imports running as one tenant may keeps nobody else out."""
+    runs = [
+        Import(repository, tenant.author.context, as_active=False).run(fed(many(600)))
+        for _ in range(IMPORTS_EACH)
+    ]
+    for run in runs:
+        await anext(run)
+
+    with pytest.raises(Unavailable, match="your tenant"):
+        await imported(repository, tenant, many(1))
+    assert ["created"] == (await imported(repository, other_tenant, many(1))).outcomes
+    for run in runs:
+        await run.aclose()
+    assert ["created"] == (await imported(repository, tenant, many(1))).outcomes
 
 
 async def test_a_reader_that_fails_leaves_nothing(

@@ -1,0 +1,59 @@
+"""What a log line says of the driver's troubles."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from service.cli.logs import configure
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Leave the root logger as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def failed(logger: str) -> None:
+    """Log as the driver does when it cannot connect."""
+    logging.getLogger(logger).warning(
+        "Failed to restore the %s", "floor",
+        exc_info=ConnectionRefusedError(111, "Connection refused"),
+    )  # fmt: skip
+
+
+def test_a_pool_without_a_database_says_so_in_our_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line that an operator understands, and no stack."""
+    configure("text")
+    failed("asyncpg.pool")
+    (line,) = capsys.readouterr().err.splitlines()
+
+    assert line.endswith(
+        "WARNING service.database.pool: no connection to the database, trying again: "
+        "[Errno 111] Connection refused"
+    )
+
+
+def test_what_else_the_driver_says_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own words with the reason, also as JSON, and no stack."""
+    configure("json")
+    failed("asyncpg")
+    line = json.loads(capsys.readouterr().err)
+
+    assert "Failed to restore the floor: [Errno 111] Connection refused" == line["message"]
+    assert {"at", "level", "logger", "message"} == set(line)
+
+
+def test_our_own_faults_keep_their_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not the driver's is not cut."""
+    configure("text")
+    failed("service.http")
+
+    assert 1 < len(capsys.readouterr().err.splitlines())
