@@ -45,6 +45,10 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
             "type": "string",
             "description": "Of a time that has yet to come: the time by which changes are stamped.",
         },
+        "fitting": {
+            "type": "integer",
+            "description": "Of several entities that are too large together: how many fit.",
+        },
     },
     errors.ScopeMissing: {
         "required_scope": {

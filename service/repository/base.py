@@ -1,7 +1,6 @@
 """Runs statements: a struct names its file, its fields are the parameters, its base the shape.
 
-`EntityById` runs `sql/**/entity_by_id.sql`; fields stand in the order of `$1`, `$2`, …. `check`
-compares every struct with its file when the service starts.
+`EntityById` runs `sql/**/entity_by_id.sql`; its fields are `$1`, `$2`, …; `check` compares them.
 """
 
 from __future__ import annotations
@@ -93,8 +92,7 @@ class Repository:
         self.pool = pool
         self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
         self.retries = 0
-        self.imports: Counter[str] = Counter()
-        self.exports: Counter[str] = Counter()
+        self.imports, self.exports = Counter[str](), Counter[str]()
 
     async def one(self, query: One[R], context: Context | None = None, **how: Any) -> R:
         """Run a statement that always returns a row."""
