@@ -217,7 +217,391 @@ BEGIN
 END
 $$;
 SET LOCAL ROLE plant_owner;
-REVOKE CREATE ON SCHEMA app FROM plant_writer;
+GRANT CREATE ON SCHEMA app TO plant_rules;
+GRANT CREATE ON SCHEMA audit TO plant_audit;
+SET LOCAL ROLE plant_rules;
+CREATE OR REPLACE FUNCTION app.base_entity_guard() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A plan made while a table was small must not read it whole once it has grown.
+SET enable_seqscan = OFF
+AS $$
+DECLARE
+    v_scopes text[] := app.key_scopes(app.key_id(), app.governance_agent_id());
+    v_certifier uuid;
+    v_certified text;
+    -- What may change in force without a certification, and what changes by itself.
+    v_operational constant text[] :=
+        '{tags,governance_notes,team_id,status,version,updated_at}';
+    v_of_step constant text[] := '{status,version,updated_at}';
+BEGIN
+    IF NEW.tenant_id <> app.tenant_id() THEN
+        RAISE EXCEPTION 'The row belongs to another tenant.' USING ERRCODE = 'PL013';
+    END IF;
+    -- Rules are asked after the locks are held. An older snapshot would not show what was
+    -- certified or archived while this transaction waited for them.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'Entities are changed in READ COMMITTED transactions only.'
+            USING ERRCODE = 'PL013';
+    END IF;
+    IF NEW.status = 'active'
+        AND (tg_op = 'INSERT' OR OLD.status IN ('draft', 'under_review', 'certified'))
+        AND app.certifier_key_id() IS NOT NULL
+    THEN
+        v_certifier := app.certifier_id();
+        IF v_certifier IS NULL THEN
+            RAISE EXCEPTION 'Certifying needs a valid second key with scope certify.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "certify"}';
+        END IF;
+    END IF;
+    -- An amendment that stands certified on this very version is about to change the entity:
+    -- the transaction that certified it goes on to the next version, or is undone.
+    IF tg_op = 'UPDATE' AND NEW.status = OLD.status AND app.is_in_force(OLD.status) THEN
+        SELECT amendment.document INTO v_certified
+        FROM app.amendment
+        WHERE
+            amendment.tenant_id = OLD.tenant_id
+            AND amendment.entity_id = OLD.id
+            AND amendment.base_version = OLD.version
+            AND amendment.status = 'certified';
+    END IF;
+    IF v_certified IS NOT NULL THEN
+        IF 'certify' <> ALL(v_scopes) THEN
+            RAISE EXCEPTION 'Certifying needs a key with scope certify.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "certify"}';
+        END IF;
+    ELSIF 'write' <> ALL(v_scopes) AND (tg_op = 'INSERT' OR NEW.status = OLD.status) THEN
+        RAISE EXCEPTION 'A change needs a key with scope write.'
+            USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+    END IF;
+    -- Within which a name is unique: the guard's to say, so that no caller can choose it.
+    NEW.name_scope := NULL;
+    IF NEW.entity_type = 'industry' THEN
+        SELECT industry_entity.scheme || ' ' || industry_entity.level INTO NEW.name_scope
+        FROM app.industry_entity
+        WHERE industry_entity.tenant_id = NEW.tenant_id AND industry_entity.id = NEW.id;
+    END IF;
+
+    IF tg_op = 'INSERT' THEN
+        IF NEW.governance_agent_id <> app.governance_agent_id() THEN
+            RAISE EXCEPTION 'An entity is created in the name of its own governance agent.'
+                USING ERRCODE = 'PL013';
+        END IF;
+        IF NEW.status <> 'draft' AND v_certifier IS NULL THEN
+            RAISE EXCEPTION 'An entity begins as a draft.'
+                USING ERRCODE = 'PL003', DETAIL = '{"allowed": ["draft"]}';
+        END IF;
+        NEW.version := 1;
+        NEW.created_at := clock_timestamp();
+        NEW.updated_at := NEW.created_at;
+        NEW.document := app.entity_document(NEW);
+        IF v_certifier IS NOT NULL THEN
+            PERFORM app.require_other_author(
+                NEW.tenant_id, NEW.id, v_certifier, NEW.governance_agent_id);
+            PERFORM app.require_rules(NEW);
+        END IF;
+        RETURN NEW;
+    END IF;
+
+    IF (NEW.tenant_id, NEW.id, NEW.entity_type, NEW.created_at, NEW.governance_agent_id)
+        IS DISTINCT FROM
+        (OLD.tenant_id, OLD.id, OLD.entity_type, OLD.created_at, OLD.governance_agent_id)
+    THEN
+        RAISE EXCEPTION 'Tenant, id, kind, creation time and governance agent never change.'
+            USING ERRCODE = 'PL013';
+    END IF;
+    IF NEW.version NOT IN (OLD.version, OLD.version + 1) THEN
+        RAISE EXCEPTION 'Versions step by one.' USING ERRCODE = 'PL013';
+    END IF;
+    IF OLD.status = 'archived' THEN
+        RAISE EXCEPTION 'What is archived never changes.'
+            USING ERRCODE = 'PL003', DETAIL = '{"allowed": []}';
+    END IF;
+    NEW.version := OLD.version + 1;
+    -- Under the row lock: versions and times agree even when the clock steps back.
+    NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond');
+    NEW.archived_at := CASE WHEN NEW.status = 'archived' THEN NEW.updated_at END;
+    NEW.document := app.entity_document(NEW);
+    IF v_certified IS NOT NULL THEN
+        IF app.document_content(NEW.document) <> app.document_content(v_certified) THEN
+            RAISE EXCEPTION 'The change is not the one that was certified.'
+                USING ERRCODE = 'PL004',
+                DETAIL = jsonb_build_object('current_status', OLD.status)::text;
+        END IF;
+        -- The amendment's guard has asked who wrote the amendment. A tag that the certifier
+        -- gave the entity since it was certified is in this document too.
+        PERFORM app.require_other_author(
+            NEW.tenant_id, NEW.id, app.governance_agent_id(), NULL);
+        PERFORM app.require_rules(NEW);
+        RETURN NEW;
+    END IF;
+    -- As text: to jsonb 1 equals 1.0, but what is served and hashed would differ.
+    IF OLD.status <> 'draft'
+        AND (NEW.document::jsonb - v_operational)::text
+        <> (OLD.document::jsonb - v_operational)::text
+    THEN
+        RAISE EXCEPTION 'The content of an entity that is % changes only by an amendment.',
+            OLD.status
+            USING ERRCODE = 'PL004', DETAIL = jsonb_build_object(
+                'current_status', OLD.status,
+                'errors', (
+                    SELECT jsonb_agg(jsonb_build_object(
+                        'pointer', '/' || replace(field.key, '_sha256', '_384'),
+                        'rule', 'immutable',
+                        'message', 'changes only by an amendment') ORDER BY field.key)
+                    FROM jsonb_each(NEW.document::jsonb - v_operational) AS field
+                    WHERE
+                        field.value::text
+                        IS DISTINCT FROM (OLD.document::jsonb -> field.key)::text
+                ))::text;
+    END IF;
+    IF NEW.status <> OLD.status THEN
+        IF 'write' <> ALL(v_scopes)
+            AND (NEW.document::jsonb - v_of_step)::text
+            <> (OLD.document::jsonb - v_of_step)::text
+        THEN
+            RAISE EXCEPTION 'A step with this key changes nothing but the state.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+        END IF;
+        IF v_certifier IS NOT NULL THEN
+            IF 'write' <> ALL(v_scopes) THEN
+                RAISE EXCEPTION 'An import needs a key with scope write.'
+                    USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+            END IF;
+            PERFORM app.require_other_author(
+                NEW.tenant_id, NEW.id, v_certifier, app.governance_agent_id());
+            PERFORM app.require_rules(NEW);
+        ELSE
+            PERFORM app.check_step(OLD, NEW, v_scopes);
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+SET LOCAL ROLE plant_audit;
+CREATE OR REPLACE FUNCTION audit.base_entity_log() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A plan made while a table was small must not read it whole once it has grown.
+SET enable_seqscan = OFF
+AS $$
+DECLARE
+    v_prev_hash bytea := decode(repeat('00', 32), 'hex');
+    v_operation text := 'create';
+    v_actor text := app.governance_agent_id();
+    v_key text := app.key_id();
+BEGIN
+    IF tg_op = 'UPDATE' THEN
+        v_prev_hash := OLD.version_hash;
+        v_operation := 'amend';
+    END IF;
+    IF NEW.status = 'active' AND app.certifier_key_id() IS NOT NULL
+        AND (tg_op = 'INSERT' OR OLD.status <> 'active')
+    THEN
+        v_operation := 'import';
+        SELECT v_actor || '+' || api_key.governance_agent_id, v_key || '+' || api_key.id
+        INTO STRICT v_actor, v_key
+        FROM app.api_key
+        WHERE
+            api_key.tenant_id = NEW.tenant_id
+            AND api_key.id = app.certifier_key_id();
+    ELSIF tg_op = 'UPDATE' AND NEW.status <> OLD.status THEN
+        SELECT life_cycle_step.operation INTO STRICT v_operation
+        FROM app.life_cycle_step
+        WHERE
+            life_cycle_step.from_status = OLD.status
+            AND life_cycle_step.to_status = NEW.status
+            AND coalesce(
+                life_cycle_step.by_author
+                = (OLD.governance_agent_id = app.governance_agent_id()),
+                TRUE
+            );
+    ELSIF tg_op = 'UPDATE' AND app.is_in_force(OLD.status) AND EXISTS (
+        SELECT FROM app.amendment
+        WHERE
+            amendment.tenant_id = OLD.tenant_id
+            AND amendment.entity_id = OLD.id
+            AND amendment.base_version = OLD.version
+            AND amendment.status = 'certified'
+    ) THEN
+        -- The guard has compared the two: this is the certification of that amendment.
+        v_operation := 'certify';
+    END IF;
+
+    SELECT appended.audit_id, appended.entry_hash INTO NEW.last_entry_id, NEW.version_hash
+    FROM audit.append_entry(
+        NEW.tenant_id, NEW.entity_type, NEW.id, NEW.version, v_operation, v_actor, v_key,
+        NEW.updated_at, NEW.document, v_prev_hash,
+        -- Not NEW.private_to: a generated column is computed after these triggers.
+        CASE WHEN NEW.status = 'draft' THEN NEW.governance_agent_id END
+    ) AS appended;
+    RETURN NEW;
+END
+$$;
+SET LOCAL ROLE plant_owner;
+REVOKE CREATE ON SCHEMA app FROM plant_rules, plant_writer;
+REVOKE CREATE ON SCHEMA audit FROM plant_audit;
+CREATE OR REPLACE FUNCTION app.import_write(
+    p_import_id uuid, p_kind text, p_lines bigint[], p_active boolean
+) RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_lines bigint[];
+    v_bodies jsonb[];
+    v_team_ids uuid[];
+    v_new_ids uuid[];
+    v_new_bodies jsonb[];
+    v_old_ids uuid[];
+    v_old_bodies jsonb[];
+    v_raised_ids uuid[];
+    v_raised_bodies jsonb[];
+    v_outcomes app.import_outcome[];
+BEGIN
+    -- A team that comes with this set is not there to be found yet: its id is known.
+    SELECT
+        array_agg(import_line.line ORDER BY import_line.line),
+        array_agg(
+            CASE
+                WHEN team.entity_id IS NULL THEN import_line.body
+                ELSE import_line.body - 'team_id'
+            END ORDER BY import_line.line),
+        array_agg(team.entity_id ORDER BY import_line.line)
+    INTO v_lines, v_bodies, v_team_ids
+    FROM app.import_line
+    LEFT JOIN app.import_line AS team
+        ON
+            team.tenant_id = import_line.tenant_id
+            AND team.import_id = import_line.import_id
+            AND team.kind = 'team'
+            AND team.external_id = import_line.body #>> '{team_id,external_id}'
+            AND team.line = ANY(p_lines)
+            AND NOT EXISTS (
+                SELECT FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = (SELECT app.tenant_id())
+                    AND base_entity.entity_type = 'team'
+                    AND base_entity.external_id = team.external_id
+            )
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.line = ANY(p_lines)
+        AND import_line.kind = p_kind
+        AND import_line.body IS NOT NULL;
+    IF v_lines IS NULL THEN
+        RETURN;
+    END IF;
+
+    WITH resolved AS MATERIALIZED (
+        SELECT
+            v_lines[resolution.line] AS line,
+            CASE
+                WHEN v_team_ids[resolution.line] IS NULL THEN resolution.body
+                ELSE resolution.body
+                    || jsonb_build_object('team_id', v_team_ids[resolution.line])
+            END AS body,
+            resolution.missing,
+            import_line.external_id,
+            import_line.entity_id
+        FROM app.resolve_references(p_kind, v_bodies) AS resolution
+        INNER JOIN app.import_line
+            ON
+                import_line.tenant_id = app.tenant_id()
+                AND import_line.import_id = p_import_id
+                AND import_line.line = v_lines[resolution.line]
+    ),
+
+    matched AS MATERIALIZED (
+        SELECT
+            resolved.line,
+            resolved.body || jsonb_build_object('external_id', resolved.external_id) AS body,
+            resolved.missing,
+            base_entity.id IS NULL AS is_new,
+            coalesce(base_entity.id, resolved.entity_id) AS id,
+            p_active AND base_entity.status IN ('draft', 'under_review', 'certified')
+                AS is_raised,
+            p_active AND base_entity.status = 'archived' AS is_gone,
+            base_entity.id IS NOT NULL
+            AND app.differs(base_entity.document::jsonb, resolved.body) AS is_changed
+        FROM resolved
+        LEFT JOIN app.base_entity
+            ON
+                base_entity.tenant_id = (SELECT app.tenant_id())
+                AND base_entity.entity_type = p_kind
+                AND base_entity.external_id = resolved.external_id
+    )
+
+    SELECT
+        array_agg(matched.id ORDER BY matched.line)
+            FILTER (WHERE matched.missing IS NULL AND matched.is_new),
+        array_agg(matched.body ORDER BY matched.line)
+            FILTER (WHERE matched.missing IS NULL AND matched.is_new),
+        array_agg(matched.id ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new
+            AND matched.is_changed AND NOT matched.is_raised
+            AND matched.is_gone IS NOT TRUE),
+        array_agg(matched.body ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new
+            AND matched.is_changed AND NOT matched.is_raised
+            AND matched.is_gone IS NOT TRUE),
+        array_agg(matched.id ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new AND matched.is_raised),
+        array_agg(matched.body ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new AND matched.is_raised),
+        array_agg(ROW(
+            matched.line,
+            CASE
+                WHEN matched.missing IS NOT NULL OR matched.is_gone THEN 'rejected'
+                WHEN matched.is_new THEN 'created'
+                WHEN matched.is_changed OR matched.is_raised THEN 'amended'
+                ELSE 'unchanged'
+            END,
+            CASE
+                WHEN matched.missing IS NULL AND matched.is_gone IS NOT TRUE THEN matched.id
+            END,
+            NULL,
+            CASE
+                WHEN matched.missing IS NOT NULL THEN jsonb_build_object(
+                    'sqlstate', 'PL005',
+                    'message', 'It refers to what does not exist or is not visible to you.',
+                    'detail', jsonb_build_object('errors', matched.missing)::text)
+                WHEN matched.is_gone THEN jsonb_build_object(
+                    'sqlstate', 'PL003',
+                    'message', 'It is archived, and what is archived never changes.',
+                    'detail', '{"allowed": []}')
+            END
+        )::app.import_outcome ORDER BY matched.line)
+    INTO
+        v_new_ids, v_new_bodies, v_old_ids, v_old_bodies, v_raised_ids, v_raised_bodies,
+        v_outcomes
+    FROM matched;
+
+    -- Skills before what needs them, so the order of kinds is the caller's.
+    IF v_new_ids IS NOT NULL THEN
+        CASE p_kind
+            WHEN 'industry' THEN PERFORM app.industry_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'skill' THEN PERFORM app.skill_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'job_role' THEN PERFORM app.job_role_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'team' THEN PERFORM app.team_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'agent' THEN PERFORM app.agent_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+        END CASE;
+    END IF;
+    IF v_old_ids IS NOT NULL THEN
+        PERFORM app.import_amend(p_kind, v_old_ids, v_old_bodies, NULL);
+    END IF;
+    IF v_raised_ids IS NOT NULL THEN
+        PERFORM app.import_amend(p_kind, v_raised_ids, v_raised_bodies, 'active');
+    END IF;
+    RETURN QUERY SELECT (unnest(v_outcomes)).*;
+END
+$$;
 DROP FUNCTION app.import_take_absent(uuid, boolean);
 DROP FUNCTION app.import_archive(uuid, text, bigint);
 DROP FUNCTION app.import_archive_try(uuid, bigint[]);
@@ -225,6 +609,10 @@ DROP FUNCTION app.import_find_absent(uuid, timestamptz);
 DROP FUNCTION app.import_analyse_kind(text);
 DROP FUNCTION app.import_analyse_lines();
 DROP FUNCTION app.import_apply(uuid, bigint, boolean, boolean);
+DROP FUNCTION app.import_propose(uuid[], jsonb[]);
+DROP FUNCTION app.import_patch(text, jsonb, jsonb);
+DROP FUNCTION app.amendable_body(jsonb, jsonb);
+DROP FUNCTION app.certified_content(text);
 DROP FUNCTION app.dependents(uuid);
 DROP FUNCTION app.has_dependents(uuid);
 DROP FUNCTION app.id_namespace(text);

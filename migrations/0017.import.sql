@@ -1,6 +1,7 @@
 -- Imports that say what is in a line's way, that count only what has outgrown its
--- statistics, and that find and archive what is not in them.
--- depends: 0013.mends
+-- statistics, that find and archive what is not in them, and that change what is in force
+-- by amendments or, with a second identity, at once.
+-- depends: 0013.mends 0015.amendments
 
 -- As in 0009, and it says by which kind of id something was sought.
 CREATE OR REPLACE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb[])
@@ -193,7 +194,8 @@ SELECT
     outcome.outcome,
     coalesce(outcome.id, entity.id),
     staged.external_id,
-    outcome.problem || jsonb_strip_nulls(jsonb_build_object(
+    CASE outcome.outcome WHEN 'proposed' THEN '{}' ELSE outcome.problem END
+    || jsonb_strip_nulls(jsonb_build_object(
         'kind', staged.kind,
         'existing_id', holder.id,
         'pointer', CASE
@@ -312,11 +314,377 @@ END
 $$;
 COMMENT ON FUNCTION app.dependents(uuid) IS 'What in force depends on an entity, twenty at most.';
 
+-- What needs a certification: a document without what may change in force without one, and
+-- without what changes by itself. As text: to jsonb 1 equals 1.0, but what is served and
+-- hashed would differ.
+CREATE FUNCTION app.certified_content(p_document text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+RETURN (
+    p_document::jsonb - '{tags,governance_notes,team_id,status,version,updated_at}'::text[]
+)::text;
+COMMENT ON FUNCTION app.certified_content(text) IS 'What of a document changes only by a certification, comparable as text.';
+GRANT EXECUTE ON FUNCTION app.certified_content(text) TO plant_rules, plant_audit;
+
+-- An amendment takes custom attributes as a merge patch, which cannot set a member to null:
+-- what a line asks for beyond that would be asked for again by each import.
+CREATE FUNCTION app.amendable_body(p_document jsonb, p_body jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN (p_body -> 'custom_attributes') IS DISTINCT FROM (p_document -> 'custom_attributes')
+        AND p_body ? 'custom_attributes'
+        THEN p_body || jsonb_build_object('custom_attributes', app.merge_patch(
+            p_document -> 'custom_attributes',
+            app.merge_difference(
+                p_document -> 'custom_attributes', p_body -> 'custom_attributes')))
+    ELSE p_body
+END;
+COMMENT ON FUNCTION app.amendable_body(jsonb, jsonb) IS 'A body with custom attributes as an amendment of the document can bring them about.';
+
+-- The fields of a body that an amendment changes or has changed already; custom attributes
+-- are replaced by an import, and kept as their difference from the document.
+CREATE FUNCTION app.import_patch(p_document text, p_stored jsonb, p_body jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_document jsonb := p_document;
+    v_given jsonb;
+    v_patch jsonb;
+BEGIN
+    SELECT coalesce(jsonb_object_agg(field.key, field.value), '{}') INTO v_given
+    FROM jsonb_each(p_body - '{custom_attributes,external_id}'::text[]) AS field
+    WHERE
+        p_stored ? field.key
+        OR app.differs(v_document, jsonb_build_object(field.key, field.value));
+    v_patch := app.amendment_patch(p_document, p_stored, v_given);
+    IF NOT p_body ? 'custom_attributes' THEN
+        RETURN v_patch;
+    END IF;
+    v_given := app.merge_difference(
+        v_document -> 'custom_attributes', p_body -> 'custom_attributes');
+    IF v_given = '{}' THEN
+        RETURN v_patch - 'custom_attributes';
+    END IF;
+    RETURN v_patch || jsonb_build_object('custom_attributes', v_given);
+END
+$$;
+COMMENT ON FUNCTION app.import_patch(text, jsonb, jsonb) IS 'The patch of an amendment after an import asked for a body.';
+
+-- Bodies become amendments of their entities: one that is open already and one's own is
+-- changed. Locks as single proposals do: the entities, then their amendments.
+CREATE FUNCTION app.import_propose(p_ids uuid[], p_bodies jsonb[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_open_ids uuid[];
+BEGIN
+    PERFORM
+    FROM app.base_entity
+    WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = ANY(p_ids)
+    ORDER BY base_entity.id
+    FOR NO KEY UPDATE;
+    PERFORM
+    FROM app.amendment
+    WHERE
+        amendment.tenant_id = app.tenant_id()
+        AND amendment.entity_id = ANY(p_ids)
+        AND amendment.status IN ('draft', 'under_review')
+    ORDER BY amendment.id
+    FOR NO KEY UPDATE;
+    -- Statements from here on see what was committed while those waited.
+    IF EXISTS (
+        SELECT
+        FROM app.amendment
+        WHERE
+            amendment.tenant_id = app.tenant_id()
+            AND amendment.entity_id = ANY(p_ids)
+            AND (
+                amendment.status = 'under_review'
+                OR (
+                    amendment.status = 'draft'
+                    AND amendment.governance_agent_id <> app.governance_agent_id()
+                )
+            )
+    ) THEN
+        RAISE EXCEPTION
+            'An amendment of it is open that this import may not change: another governance '
+            'agent''s, or one that is under review.'
+            USING ERRCODE = 'PL022';
+    END IF;
+    v_open_ids := ARRAY(
+        SELECT amendment.entity_id
+        FROM app.amendment
+        WHERE
+            amendment.tenant_id = app.tenant_id()
+            AND amendment.entity_id = ANY(p_ids)
+            AND amendment.status = 'draft'
+    );
+    UPDATE app.amendment SET
+        base_version = entity.version,
+        patch = app.import_patch(entity.document, amendment.patch, line.body)
+    FROM unnest(p_ids, p_bodies) AS line (id, body)
+    CROSS JOIN LATERAL (
+        SELECT base_entity.version, base_entity.document
+        FROM app.base_entity
+        WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = line.id
+        OFFSET 0
+    ) AS entity
+    WHERE
+        amendment.tenant_id = app.tenant_id()
+        AND amendment.entity_id = ANY(v_open_ids)
+        AND amendment.entity_id = line.id
+        AND amendment.status = 'draft';
+    -- Another governance agent's draft cannot be seen here: amendment_open_key refuses.
+    INSERT INTO app.amendment (
+        tenant_id, entity_id, entity_type, base_version, patch, governance_agent_id
+    )
+    SELECT
+        app.tenant_id(), line.id, entity.entity_type, entity.version,
+        app.import_patch(entity.document, '{}', line.body), app.governance_agent_id()
+    FROM unnest(p_ids, p_bodies) AS line (id, body)
+    CROSS JOIN LATERAL (
+        SELECT base_entity.entity_type, base_entity.version, base_entity.document
+        FROM app.base_entity
+        WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = line.id
+        OFFSET 0
+    ) AS entity
+    WHERE line.id <> ALL(v_open_ids);
+END
+$$;
+COMMENT ON FUNCTION app.import_propose(uuid[], jsonb[]) IS 'Opens amendments of entities in force or changes one''s own open drafts.';
+
+-- As in 0010, and changed content of what is in force becomes an amendment.
+CREATE OR REPLACE FUNCTION app.import_write(
+    p_import_id uuid, p_kind text, p_lines bigint[], p_active boolean
+) RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_lines bigint[];
+    v_bodies jsonb[];
+    v_team_ids uuid[];
+    v_new_ids uuid[];
+    v_new_bodies jsonb[];
+    v_old_ids uuid[];
+    v_old_bodies jsonb[];
+    v_proposed_ids uuid[];
+    v_proposed_bodies jsonb[];
+    v_raised_ids uuid[];
+    v_raised_bodies jsonb[];
+    v_outcomes app.import_outcome[];
+BEGIN
+    -- A team that comes with this set is not there to be found yet: its id is known.
+    SELECT
+        array_agg(import_line.line ORDER BY import_line.line),
+        array_agg(
+            CASE
+                WHEN team.entity_id IS NULL THEN import_line.body
+                ELSE import_line.body - 'team_id'
+            END ORDER BY import_line.line),
+        array_agg(team.entity_id ORDER BY import_line.line)
+    INTO v_lines, v_bodies, v_team_ids
+    FROM app.import_line
+    LEFT JOIN app.import_line AS team
+        ON
+            team.tenant_id = import_line.tenant_id
+            AND team.import_id = import_line.import_id
+            AND team.kind = 'team'
+            AND team.external_id = import_line.body #>> '{team_id,external_id}'
+            AND team.line = ANY(p_lines)
+            AND NOT EXISTS (
+                SELECT FROM app.base_entity
+                WHERE
+                    base_entity.tenant_id = (SELECT app.tenant_id())
+                    AND base_entity.entity_type = 'team'
+                    AND base_entity.external_id = team.external_id
+            )
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.line = ANY(p_lines)
+        AND import_line.kind = p_kind
+        AND import_line.body IS NOT NULL;
+    IF v_lines IS NULL THEN
+        RETURN;
+    END IF;
+
+    WITH resolved AS MATERIALIZED (
+        SELECT
+            v_lines[resolution.line] AS line,
+            CASE
+                WHEN v_team_ids[resolution.line] IS NULL THEN resolution.body
+                ELSE resolution.body
+                    || jsonb_build_object('team_id', v_team_ids[resolution.line])
+            END AS body,
+            resolution.missing,
+            import_line.external_id,
+            import_line.entity_id
+        FROM app.resolve_references(p_kind, v_bodies) AS resolution
+        INNER JOIN app.import_line
+            ON
+                import_line.tenant_id = app.tenant_id()
+                AND import_line.import_id = p_import_id
+                AND import_line.line = v_lines[resolution.line]
+    ),
+
+    matched AS MATERIALIZED (
+        SELECT
+            resolved.line,
+            wanted.body || jsonb_build_object('external_id', resolved.external_id) AS body,
+            resolved.missing,
+            base_entity.id IS NULL AS is_new,
+            coalesce(base_entity.id, resolved.entity_id) AS id,
+            p_active AND base_entity.status IN ('draft', 'under_review', 'certified')
+                AS is_raised,
+            p_active AND base_entity.status = 'archived' AS is_gone,
+            base_entity.id IS NOT NULL
+            AND app.differs(base_entity.document::jsonb, wanted.body) AS is_changed,
+            wanted.is_proposed,
+            wanted.is_proposed
+            AND amendment.governance_agent_id = app.governance_agent_id()
+            AND (
+                amendment.status = 'under_review'
+                OR amendment.base_version = base_entity.version
+            )
+            AND NOT app.differs(amendment.document::jsonb, wanted.body) AS is_proposed_already,
+            wanted.is_proposed
+            AND (
+                amendment.governance_agent_id <> app.governance_agent_id()
+                OR amendment.status = 'under_review'
+            ) AS is_blocked
+        FROM resolved
+        LEFT JOIN app.base_entity
+            ON
+                base_entity.tenant_id = (SELECT app.tenant_id())
+                AND base_entity.entity_type = p_kind
+                AND base_entity.external_id = resolved.external_id
+        CROSS JOIN LATERAL (
+            SELECT
+                amendable.body,
+                amendable.is_in_force AND app.differs(
+                    base_entity.document::jsonb,
+                    amendable.body - '{tags,governance_notes,team_id}'::text[]) AS is_proposed
+            FROM (
+                SELECT
+                    in_force.is_in_force,
+                    CASE
+                        WHEN in_force.is_in_force
+                            THEN app.amendable_body(base_entity.document::jsonb, resolved.body)
+                        ELSE resolved.body
+                    END AS body
+                FROM (
+                    SELECT
+                        NOT p_active AND app.is_in_force(base_entity.status) IS TRUE
+                            AS is_in_force
+                ) AS in_force
+            ) AS amendable
+        ) AS wanted
+        LEFT JOIN app.amendment
+            ON
+                wanted.is_proposed
+                AND amendment.tenant_id = (SELECT app.tenant_id())
+                AND amendment.entity_id = base_entity.id
+                AND amendment.status IN ('draft', 'under_review')
+    )
+
+    SELECT
+        array_agg(matched.id ORDER BY matched.line)
+            FILTER (WHERE matched.missing IS NULL AND matched.is_new),
+        array_agg(matched.body ORDER BY matched.line)
+            FILTER (WHERE matched.missing IS NULL AND matched.is_new),
+        array_agg(matched.id ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new
+            AND matched.is_changed AND NOT matched.is_raised
+            AND NOT matched.is_proposed AND matched.is_gone IS NOT TRUE),
+        array_agg(matched.body ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new
+            AND matched.is_changed AND NOT matched.is_raised
+            AND NOT matched.is_proposed AND matched.is_gone IS NOT TRUE),
+        array_agg(matched.id ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND matched.is_proposed
+            AND matched.is_proposed_already IS NOT TRUE AND matched.is_blocked IS NOT TRUE),
+        array_agg(matched.body ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND matched.is_proposed
+            AND matched.is_proposed_already IS NOT TRUE AND matched.is_blocked IS NOT TRUE),
+        array_agg(matched.id ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new AND matched.is_raised),
+        array_agg(matched.body ORDER BY matched.line) FILTER (
+            WHERE matched.missing IS NULL AND NOT matched.is_new AND matched.is_raised),
+        array_agg(ROW(
+            matched.line,
+            CASE
+                WHEN matched.missing IS NOT NULL OR matched.is_gone THEN 'rejected'
+                WHEN matched.is_new THEN 'created'
+                WHEN matched.is_proposed_already THEN 'unchanged'
+                WHEN matched.is_blocked THEN 'rejected'
+                WHEN matched.is_proposed THEN 'proposed'
+                WHEN matched.is_changed OR matched.is_raised THEN 'amended'
+                ELSE 'unchanged'
+            END,
+            CASE
+                WHEN matched.missing IS NULL AND matched.is_gone IS NOT TRUE THEN matched.id
+            END,
+            NULL,
+            CASE
+                WHEN matched.missing IS NOT NULL THEN jsonb_build_object(
+                    'sqlstate', 'PL005',
+                    'message', 'It refers to what does not exist or is not visible to you.',
+                    'detail', jsonb_build_object('errors', matched.missing)::text)
+                WHEN matched.is_gone THEN jsonb_build_object(
+                    'sqlstate', 'PL003',
+                    'message', 'It is archived, and what is archived never changes.',
+                    'detail', '{"allowed": []}')
+                WHEN matched.is_blocked AND matched.is_proposed_already IS NOT TRUE
+                    THEN jsonb_build_object(
+                        'sqlstate', 'PL022',
+                        'message',
+                        'An amendment of it is open that this import may not change: another '
+                        'governance agent''s, or one that is under review.')
+            END
+        )::app.import_outcome ORDER BY matched.line)
+    INTO
+        v_new_ids, v_new_bodies, v_old_ids, v_old_bodies, v_proposed_ids, v_proposed_bodies,
+        v_raised_ids, v_raised_bodies, v_outcomes
+    FROM matched;
+
+    -- Skills before what needs them, so the order of kinds is the caller's.
+    IF v_new_ids IS NOT NULL THEN
+        CASE p_kind
+            WHEN 'industry' THEN PERFORM app.industry_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'skill' THEN PERFORM app.skill_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'job_role' THEN PERFORM app.job_role_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'team' THEN PERFORM app.team_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+            WHEN 'agent' THEN PERFORM app.agent_create(
+                v_new_ids, v_new_bodies, CASE WHEN p_active THEN 'active' ELSE 'draft' END);
+        END CASE;
+    END IF;
+    IF v_old_ids IS NOT NULL THEN
+        PERFORM app.import_amend(p_kind, v_old_ids, v_old_bodies, NULL);
+    END IF;
+    IF v_proposed_ids IS NOT NULL THEN
+        PERFORM app.import_propose(v_proposed_ids, v_proposed_bodies);
+    END IF;
+    IF v_raised_ids IS NOT NULL THEN
+        PERFORM app.import_amend(p_kind, v_raised_ids, v_raised_bodies, 'active');
+    END IF;
+    RETURN QUERY SELECT (unnest(v_outcomes)).*;
+END
+$$;
+
 GRANT SELECT ON app.entity_reference TO plant_writer;
 GRANT EXECUTE ON FUNCTION
 app.name_key(text), app.import_reject_unplaced(uuid, boolean),
 app.import_explained(uuid, app.import_outcome[]), app.id_namespace(text),
-app.has_dependents(uuid), app.dependents(uuid)
+app.has_dependents(uuid), app.dependents(uuid), app.amendable_body(jsonb, jsonb),
+app.import_patch(text, jsonb, jsonb), app.import_propose(uuid[], jsonb[])
 TO plant_writer;
 
 -- An import of one line counts nothing but the lines themselves. Columns that no plan looks
@@ -358,6 +726,7 @@ BEGIN
             ),
             ('entity_parent', 'tenant_id, entity_id, parent_id, entity_type', p_kind),
             ('entity_tag', 'tenant_id, entity_id, entity_type, tag', p_kind),
+            ('amendment', 'tenant_id, id, entity_id, status, base_version', p_kind),
             ('industry_entity', 'tenant_id, id, scheme, code', 'industry'),
             ('skill_entity', 'tenant_id, id, category', 'skill'),
             ('job_role_entity', 'tenant_id, id, industry_id', 'job_role'),
@@ -468,13 +837,10 @@ COMMENT ON FUNCTION app.import_apply(uuid, bigint, boolean, boolean) IS 'Applies
 -- is of a scheme that occurs. What came after the import began may be another's work in
 -- progress, and what this caller may not see does not exist for it.
 CREATE FUNCTION app.import_find_absent(p_import_id uuid, p_begun_at timestamptz)
-RETURNS TABLE (absent bigint, unreadable bigint)
+RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
-DECLARE
-    v_absent bigint;
 BEGIN
     WITH occurring AS MATERIALIZED (
         SELECT DISTINCT
@@ -531,17 +897,17 @@ BEGIN
                 AND import_line.kind = base_entity.entity_type
                 AND import_line.external_id = base_entity.external_id
         );
-    GET DIAGNOSTICS v_absent = ROW_COUNT;
-    RETURN QUERY
-        SELECT v_absent, count(*)
+    RETURN (
+        SELECT count(*)
         FROM app.import_line
         WHERE
             import_line.tenant_id = app.tenant_id()
             AND import_line.import_id = p_import_id
-            AND num_nulls(import_line.kind, import_line.external_id) > 0;
+            AND num_nulls(import_line.kind, import_line.external_id) > 0
+    );
 END
 $$;
-COMMENT ON FUNCTION app.import_find_absent(uuid, timestamptz) IS 'Stages what no line of an import is about; returns how many these are, and of how many lines nobody knows whose they are.';
+COMMENT ON FUNCTION app.import_find_absent(uuid, timestamptz) IS 'Stages what no line of an import is about; returns of how many lines nobody knows whose they are.';
 
 -- Archives lines of absent entities, each with its entry; halves a set until who is in the
 -- way stands alone, and notes why. Returns the lines that are done.
@@ -908,14 +1274,274 @@ BEGIN
 END
 $$;
 
--- As the release before calls it.
+-- As the release before calls it: to that a proposal is a change like any other.
 CREATE OR REPLACE FUNCTION app.import_apply(p_import_id uuid, p_chunk bigint, p_active boolean)
 RETURNS SETOF app.import_outcome
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT applied.* FROM app.import_apply(p_import_id, p_chunk, p_active, FALSE) AS applied
+SELECT
+    applied.line,
+    CASE applied.outcome WHEN 'proposed' THEN 'amended' ELSE applied.outcome END,
+    applied.id,
+    applied.external_id,
+    CASE WHEN applied.outcome <> 'proposed' THEN applied.problem END
+FROM app.import_apply(p_import_id, p_chunk, p_active, FALSE) AS applied
+$$;
+
+-- The triggers of app.base_entity, as in 0015 but for imports as active.
+SET LOCAL ROLE plant_owner;
+GRANT CREATE ON SCHEMA app TO plant_rules;
+GRANT CREATE ON SCHEMA audit TO plant_audit;
+SET LOCAL ROLE plant_rules;
+CREATE OR REPLACE FUNCTION app.base_entity_guard() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A plan made while a table was small must not read it whole once it has grown.
+SET enable_seqscan = OFF
+AS $$
+DECLARE
+    v_scopes text[] := app.key_scopes(app.key_id(), app.governance_agent_id());
+    v_certifier uuid;
+    v_certified text;
+    v_differs boolean;
+    -- What may change in force without a certification, and what changes by itself.
+    v_operational constant text[] :=
+        '{tags,governance_notes,team_id,status,version,updated_at}';
+    v_of_step constant text[] := '{status,version,updated_at}';
+BEGIN
+    IF NEW.tenant_id <> app.tenant_id() THEN
+        RAISE EXCEPTION 'The row belongs to another tenant.' USING ERRCODE = 'PL013';
+    END IF;
+    -- Rules are asked after the locks are held. An older snapshot would not show what was
+    -- certified or archived while this transaction waited for them.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'Entities are changed in READ COMMITTED transactions only.'
+            USING ERRCODE = 'PL013';
+    END IF;
+    IF NEW.status = 'active'
+        AND (tg_op = 'INSERT' OR OLD.status IN ('draft', 'under_review', 'certified'))
+        AND app.certifier_key_id() IS NOT NULL
+    THEN
+        v_certifier := app.certifier_id();
+        IF v_certifier IS NULL THEN
+            RAISE EXCEPTION 'Certifying needs a valid second key with scope certify.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "certify"}';
+        END IF;
+    END IF;
+    -- An amendment that stands certified on this very version is about to change the entity:
+    -- the transaction that certified it goes on to the next version, or is undone.
+    IF tg_op = 'UPDATE' AND NEW.status = OLD.status AND app.is_in_force(OLD.status) THEN
+        SELECT amendment.document INTO v_certified
+        FROM app.amendment
+        WHERE
+            amendment.tenant_id = OLD.tenant_id
+            AND amendment.entity_id = OLD.id
+            AND amendment.base_version = OLD.version
+            AND amendment.status = 'certified';
+    END IF;
+    IF v_certified IS NOT NULL THEN
+        IF 'certify' <> ALL(v_scopes) THEN
+            RAISE EXCEPTION 'Certifying needs a key with scope certify.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "certify"}';
+        END IF;
+    ELSIF 'write' <> ALL(v_scopes) AND (tg_op = 'INSERT' OR NEW.status = OLD.status) THEN
+        RAISE EXCEPTION 'A change needs a key with scope write.'
+            USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+    END IF;
+    -- Within which a name is unique: the guard's to say, so that no caller can choose it.
+    NEW.name_scope := NULL;
+    IF NEW.entity_type = 'industry' THEN
+        SELECT industry_entity.scheme || ' ' || industry_entity.level INTO NEW.name_scope
+        FROM app.industry_entity
+        WHERE industry_entity.tenant_id = NEW.tenant_id AND industry_entity.id = NEW.id;
+    END IF;
+
+    IF tg_op = 'INSERT' THEN
+        IF NEW.governance_agent_id <> app.governance_agent_id() THEN
+            RAISE EXCEPTION 'An entity is created in the name of its own governance agent.'
+                USING ERRCODE = 'PL013';
+        END IF;
+        IF NEW.status <> 'draft' AND v_certifier IS NULL THEN
+            RAISE EXCEPTION 'An entity begins as a draft.'
+                USING ERRCODE = 'PL003', DETAIL = '{"allowed": ["draft"]}';
+        END IF;
+        NEW.version := 1;
+        NEW.created_at := clock_timestamp();
+        NEW.updated_at := NEW.created_at;
+        NEW.document := app.entity_document(NEW);
+        IF v_certifier IS NOT NULL THEN
+            PERFORM app.require_other_author(
+                NEW.tenant_id, NEW.id, v_certifier, NEW.governance_agent_id);
+            PERFORM app.require_rules(NEW);
+        END IF;
+        RETURN NEW;
+    END IF;
+
+    IF (NEW.tenant_id, NEW.id, NEW.entity_type, NEW.created_at, NEW.governance_agent_id)
+        IS DISTINCT FROM
+        (OLD.tenant_id, OLD.id, OLD.entity_type, OLD.created_at, OLD.governance_agent_id)
+    THEN
+        RAISE EXCEPTION 'Tenant, id, kind, creation time and governance agent never change.'
+            USING ERRCODE = 'PL013';
+    END IF;
+    IF NEW.version NOT IN (OLD.version, OLD.version + 1) THEN
+        RAISE EXCEPTION 'Versions step by one.' USING ERRCODE = 'PL013';
+    END IF;
+    IF OLD.status = 'archived' THEN
+        RAISE EXCEPTION 'What is archived never changes.'
+            USING ERRCODE = 'PL003', DETAIL = '{"allowed": []}';
+    END IF;
+    NEW.version := OLD.version + 1;
+    -- Under the row lock: versions and times agree even when the clock steps back.
+    NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond');
+    NEW.archived_at := CASE WHEN NEW.status = 'archived' THEN NEW.updated_at END;
+    NEW.document := app.entity_document(NEW);
+    IF v_certified IS NOT NULL THEN
+        IF app.document_content(NEW.document) <> app.document_content(v_certified) THEN
+            RAISE EXCEPTION 'The change is not the one that was certified.'
+                USING ERRCODE = 'PL004',
+                DETAIL = jsonb_build_object('current_status', OLD.status)::text;
+        END IF;
+        -- The amendment's guard has asked who wrote the amendment. A tag that the certifier
+        -- gave the entity since it was certified is in this document too.
+        PERFORM app.require_other_author(
+            NEW.tenant_id, NEW.id, app.governance_agent_id(), NULL);
+        PERFORM app.require_rules(NEW);
+        RETURN NEW;
+    END IF;
+    v_differs := OLD.status <> 'draft'
+        AND app.certified_content(NEW.document) <> app.certified_content(OLD.document);
+    IF v_differs
+        -- An import as active writes and certifies at once: the status stays, or what was
+        -- certified becomes active.
+        AND app.certifier_key_id() IS NOT NULL
+        AND (OLD.status, NEW.status) IN (
+            ('certified', 'active'), ('active', 'active'), ('deprecated', 'deprecated')
+        )
+    THEN
+        v_certifier := app.certifier_id();
+        IF v_certifier IS NULL THEN
+            RAISE EXCEPTION 'Certifying needs a valid second key with scope certify.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "certify"}';
+        END IF;
+        PERFORM app.require_other_author(
+            NEW.tenant_id, NEW.id, v_certifier, app.governance_agent_id());
+        PERFORM app.require_rules(NEW);
+    ELSIF v_differs THEN
+        RAISE EXCEPTION 'The content of an entity that is % changes only by an amendment.',
+            OLD.status
+            USING ERRCODE = 'PL004', DETAIL = jsonb_build_object(
+                'current_status', OLD.status,
+                'errors', (
+                    SELECT jsonb_agg(jsonb_build_object(
+                        'pointer', '/' || replace(field.key, '_sha256', '_384'),
+                        'rule', 'immutable',
+                        'message', 'changes only by an amendment') ORDER BY field.key)
+                    FROM jsonb_each(NEW.document::jsonb - v_operational) AS field
+                    WHERE
+                        field.value::text
+                        IS DISTINCT FROM (OLD.document::jsonb -> field.key)::text
+                ))::text;
+    END IF;
+    IF NEW.status <> OLD.status THEN
+        IF 'write' <> ALL(v_scopes)
+            AND (NEW.document::jsonb - v_of_step)::text
+            <> (OLD.document::jsonb - v_of_step)::text
+        THEN
+            RAISE EXCEPTION 'A step with this key changes nothing but the state.'
+                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+        END IF;
+        IF v_certifier IS NOT NULL THEN
+            IF 'write' <> ALL(v_scopes) THEN
+                RAISE EXCEPTION 'An import needs a key with scope write.'
+                    USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
+            END IF;
+            PERFORM app.require_other_author(
+                NEW.tenant_id, NEW.id, v_certifier, app.governance_agent_id());
+            PERFORM app.require_rules(NEW);
+        ELSE
+            PERFORM app.check_step(OLD, NEW, v_scopes);
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+SET LOCAL ROLE plant_audit;
+CREATE OR REPLACE FUNCTION audit.base_entity_log() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A plan made while a table was small must not read it whole once it has grown.
+SET enable_seqscan = OFF
+AS $$
+DECLARE
+    v_prev_hash bytea := decode(repeat('00', 32), 'hex');
+    v_operation text := 'create';
+    v_actor text := app.governance_agent_id();
+    v_key text := app.key_id();
+BEGIN
+    IF tg_op = 'UPDATE' THEN
+        v_prev_hash := OLD.version_hash;
+        v_operation := 'amend';
+    END IF;
+    IF app.certifier_key_id() IS NOT NULL AND (CASE
+        WHEN tg_op = 'INSERT' THEN NEW.status = 'active'
+        WHEN NEW.status <> OLD.status THEN NEW.status = 'active'
+        -- The guard has let it through: the content is replaced, the status stays.
+        ELSE
+            app.is_in_force(OLD.status)
+            AND app.certified_content(NEW.document) <> app.certified_content(OLD.document)
+            AND NOT EXISTS (
+                SELECT FROM app.amendment
+                WHERE
+                    amendment.tenant_id = OLD.tenant_id
+                    AND amendment.entity_id = OLD.id
+                    AND amendment.base_version = OLD.version
+                    AND amendment.status = 'certified'
+            )
+    END) THEN
+        v_operation := 'import';
+        SELECT v_actor || '+' || api_key.governance_agent_id, v_key || '+' || api_key.id
+        INTO STRICT v_actor, v_key
+        FROM app.api_key
+        WHERE
+            api_key.tenant_id = NEW.tenant_id
+            AND api_key.id = app.certifier_key_id();
+    ELSIF tg_op = 'UPDATE' AND NEW.status <> OLD.status THEN
+        SELECT life_cycle_step.operation INTO STRICT v_operation
+        FROM app.life_cycle_step
+        WHERE
+            life_cycle_step.from_status = OLD.status
+            AND life_cycle_step.to_status = NEW.status
+            AND coalesce(
+                life_cycle_step.by_author
+                = (OLD.governance_agent_id = app.governance_agent_id()),
+                TRUE
+            );
+    ELSIF tg_op = 'UPDATE' AND app.is_in_force(OLD.status) AND EXISTS (
+        SELECT FROM app.amendment
+        WHERE
+            amendment.tenant_id = OLD.tenant_id
+            AND amendment.entity_id = OLD.id
+            AND amendment.base_version = OLD.version
+            AND amendment.status = 'certified'
+    ) THEN
+        -- The guard has compared the two: this is the certification of that amendment.
+        v_operation := 'certify';
+    END IF;
+
+    SELECT appended.audit_id, appended.entry_hash INTO NEW.last_entry_id, NEW.version_hash
+    FROM audit.append_entry(
+        NEW.tenant_id, NEW.entity_type, NEW.id, NEW.version, v_operation, v_actor, v_key,
+        NEW.updated_at, NEW.document, v_prev_hash,
+        -- Not NEW.private_to: a generated column is computed after these triggers.
+        CASE WHEN NEW.status = 'draft' THEN NEW.governance_agent_id END
+    ) AS appended;
+    RETURN NEW;
+END
 $$;
 
 SET LOCAL ROLE plant_owner;
-REVOKE CREATE ON SCHEMA app FROM plant_writer;
+REVOKE CREATE ON SCHEMA app FROM plant_rules, plant_writer;
+REVOKE CREATE ON SCHEMA audit FROM plant_audit;

@@ -48,10 +48,9 @@ class Begun(Struct, frozen=True):
     begun_at: datetime
 
 
-class Absent(Struct, frozen=True):
-    """How many entities are absent, and of how many lines nobody knows whose they are."""
+class Unreadable(Struct, frozen=True):
+    """Of how many lines nobody knows whose they are."""
 
-    absent: int
     unreadable: int
 
 
@@ -84,7 +83,7 @@ class ImportApply(Many[Outcome], frozen=True):
     keep: bool
 
 
-class ImportFindAbsent(One[Absent], frozen=True):
+class ImportFindAbsent(One[Unreadable], frozen=True):
     """Find what is in the registry and not in the import."""
 
     import_id: UUID

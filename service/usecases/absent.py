@@ -11,7 +11,6 @@ from uuid import UUID
 
 from service.errors import ImportIncomplete, Problem
 from service.repository.imports import (
-    Absent,
     ImportArchive,
     ImportFindAbsent,
     ImportTakeAbsent,
@@ -46,7 +45,7 @@ async def handle(
     Raises: Problem.
     """
     (found,) = await session.run(ImportFindAbsent(import_id, begun_at))
-    refusal = _refusal(found, whole=whole) if handling == "archive" else None
+    refusal = _refusal(found.unreadable, whole=whole) if handling == "archive" else None
     archiving = handling == "archive" and refusal is None
     if archiving:
         for kind in KINDS:
@@ -56,10 +55,10 @@ async def handle(
         yield [missing(outcome, refusal) for outcome in page]
 
 
-def _refusal(found: Absent, *, whole: bool) -> Problem | None:
-    if found.unreadable:
+def _refusal(unreadable: int, *, whole: bool) -> Problem | None:
+    if unreadable:
         return ImportIncomplete(
-            f"Nothing was archived: of {found.unreadable:,} lines nobody knows which entities "
+            f"Nothing was archived: of {unreadable:,} lines nobody knows which entities "
             "they are about, and this may be one of them."
         )
     if not whole:

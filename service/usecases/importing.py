@@ -118,6 +118,7 @@ class Import:
             raise Unavailable(
                 "Staged lines are gone. What was reported is done: import the rest again."
             )
-        for outcome in outcomes:
-            self.totals[outcome.outcome] += 1
-        return [reported(outcome, self._naming) for outcome in outcomes]
+        told = [reported(outcome, self._naming) for outcome in outcomes]
+        for one in told:
+            self.totals[one.outcome] += 1
+        return told

@@ -7,12 +7,21 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.errors import CertifiedIsImmutable, FieldError, InvalidBody, Problem
+from service.errors import (
+    AmendmentOpen,
+    CertifiedIsImmutable,
+    FieldError,
+    InvalidBody,
+    Problem,
+)
 from service.model.kinds import BY_NAME
 from service.repository.imports import Outcome
 from service.sqlstate import from_diagnostics
 
 OUTCOMES: Final = ("created", "amended", "unchanged", "rejected")
+
+PROPOSED: Final = "proposed"
+"""What the database says of a line that opened or changed an amendment."""
 
 SHOWN: Final = ("type", "title", "status", "detail", "errors")
 
@@ -23,12 +32,14 @@ Naming: TypeAlias = Callable[[int], str]
 class Reported(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one line, as it is reported; a rejected one says whose line it is.
 
-    Of an entity that no line was about there is no line, and always an external id.
+    Of an entity that no line was about there is no line, and always an external id. What is in
+    force was amended as soon as its amendment is certified: `amendment` is where that lies.
     """
 
     line: int = 0
     outcome: str
     id: UUID | None
+    amendment: str | None = None
     external_id: str | None = None
     problem: dict[str, Any] | None = None
 
@@ -42,13 +53,21 @@ def reported(outcome: Outcome, naming: Naming) -> Reported:
     """Make what is reported of an outcome."""
     if outcome.problem is None:
         return Reported(line=outcome.line, outcome=outcome.outcome, id=outcome.id)
+    stored = msgspec.json.decode(outcome.problem)
+    if outcome.outcome == PROPOSED:
+        path = _amendment(stored, outcome.id)
+        return Reported(line=outcome.line, outcome="amended", id=outcome.id, amendment=path)
     return Reported(
         line=outcome.line,
         outcome=outcome.outcome,
         id=outcome.id,
         external_id=outcome.external_id,
-        problem=_members(msgspec.json.decode(outcome.problem), outcome.id, naming),
+        problem=_members(stored, outcome.id, naming),
     )
+
+
+def _amendment(stored: dict[str, Any], identity: UUID | None) -> str:
+    return f"/v1/{BY_NAME[stored['kind']].path}/{identity}/amendment"
 
 
 def missing(outcome: Outcome, refusal: Problem | None = None) -> Reported:
@@ -80,9 +99,8 @@ def _members(stored: dict[str, Any], identity: UUID | None, naming: Naming) -> d
         )
     if "existing_id" in stored:
         problem.extensions["existing_id"] = stored["existing_id"]
-    if isinstance(problem, CertifiedIsImmutable) and identity is not None:
-        path = BY_NAME[stored["kind"]].path
-        problem.extensions["amendment"] = f"/v1/{path}/{identity}/amendment"
+    if isinstance(problem, CertifiedIsImmutable | AmendmentOpen) and identity is not None:
+        problem.extensions["amendment"] = _amendment(stored, identity)
     return dict(problem.members())
 
 

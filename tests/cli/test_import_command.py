@@ -172,7 +172,11 @@ class TestOutput:
         now = await state(superuser, tenant)
         assert ["active", "active", "archived"] == [now[f"s:{name}"].status for name in "abc"]
 
-    @pytest.mark.parametrize("bad", [None, b"{", skill("fire clay", name="")], ids=str)
+    @pytest.mark.parametrize(
+        "bad",
+        [None, b"{", skill("fire clay", name="")],
+        ids=["is not there", "cannot be read", "has no name"],
+    )
     async def test_a_folder_that_left_something_out_archives_nothing(
         self,
         tenant: Tenant,

@@ -461,34 +461,6 @@ class TestRejected:
         assert ["create", "archive"] == (await state(superuser, tenant))["old"].operations
 
 
-class TestInForce:
-    """Certified content does not change by an import of this release."""
-
-    async def test_content_is_refused_and_operational_fields_are_not(
-        self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
-    ) -> None:
-        """A changed description is certified-is-immutable; tags, notes and teams are amended."""
-        await imported(repository, tenant, workshop(), active=True)
-        have = {"skill_ids": [ref("weld"), ref("cut")]}
-        lines = [
-            line("skill", "weld", description="Changed."),
-            line("skill", "cut", parent_ids=[ref("weld")], tags=["new"]),
-            line("agent", "robot-1", **staff("welder", "metal", team_id=None, **have)),
-            line("industry", "metal", governance_notes="Seen."),
-            line("job_role", "welder", required_skills=needs("weld", "cut"), name="Changed"),
-        ]
-
-        found = await imported(repository, tenant, lines)
-
-        assert ["rejected", "amended", "amended", "amended", "rejected"] == found.outcomes
-        assert {"certified-is-immutable"} == {found.reason(number)[0] for number in (1, 5)}
-        now = await state(superuser, tenant)
-        assert ["import"] == now["weld"].operations
-        assert ["import", "amend"] == now["cut"].operations
-        assert now["robot-1"].document["team_id"] is None
-        assert now["metal"].document["governance_notes"] == "Seen."
-
-
 class TestAsActive:
     """Two identities bring entities into force with one entry each."""
 
