@@ -131,6 +131,7 @@ class ImportOutcome(Struct, kw_only=True):
     outcome: Literal["created", "amended", "unchanged", "rejected", "absent", "archived", "kept"]
     id: UUID | None
     external_id: str | UnsetType = UNSET
+    amendment: str | UnsetType = UNSET
     problem: ProblemMembers | UnsetType = UNSET
 
 
