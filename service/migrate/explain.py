@@ -53,6 +53,7 @@ def explain(
 
     Raises: Refused, Unreachable.
     """
+    require_arguments(statement, arguments)
     with connect(url, READING) as connection, connection.transaction(force_rollback=True):
         _become(connection, statement.database_role)
         settings = dict(statement.settings) | {

@@ -346,7 +346,7 @@ class TestExplain:
         """A wrong number of arguments, or one of a wrong type, is answered with what is right."""
         statement = brings.catalog["thing_by_id"]
 
-        with pytest.raises(Refused, match="takes 1 arguments: id bigint"):
+        with pytest.raises(Refused, match="takes 1 argument: id bigint"):
             explain(url, statement, [], {}, Options())
         with pytest.raises(Refused, match="22P02: invalid input syntax for type bigint"):
             explain(url, statement, ["two"], {}, Options())
