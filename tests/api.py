@@ -134,7 +134,8 @@ class Api:
         ) as response:
             answer = Answer(response.status, response.headers, await response.read())
         known = data if isinstance(data, bytes) else None
-        assert [] == faults(method, path, known, answer.status, answer.headers, answer.body)
+        said = faults(method, path, known, answer.status, answer.headers, answer.body)
+        assert not said, said
         return answer
 
     async def get(self, path: str, **headers: str) -> Answer:

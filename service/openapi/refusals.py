@@ -12,7 +12,8 @@ def refusals(operation: Operation) -> list[type[Problem]]:
     if "{" in operation.path:
         found.append(errors.NotFound)
     if operation.takes("Idempotency-Key"):
-        found += [errors.IdempotencyInProgress, errors.IdempotencyKeyReused]
+        # Not found: the first answer, when its content was erased.
+        found += [errors.IdempotencyInProgress, errors.IdempotencyKeyReused, errors.NotFound]
     if operation.takes("If-Match"):
         found += [errors.PreconditionFailed, errors.PreconditionRequired]
     order = list(errors.BY_SLUG.values())
