@@ -26,6 +26,9 @@ from service.sqlstate import classify, retryable
 R = TypeVar("R", bound=Struct)
 
 TRIES_MAX: Final = 4
+ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Of documents in one answer, give or take the last one."""
+
 RETRY_S: Final = 0.02
 """Mean pause before the first repetition; it doubles and is drawn at random."""
 
@@ -49,12 +52,11 @@ class Context(Struct, frozen=True, kw_only=True):
         return structs.astuple(self)
 
 
-ANSWER_BYTES: Final = 4 * 1024 * 1024
-"""Of documents in one answer, give or take the last one."""
-
-
 class Query(Struct, Generic[R], frozen=True):
-    """A statement with its arguments."""
+    """A statement with its arguments; `bytes_max` is the room for its documents, 0 any amount.
+
+    From the first row on that there is no room for the documents are null.
+    """
 
     cardinality: ClassVar[str]
     bytes_max: ClassVar[int] = 0
@@ -76,12 +78,6 @@ class Many(Query[R], Generic[R], frozen=True):
     """A statement that returns rows."""
 
     cardinality = "many"
-
-
-class Capped(Many[R], Generic[R], frozen=True):
-    """A statement that returns rows, whose documents are null once there is no more room."""
-
-    bytes_max = ANSWER_BYTES
 
 
 class Repository:

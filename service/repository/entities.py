@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.repository.base import Capped, Maybe, One
+from service.repository.base import ANSWER_BYTES, Many, Maybe, One
 
 
 class Document(Struct, frozen=True):
@@ -49,8 +49,10 @@ class EntityById(Maybe[Document], frozen=True):
     id: str
 
 
-class EntitiesById(Capped[ListedById], frozen=True):
+class EntitiesById(Many[ListedById], frozen=True):
     """Find entities of any kind."""
+
+    bytes_max = ANSWER_BYTES
 
     ids: Sequence[str]
 

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from service.repository.base import Capped
+from service.repository.base import Many
 from service.repository.entities import ListedById
 
 PAGE_BYTES: Final = 1024 * 1024
 """Of documents in one piece of an export: what a slow reader has to take within the deadline."""
 
 
-class ExportPage(Capped[ListedById], frozen=True):
+class ExportPage(Many[ListedById], frozen=True):
     """Read the next entities of a kind."""
 
     bytes_max = PAGE_BYTES

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.repository.base import Capped, Many, Maybe, One
+from service.repository.base import ANSWER_BYTES, Many, Maybe, One
 from service.repository.entities import Document, ListedById
 
 
@@ -76,8 +76,10 @@ class EntityVersionPair(Many[VersionDocument], frozen=True):
     other_version: int
 
 
-class EntitiesAsOf(Capped[ListedById], frozen=True):
+class EntitiesAsOf(Many[ListedById], frozen=True):
     """List a kind as it was at a time."""
+
+    bytes_max = ANSWER_BYTES
 
     kind: str
     as_of: datetime
@@ -86,8 +88,10 @@ class EntitiesAsOf(Capped[ListedById], frozen=True):
     walk: int
 
 
-class EntitiesAsOfByStatus(Capped[ListedById], frozen=True):
+class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
     """List a kind by state as it was at a time."""
+
+    bytes_max = ANSWER_BYTES
 
     kind: str
     as_of: datetime
