@@ -647,9 +647,13 @@ class TestFresh:
                 (step, ("skill", one, None, "certified", "r", None, None, *certifier))
                 for one in ids
             ],
-            "propose": [(propose, ("skill", one, None, text, *author)) for one in ids],
-            "review": [(take, ("skill", one, None, "under_review", "r", *author)) for one in ids],
-            "amended": [(take, ("skill", one, None, "certified", "r", *certifier)) for one in ids],
+            "propose": [(propose, ("skill", one, None, text, None, *author)) for one in ids],
+            "review": [
+                (take, ("skill", one, None, "under_review", "r", None, *author)) for one in ids
+            ],
+            "amended": [
+                (take, ("skill", one, None, "certified", "r", None, *certifier)) for one in ids
+            ],
             "archive": [
                 (step, ("skill", one, None, "archived", "r", *none, *author)) for one in ids
             ],

@@ -283,8 +283,9 @@ class Hand:
             fresh = [f"key-{self._random.randrange(10**9)}"] * len(IDEMPOTENCY_KEYS)
             key = self._random.choice([*IDEMPOTENCY_KEYS, *fresh])
             found.append(("Idempotency-Key", key))
-        if self._random.random() < 0.1:
-            found.append(("Prefer", self._random.choice(PREFERENCES)))
+        if self._random.random() < 0.2:
+            rehearsal = ["tx=rollback"] * len(PREFERENCES)
+            found.append(("Prefer", self._random.choice([*PREFERENCES, *rehearsal])))
         return found
 
     def _method(self, request: Request) -> Request:
