@@ -248,8 +248,9 @@ class TestDoor:
         self, repository: Repository, tenant: Tenant, connect: Connect
     ) -> None:
         """Without an amendment, with one of each state, whatever settings say: PL004."""
+        # A second key is the door of imports as active: tests/usecases/test_imports_amending.py.
         states: dict[str, str | None] = {}
-        flags = ("app.certified", "app.amending", "app.importing", "app.certifier_key_id")
+        flags = ("app.certified", "app.amending", "app.importing")
         for state in ("none", "draft", "under_review", "certified", "rejected", "withdrawn"):
             made = await active_skill(repository, tenant)
             if state != "none":
