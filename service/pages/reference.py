@@ -127,9 +127,11 @@ def _answer(answer: Answer, written: Schema) -> str:
     said = written["responses"][str(answer.status)]
     headers = " ".join(code(name) for name in said["headers"])
     what = ""
-    for media, content in said.get("content", {}).items():
+    if answer.media is not None:
+        content = said["content"][answer.media]
         schema = content.get("x-line-schema", content["schema"])
-        what = f"{words(schema)} as {code(media)}, "
+        media = " or ".join(map(code, said["content"]))
+        what = f"{words(schema)} as {media}, "
     mild = f'<span class="mild">{what}with {headers}</span>'
     line = f"<b>{answer.status}</b> {inline(answer.description)} {mild}"
     if answer.example is UNSET:
