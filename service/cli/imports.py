@@ -38,9 +38,9 @@ changes nothing. What was reported is done, also after Ctrl-C or kill -9.
 Outcomes go to standard output as NDJSON: rejected lines, or all with --verbose, then what is
 absent when that was asked for, then the totals.
 
-Exit code: 0 every line is in, 1 some were rejected or nothing was archived because lines could
-not be read, 2 the import could not begin or go on,
-130 after Ctrl-C, 143 after SIGTERM; what went in until then is told on standard error."""
+Exit code: 0 every line is in, 1 some were rejected (or nothing was archived because lines could
+not be read), 2 the import could not begin or go on, 130 after Ctrl-C, 143 after SIGTERM; what
+went in until then is told on standard error."""
 
 WELL = ("created", "amended", "unchanged")
 STOPPED = "What went in stays; the same command imports the rest."
