@@ -122,6 +122,9 @@ def test_a_person_reads_when_to_the_second(
     told = plant(
         tmp_path, "key", "list", "--tenant", "k4",
         PLANT_DATABASE_URL=cluster.url("owner", database),
+        # Without these the command would settle passwords for roles that are the cluster's.
+        PLANT_APP_DATABASE_URL=cluster.url("app", database),
+        PLANT_WORKER_DATABASE_URL=cluster.url("worker", database),
     )  # fmt: skip
 
     assert f"expires {until[:19].replace('T', ' ')}, never used" in told.stdout
