@@ -619,7 +619,6 @@ DROP FUNCTION app.id_namespace(text);
 REVOKE SELECT ON app.entity_reference FROM plant_writer;
 DROP FUNCTION app.import_explained(uuid, app.import_outcome[]);
 DROP FUNCTION app.import_reject_unplaced(uuid, boolean);
-REVOKE EXECUTE ON FUNCTION app.name_key(text) FROM plant_writer;
 CREATE OR REPLACE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb[])
 RETURNS TABLE (line integer, body jsonb, missing jsonb)
 LANGUAGE sql STABLE

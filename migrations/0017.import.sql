@@ -681,7 +681,7 @@ $$;
 
 GRANT SELECT ON app.entity_reference TO plant_writer;
 GRANT EXECUTE ON FUNCTION
-app.name_key(text), app.import_reject_unplaced(uuid, boolean),
+app.import_reject_unplaced(uuid, boolean),
 app.import_explained(uuid, app.import_outcome[]), app.id_namespace(text),
 app.has_dependents(uuid), app.dependents(uuid), app.amendable_body(jsonb, jsonb),
 app.import_patch(text, jsonb, jsonb), app.import_propose(uuid[], jsonb[])

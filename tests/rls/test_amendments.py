@@ -111,7 +111,9 @@ class TestVisible:
         """A tenant alone shows what is everybody's."""
         made = await active_skill(repository, tenant)
         await propose(repository, tenant.author, "skill", made.id, HUSH)
-        session = await connect("readonly")
+        # As the role, not with its password: a command of another test may have settled that.
+        session = await connect("superuser")
+        await session.execute("SET ROLE plant_readonly")
         async with acting(session, tenant.reader):
             await session.execute("SELECT set_config('app.governance_agent_id', '', TRUE)")
             hidden = await session.fetch(ROWS, made.id)
