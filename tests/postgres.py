@@ -39,6 +39,17 @@ class Server:
         netloc = f"{user}:{quote(self._password, safe='')}@{where}"
         return parts._replace(netloc=netloc, path=f"/{database}").geturl()
 
+    def environ(self, database: str) -> dict[str, str]:
+        """Point a command to a database, with the passwords that the tests have.
+
+        All three: a command settles the passwords of roles whose address it is not given, and
+        roles are the cluster's.
+        """
+        return {
+            f"PLANT_{name}DATABASE_URL": self.url(role, database)
+            for name, role in (("", "owner"), ("APP_", "app"), ("WORKER_", "worker"))
+        }
+
     def create(self, name: str) -> str:
         """Make an empty database that belongs to plant_owner."""
         full = f"{self._prefix}_{name}"

@@ -24,7 +24,7 @@ from service.doctor import look, standing
 from service.doctor.check import OF_SERVER
 from service.doctor.database import examine_server
 from service.settings import Settings
-from tests.cli.test_serve import free_port, serving, urls
+from tests.cli.test_serve import free_port, serving
 from tests.postgres import Server
 from tests.servers import BARE, plant, room
 
@@ -315,7 +315,7 @@ class TestGiven:
         self, cluster: Server, database: str, doctor: Doctor, tmp_path: Path
     ) -> None:
         """All is seen, and no data directory is made."""
-        code, found = doctor(**urls(cluster, database))
+        code, found = doctor(**cluster.environ(database))
 
         assert 0 == code
         assert EVERYTHING == list(found)
@@ -328,13 +328,13 @@ class TestGiven:
         self, cluster: Server, database: str, doctor: Doctor
     ) -> None:
         """Row security does not decide what is counted; he is told where the files lie."""
-        environ = urls(cluster, database) | {
+        environ = cluster.environ(database) | {
             "PLANT_DATABASE_URL": cluster.url("superuser", database)
         }
         (where,) = cluster.run("SHOW data_directory", database)
         here = (Path(where["data_directory"]) / "PG_VERSION").is_file()
         code, found = doctor(**environ)
-        _, by_owner = doctor(**urls(cluster, database))
+        _, by_owner = doctor(**cluster.environ(database))
 
         assert (0, ["keys"]) == (code, statuses(found, "warning"))
         assert here == ("the server's data; the database" in found["disk"]["found"])
@@ -359,7 +359,7 @@ class TestGiven:
         try:
             for statement in SPOILT:
                 cluster.run(statement, name)
-            environ = urls(cluster, name) | {
+            environ = cluster.environ(name) | {
                 "PLANT_APP_DATABASE_URL": cluster.url("superuser", name)
             }
             code, found = doctor(**environ)
@@ -384,7 +384,7 @@ class TestGiven:
             for statement in KEYS:
                 cluster.run(statement, name)
             (first,) = cluster.run("SELECT id FROM app.api_key WHERE scopes = '{admin}'", name)
-            code, found = doctor(**urls(cluster, name))
+            code, found = doctor(**cluster.environ(name))
         finally:
             cluster.drop(name)
 

@@ -18,12 +18,7 @@ pytestmark = pytest.mark.database
 @pytest.fixture
 def environ(cluster: Server, database: str, tmp_path: Path) -> dict[str, str]:
     """Point commands to the module's database, with the passwords that the tests have."""
-    return BARE | {
-        "PLANT_DATABASE_URL": cluster.url("owner", database),
-        "PLANT_APP_DATABASE_URL": cluster.url("app", database),
-        "PLANT_WORKER_DATABASE_URL": cluster.url("worker", database),
-        "PLANT_DATA_DIR": str(tmp_path / "data"),
-    }
+    return BARE | cluster.environ(database) | {"PLANT_DATA_DIR": str(tmp_path / "data")}
 
 
 def run(environ: dict[str, str], key: str, *more: str) -> subprocess.CompletedProcess[bytes]:

@@ -68,12 +68,7 @@ class Runner:
 @pytest.fixture
 def runner(cluster: Server, database: str, tenant: Tenant, tmp_path: Path) -> Iterator[Runner]:
     """Run imports on the module's database."""
-    environ = BARE | {
-        "PLANT_DATABASE_URL": cluster.url("owner", database),
-        "PLANT_APP_DATABASE_URL": cluster.url("app", database),
-        "PLANT_WORKER_DATABASE_URL": cluster.url("worker", database),
-        "PLANT_DATA_DIR": str(tmp_path / "data"),
-    }
+    environ = BARE | cluster.environ(database) | {"PLANT_DATA_DIR": str(tmp_path / "data")}
     folder = tmp_path / "release"
     folder.mkdir()
     yield Runner(tenant, environ, folder)

@@ -110,7 +110,7 @@ def test_a_database_that_was_vacuumed_while_it_was_empty(
         name = cluster.clone(template)
         if vacuumed:
             cluster.run("VACUUM ANALYZE", name)
-        environ = urls(cluster, name)
+        environ = cluster.environ(name)
         seconds.append(Run(whole(*keys(tmp_path, **environ)), BARE | environ, tmp_path).seconds)
         assert LINES == cluster.run("SELECT count(*) FROM app.base_entity", name)[0][0]
         cluster.drop(name)
@@ -123,7 +123,7 @@ def test_memory_does_not_grow_with_the_input(
     cluster: Server, database: str, tmp_path: Path
 ) -> None:
     """Five times the lines take less than 10 MB more."""
-    environ = urls(cluster, database)
+    environ = cluster.environ(database)
     writer, _ = keys(tmp_path, **environ)
     peaks = []
     for count in (4_000, 20_000):
@@ -146,11 +146,3 @@ async def test_single_creates_do_not_slow_down(repository: Repository, tenant: T
         seconds.append(time.monotonic() - begun)
 
     assert max(seconds[1:]) <= SLOWER_MAX * seconds[0], seconds
-
-
-def urls(cluster: Server, database: str) -> dict[str, str]:
-    """Name a database's addresses with the passwords that the tests have."""
-    return {
-        f"PLANT_{name}DATABASE_URL": cluster.url(role, database)
-        for name, role in (("", "owner"), ("APP_", "app"), ("WORKER_", "worker"))
-    }

@@ -20,12 +20,7 @@ def key(cluster: Server, database: str, tmp_path: Path) -> Command:
     """Give `plant key`: exit code, answer as JSON, what was said."""
 
     def run(*words: str, group: str = "key") -> tuple[int, Any, str]:
-        environ = {
-            "PLANT_DATABASE_URL": cluster.url("owner", database),
-            "PLANT_APP_DATABASE_URL": cluster.url("app", database),
-            "PLANT_WORKER_DATABASE_URL": cluster.url("worker", database),
-        }
-        told = plant(tmp_path, group, *words, "--json", **environ)
+        told = plant(tmp_path, group, *words, "--json", **cluster.environ(database))
         assert "Traceback" not in told.stderr
         return told.returncode, json.loads(told.stdout) if told.stdout else None, told.stderr
 
@@ -121,10 +116,7 @@ def test_a_person_reads_when_to_the_second(
 
     told = plant(
         tmp_path, "key", "list", "--tenant", "k4",
-        PLANT_DATABASE_URL=cluster.url("owner", database),
-        # Without these the command would settle passwords for roles that are the cluster's.
-        PLANT_APP_DATABASE_URL=cluster.url("app", database),
-        PLANT_WORKER_DATABASE_URL=cluster.url("worker", database),
+        **cluster.environ(database),
     )  # fmt: skip
 
     assert f"expires {until[:19].replace('T', ' ')}, never used" in told.stdout

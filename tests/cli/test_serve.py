@@ -276,7 +276,7 @@ class TestGivenServer:
         self, cluster: Server, database: str, tmp_path: Path
     ) -> None:
         """No embedded server is made; the sample is that of the given database."""
-        with serving(tmp_path, "--sample", **urls(cluster, database)) as service:
+        with serving(tmp_path, "--sample", **cluster.environ(database)) as service:
             me, skills, _ = service.ask()
             assert 0 == service.end(signal.SIGTERM)
 
@@ -288,7 +288,7 @@ class TestGivenServer:
     def test_migrates_only_when_asked(self, cluster: Server, tmp_path: Path) -> None:
         """An empty database is refused with the command that fills it; --migrate fills it."""
         name = cluster.create("unserved")
-        environ = urls(cluster, name)
+        environ = cluster.environ(name)
         refused = plant(tmp_path, "serve", PLANT_PORT="0", **environ)
         key = plant(tmp_path, "key", "list", **environ)
         with serving(tmp_path, "--migrate", **environ) as service:
@@ -303,7 +303,7 @@ class TestGivenServer:
         """Answers older than a day are gone soon after the start; younger ones stay."""
         cluster.run(PLANT_ANSWERS, database)
         kept = "SELECT key FROM app.idempotency"
-        with serving(tmp_path, **urls(cluster, database)) as service:
+        with serving(tmp_path, **cluster.environ(database)) as service:
             deadline = time.monotonic() + START_S_MAX
             while [("young",)] != [tuple(row) for row in cluster.run(kept, database)]:
                 assert time.monotonic() < deadline
@@ -328,11 +328,3 @@ class TestGivenServer:
         assert 1 == len(told.stderr.splitlines())
         assert says in told.stderr
         assert "wrong" not in told.stderr
-
-
-def urls(cluster: Server, database: str) -> dict[str, str]:
-    """Name a database's addresses with the passwords that the tests have."""
-    return {
-        f"PLANT_{name}DATABASE_URL": cluster.url(role, database)
-        for name, role in (("", "owner"), ("APP_", "app"), ("WORKER_", "worker"))
-    }
