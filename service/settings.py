@@ -14,7 +14,6 @@ from service.refusal import Refusal
 PREFIX = "PLANT_"
 # Names that belong to the test suite: read by tests/, never by the service.
 FOREIGN = "PLANT_TEST_"
-SECRETS = frozenset({"database_url", "app_database_url", "worker_database_url", "metrics_token"})
 DURATION_MS_MAX = 3_600_000
 
 
@@ -33,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     app_database_url: str | None = None
     worker_database_url: str | None = None
+    readonly_database_url: str | None = None
     data_dir: Path = Path(".plant")
     host: str = "127.0.0.1"
     port: int = 8080
@@ -52,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Show every setting; of a secret only whether it is set."""
         shown = (
-            f"{name}=…" if name in SECRETS and getattr(self, name) else f"{name}={value!r}"
+            f"{name}=…" if RULES[name].secret and getattr(self, name) else f"{name}={value!r}"
             for name, value in msgspec.structs.asdict(self).items()
         )
         return f"Settings({', '.join(shown)})"
@@ -65,10 +65,11 @@ PROFILES: dict[str, dict[str, Any]] = {
 
 
 class Rule(NamedTuple):
-    """What a value must be, in words and as a reader that raises ValueError."""
+    """What a value must be: in words, as a reader that raises ValueError, and whether unseen."""
 
     words: str
     read: Callable[[str], object]
+    secret: bool = False
 
 
 def _whole(low: int, high: int) -> Rule:
@@ -111,13 +112,14 @@ def _url(text: str) -> str:
     return text
 
 
-_URL = Rule("an address like postgresql://user:password@host:5432/database", _url)
+_URL = Rule("an address like postgresql://user:password@host:5432/database", _url, secret=True)
 _DURATION = _whole(1, DURATION_MS_MAX)
 
 RULES: dict[str, Rule] = {
     "database_url": _URL,
     "app_database_url": _URL,
     "worker_database_url": _URL,
+    "readonly_database_url": _URL,
     "data_dir": Rule("the path of a directory", Path),
     "host": Rule("a host name or an address, without blanks", _token),
     "port": _whole(0, 65_535),
@@ -131,7 +133,7 @@ RULES: dict[str, Rule] = {
     "statement_timeout_ms": _DURATION,
     "command_timeout_ms": _DURATION,
     "request_timeout_ms": _DURATION,
-    "metrics_token": Rule("printable ASCII without blanks", _token),
+    "metrics_token": Rule("printable ASCII without blanks", _token, secret=True),
     "log_format": _choice("text", "json"),
 }
 
@@ -196,7 +198,7 @@ def _value(field: str, text: str, source: str) -> object:
         return rule.read(text)
     except ValueError:
         default = Settings.__struct_defaults__[Settings.__struct_fields__.index(field)]
-        shown = "is not readable" if field in SECRETS else f"is {text!r}"
+        shown = "is not readable" if rule.secret else f"is {text!r}"
         without = "to do without" if default is None else f"for the default, {default}"
         raise SettingsRefusal(
             f"{variable(field)} {shown} (it stands in {source}): it must be {rule.words}.",

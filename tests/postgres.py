@@ -42,12 +42,12 @@ class Server:
     def environ(self, database: str) -> dict[str, str]:
         """Point a command to a database, with the passwords that the tests have.
 
-        All three: a command settles the passwords of roles whose address it is not given, and
+        All of them: a command settles the passwords of roles whose address it is not given, and
         roles are the cluster's.
         """
         return {
             f"PLANT_{name}DATABASE_URL": self.url(role, database)
-            for name, role in (("", "owner"), ("APP_", "app"), ("WORKER_", "worker"))
+            for name, role in zip(("", "APP_", "WORKER_", "READONLY_"), LOGINS, strict=True)
         }
 
     def create(self, name: str) -> str:

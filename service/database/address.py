@@ -14,6 +14,11 @@ USERS: dict[Role, str] = {
 }
 
 
+def setting(role: Role) -> str:
+    """Name the setting that holds the address of a role."""
+    return "PLANT_DATABASE_URL" if role == "owner" else f"PLANT_{role.upper()}_DATABASE_URL"
+
+
 def as_user(url: str, user: str, password: str) -> str:
     """Give the same server and database under another name."""
     parts = urlsplit(url)

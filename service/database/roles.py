@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from service.database.address import USERS, Role, spoken
+from service.database.address import USERS, Role, setting, spoken
 from service.database.check import LoginRefused, connected
 from service.database.passwords import verifier
 from service.database.target import Target
@@ -36,7 +36,7 @@ def ensure_login_roles(settings: Settings, target: Target) -> list[str]:
 
 async def _ensure(settings: Settings, target: Target) -> list[str]:
     refused = [
-        USERS[role]
+        role
         for role in DERIVED
         if target.given(role) is None and not await _admitted(target.url(role), settings)
     ]
@@ -48,8 +48,9 @@ async def _ensure(settings: Settings, target: Target) -> list[str]:
         if await connection.fetchval(MEMBER, OWNER):
             # It made the roles, so it may change them.
             await connection.execute(f"SET LOCAL ROLE {OWNER}")
-        changed = [user for user in refused if await connection.fetchval(PRESENT, user)]
-        for user in changed:
+        there = [role for role in refused if await connection.fetchval(PRESENT, USERS[role])]
+        for role in there:
+            user = USERS[role]
             secret = verifier(target.passwords().of(user))
             try:
                 await connection.execute(f"ALTER ROLE {user} LOGIN PASSWORD '{secret}'")
@@ -58,9 +59,9 @@ async def _ensure(settings: Settings, target: Target) -> list[str]:
                     f"The user of PLANT_DATABASE_URL may not set the password of {user} at "
                     f"{spoken(owner)}.",
                     f"Run as superuser: GRANT {user} TO {OWNER} WITH ADMIN OPTION; or set "
-                    "PLANT_APP_DATABASE_URL and PLANT_WORKER_DATABASE_URL.",
+                    f"{setting(role)}.",
                 ) from None
-    return changed
+    return [USERS[role] for role in there]
 
 
 async def _admitted(url: str, settings: Settings) -> bool:

@@ -57,6 +57,7 @@ class Target:
             "owner": self.settings.database_url,
             "app": self.settings.app_database_url,
             "worker": self.settings.worker_database_url,
+            "readonly": self.settings.readonly_database_url,
         }.get(role)
 
     def passwords(self) -> Passwords:

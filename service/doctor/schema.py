@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from service.database.address import USERS
+from service.database.address import USERS, setting
 from service.database.check import LoginRefused
 from service.doctor.check import Check, bad, good, unknown, warning
 from service.doctor.look import SOON, Entry, Seen
@@ -69,33 +69,29 @@ def logins(seen: Seen) -> Check:
         return good("logins", "; ".join(ways))
     way_out = (
         "The next start of the service sets the password. Where other data directories use this "
-        "server set PLANT_APP_DATABASE_URL and PLANT_WORKER_DATABASE_URL."
+        f"server set {', '.join(setting(entry.role) for entry in seen.entries)}."
     )
     return warning("logins", "; ".join(ways), way_out)
 
 
 def _way_in(entry: Entry) -> str:
     if entry.login is not None:
-        by = _setting(entry) if entry.given else "its password in the data directory"
+        by = setting(entry.role) if entry.given else "its password in the data directory"
         return f"gets in by {by}"
     why = "the one in the data directory is another" if entry.known else "it has none here yet"
     return f"needs a password: {why}"
 
 
-def _setting(entry: Entry) -> str:
-    return f"PLANT_{entry.role.upper()}_DATABASE_URL"
-
-
 def _broken(entry: Entry, there: set[str], seen: Seen) -> Iterator[tuple[str, str]]:
     """Say what no start of the service mends, and the way out."""
     user, database = USERS[entry.role], seen.facts.database
-    correct = f"Correct {_setting(entry)}."
+    correct = f"Correct {setting(entry.role)}."
     if user not in there:
         yield f"{user} is not there", MIGRATE
     elif entry.refused is not None and not isinstance(entry.refused, LoginRefused):
         yield f"{user}: {entry.refused.wrong.removesuffix('.')}", entry.refused.way_out
     elif entry.refused is not None and entry.given:
-        yield f"{_setting(entry)}: {entry.refused.wrong.removesuffix('.')}", correct
+        yield f"{setting(entry.role)}: {entry.refused.wrong.removesuffix('.')}", correct
     elif entry.login is None:
         return
     elif entry.login.superuser or entry.login.bypasses:

@@ -26,6 +26,8 @@ from tests.servers import ask, settings_with_room
 
 pytestmark = pytest.mark.database
 
+LOGINS = ["plant_app", "plant_worker", "plant_readonly"]
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedServer]:
@@ -55,14 +57,17 @@ def test_a_given_server_is_checked_and_used(given: Settings) -> None:
 
 
 def test_an_address_that_is_set_is_used_as_it_is(given: Settings) -> None:
-    """PLANT_APP_DATABASE_URL and PLANT_WORKER_DATABASE_URL are taken unchanged."""
-    app, worker = "postgresql://a@h/d", "postgresql://w@h/d"
+    """The address of a role that logs in is taken unchanged where it is set."""
+    roles: tuple[Role, ...] = ("app", "worker", "readonly")
+    urls = {role: f"postgresql://{role}@h/d" for role in roles}
 
     target = Target(
-        msgspec.structs.replace(given, app_database_url=app, worker_database_url=worker)
+        msgspec.structs.replace(
+            given, **{f"{role}_database_url": url for role, url in urls.items()}
+        )
     )
 
-    assert (app, worker) == (target.url("app"), target.url("worker"))
+    assert urls == {role: target.url(role) for role in roles}
 
 
 def test_derived_addresses_differ_in_user_and_password_only(given: Settings) -> None:
@@ -182,10 +187,10 @@ def test_a_silent_server_is_said(given: Settings) -> None:
 @pytest.fixture
 def roles(server: EmbeddedServer) -> Iterator[None]:
     """Have the roles that a migration makes, as the owner makes them; all but the read-only one."""
-    for role in ("plant_app", "plant_worker"):
+    for role in LOGINS:
         ask(server.url("plant_owner"), f"CREATE ROLE {role}")
     yield
-    for role in ("plant_app", "plant_worker"):
+    for role in LOGINS:
         ask(server.url("postgres"), f"DROP ROLE {role}")
 
 
@@ -193,7 +198,7 @@ def test_login_roles_get_in_with_their_passwords(given: Settings, roles: None) -
     """Roles that are there get the password of the data directory; the second time is no change."""
     target = Target(given)
 
-    assert ["plant_app", "plant_worker"] == ensure_login_roles(given, target)
+    assert LOGINS == ensure_login_roles(given, target)
     assert "plant_app" == ask(target.url("app"), "SELECT current_user")
     assert "plant_worker" == ask(target.url("worker"), "SELECT current_user")
     assert [] == ensure_login_roles(given, target)
@@ -215,11 +220,15 @@ def test_the_log_never_sees_a_password(
     assert str(urlsplit(target.url("app")).password) not in logged
 
 
-def test_a_role_with_an_address_of_its_own_is_left_alone(given: Settings, roles: None) -> None:
-    """Who sets PLANT_APP_DATABASE_URL answers for that role's password."""
-    settings = msgspec.structs.replace(given, app_database_url=given.database_url)
+@pytest.mark.parametrize("role", ["app", "worker", "readonly"])
+def test_a_role_with_an_address_of_its_own_is_left_alone(
+    given: Settings, roles: None, role: str
+) -> None:
+    """Who sets PLANT_APP_DATABASE_URL, and so on, answers for that role's password."""
+    settings = msgspec.structs.replace(given, **{f"{role}_database_url": given.database_url})
 
-    assert ["plant_worker"] == ensure_login_roles(settings, Target(settings))
+    others = [user for user in LOGINS if user != f"plant_{role}"]
+    assert others == ensure_login_roles(settings, Target(settings))
 
 
 def test_a_role_that_the_owner_may_not_change_is_said(
@@ -228,7 +237,10 @@ def test_a_role_that_the_owner_may_not_change_is_said(
     """The refusal names the role and what a superuser has to run."""
     ask(server.url("postgres"), "CREATE ROLE plant_app")
 
-    with pytest.raises(PasswordNotSet, match="GRANT plant_app TO plant_owner WITH ADMIN OPTION"):
+    with pytest.raises(
+        PasswordNotSet,
+        match="GRANT plant_app TO plant_owner WITH ADMIN OPTION; or set PLANT_APP_DATABASE_URL",
+    ):
         ensure_login_roles(given, Target(given))
     ask(server.url("postgres"), "DROP ROLE plant_app")
 

@@ -276,6 +276,7 @@ class TestLogins:
         assert "warning" == status
         assert ("is another" in found) == known
         assert "next start" in way_out
+        assert "set PLANT_APP_DATABASE_URL, PLANT_WORKER_DATABASE_URL." in way_out
 
     def test_a_given_address_that_is_refused_is_broken(self) -> None:
         """No start mends it."""
