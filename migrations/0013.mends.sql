@@ -474,7 +474,7 @@ BEGIN
                 'dependents', v_dependents,
                 'errors', jsonb_build_array(jsonb_build_object(
                     'pointer', '/successor_id', 'rule', 'successor',
-                    'message', 'Name an entity of the same kind that is in force.')))::text;
+                    'message', 'Name an entity of the same kind that is certified or active.')))::text;
     END IF;
     IF v_successor IS NOT NULL THEN
         PERFORM FROM app.base_entity
@@ -483,14 +483,16 @@ BEGIN
             AND base_entity.id = v_successor
             AND base_entity.id <> p_old.id
             AND base_entity.entity_type = p_old.entity_type
-            AND app.is_in_force(base_entity.status)
+            -- In force, and to stay so: what is deprecated asks for a successor itself.
+            AND base_entity.status IN ('certified', 'active')
         FOR SHARE;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'The successor is not another % in force.',
+            RAISE EXCEPTION 'The successor is not another % that is certified or active.',
                 replace(p_old.entity_type, '_', ' ')
                 USING ERRCODE = 'PL005', DETAIL = jsonb_build_object('errors', jsonb_build_array(
                     jsonb_build_object('pointer', '/successor_id', 'rule', 'exists',
-                        'message', 'Name an entity of the same kind that is in force.')))::text;
+                        'message',
+                        'Name an entity of the same kind that is certified or active.')))::text;
         END IF;
     END IF;
 END

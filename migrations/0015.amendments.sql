@@ -556,8 +556,15 @@ BEGIN
         tenant_id, audit_id, salt, body, reason, successor_id, private_to
     ) VALUES (
         p_tenant_id, v_audit_id, v_salt, p_document,
-        nullif(current_setting('app.step_reason', TRUE), ''),
-        nullif(current_setting('app.step_successor_id', TRUE), '')::uuid,
+        -- Of steps only: who works in SQL may leave these settings behind.
+        CASE
+            WHEN p_operation NOT IN ('create', 'amend', 'import')
+                THEN nullif(current_setting('app.step_reason', TRUE), '')
+        END,
+        CASE
+            WHEN p_operation = 'deprecate'
+                THEN nullif(current_setting('app.step_successor_id', TRUE), '')::uuid
+        END,
         p_private_to
     );
     INSERT INTO audit.pending (tenant_id, audit_id) VALUES (p_tenant_id, v_audit_id);

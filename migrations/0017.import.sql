@@ -1445,13 +1445,6 @@ BEGIN
                 ))::text;
     END IF;
     IF NEW.status <> OLD.status THEN
-        IF 'write' <> ALL(v_scopes)
-            AND (NEW.document::jsonb - v_of_step)::text
-            <> (OLD.document::jsonb - v_of_step)::text
-        THEN
-            RAISE EXCEPTION 'A step with this key changes nothing but the state.'
-                USING ERRCODE = 'PL007', DETAIL = '{"required_scope": "write"}';
-        END IF;
         IF v_certifier IS NOT NULL THEN
             IF 'write' <> ALL(v_scopes) THEN
                 RAISE EXCEPTION 'An import needs a key with scope write.'
@@ -1460,6 +1453,11 @@ BEGIN
             PERFORM app.require_other_author(
                 NEW.tenant_id, NEW.id, v_certifier, app.governance_agent_id());
             PERFORM app.require_rules(NEW);
+        ELSIF (NEW.document::jsonb - v_of_step)::text
+            <> (OLD.document::jsonb - v_of_step)::text
+        THEN
+            -- An entry says submit or certify: it hides no change of notes or tags.
+            RAISE EXCEPTION 'A step changes nothing but the state.' USING ERRCODE = 'PL013';
         ELSE
             PERFORM app.check_step(OLD, NEW, v_scopes);
         END IF;

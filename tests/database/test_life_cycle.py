@@ -209,7 +209,23 @@ class TestSteps:
                 for to in ("certified", "archived")
             ]
 
-        assert [None, None, "PL007", "PL007", "PL007", None, "PL007", "PL007"] == found
+        assert [None, None, "PL007", "PL007", "PL013", None, "PL007", "PL007"] == found
+
+    @pytest.mark.parametrize("to", ["certified", "archived"])
+    async def test_a_step_hides_no_change(
+        self, repository: Repository, tenant: Tenant, connect: Connect, to: str
+    ) -> None:
+        """Whatever else the key may: who takes a step changes neither notes nor content with it."""
+        made = await create(repository, tenant.author, "skill", skill_body())
+        await step(repository, tenant.author, "skill", made.id, "under_review")
+        change = f"UPDATE app.base_entity SET status = '{to}' {{}} WHERE id = $1"
+        async with acting(await connect(), tenant.certifier) as app:
+            found = [
+                await Savepoint(app).state(change.format(also), made.id)
+                for also in (", governance_notes = 'n'", ", aliases = '{n}'", "")
+            ]
+
+        assert ["PL013", "PL004", None] == found
 
 
 async def refused(repository: Repository, tenant: Tenant, kind: str, identity: object) -> list[str]:

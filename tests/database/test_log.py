@@ -882,6 +882,27 @@ class TestPrivacy:
         } == seen
 
 
+async def test_reasons_are_those_of_steps(
+    repository: Repository, superuser: Connection, tenant: Tenant, connect: Connect
+) -> None:
+    """Settings that a session left behind reach no entry of a change, nor another step's."""
+    made = await create(repository, tenant.author, "skill", skill_body())
+    async with acting(await connect(), tenant.author) as app:
+        await app.execute(
+            "SELECT set_config('app.step_reason', 'left', TRUE),"
+            " set_config('app.step_successor_id', gen_random_uuid()::text, TRUE)"
+        )
+        for change in ("governance_notes = 'n'", "status = 'under_review'"):
+            await app.execute(f"UPDATE app.base_entity SET {change} WHERE id = $1", made.id)
+
+    rows = await superuser.fetch(
+        "SELECT payload.reason, payload.successor_id FROM audit.payload "
+        "INNER JOIN audit.entry USING (tenant_id, audit_id) WHERE entity_id = $1 ORDER BY version",
+        made.id,
+    )
+    assert [(None, None), (None, None), ("left", None)] == [tuple(row) for row in rows]
+
+
 async def test_statements_of_the_catalogue_serve_what_is_hashed(
     catalog: Catalog, repository: Repository, superuser: Connection, tenant: Tenant
 ) -> None:

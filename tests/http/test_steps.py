@@ -355,16 +355,18 @@ class TestDependents:
         assert 200 == answer.status
 
     async def test_deprecation_names_a_successor_where_others_depend(self, api: Api) -> None:
-        """Without dependents none is needed; with them it is another of the kind in force."""
+        """Without dependents none is needed; with them it is another of the kind that stays in force."""
         world = await api.world()
         skill = await api.get(at(world["skill"]))
         draft, other = await api.made("skill"), await api.made("skill", "active")
+        leaving = await api.made("skill", "deprecated")
         bare = await step(api, skill, "deprecated")
         assert (409, "in-use") == (bare.status, bare.problem)
         assert [("/successor_id", "successor")] == [
             (error["pointer"], error["rule"]) for error in bare.json["errors"]
         ]
-        for wrong in (NEVER, draft["id"], world["industry"]["id"], world["skill"]["id"]):
+        wrongs = (NEVER, draft, leaving, world["industry"], world["skill"])
+        for wrong in (one if isinstance(one, str) else one["id"] for one in wrongs):
             answer = await step(api, skill, "deprecated", successor_id=wrong)
             assert (409, "reference-not-found") == (answer.status, answer.problem), wrong
             assert "/successor_id" == answer.json["errors"][0]["pointer"]
