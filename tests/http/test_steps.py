@@ -355,7 +355,7 @@ class TestDependents:
         assert 200 == answer.status
 
     async def test_deprecation_names_a_successor_where_others_depend(self, api: Api) -> None:
-        """Without dependents none is needed; with them it is another of the kind that stays in force."""
+        """Without dependents none is needed; with them another of the kind that stays in force."""
         world = await api.world()
         skill = await api.get(at(world["skill"]))
         draft, other = await api.made("skill"), await api.made("skill", "active")

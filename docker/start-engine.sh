@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Have a Docker engine with compose v2 on a Debian machine: install what is missing, start dockerd
+# where none answers, and wait until it does. Needs root.
+#
+#   docker/start-engine.sh [DIRECTORY]
+#
+# What it starts writes dockerd.pid and dockerd.log in DIRECTORY (default /run/plant-docker): who
+# started it stops it by that id. An engine that answers already is used and left alone.
+set -euo pipefail
+
+directory="${1:-/run/plant-docker}"
+compose_from=trixie # bookworm's compose is the first version, which has no --wait
+if [[ "$(id -u)" != 0 ]]; then
+    echo "An engine is started by root. As another user start one yourself." >&2
+    exit 2
+fi
+mkdir -p "$directory"
+
+install_packages() {
+    command -v apt-get >/dev/null || {
+        echo "There is no apt-get: install Docker Engine and its compose plugin yourself." >&2
+        exit 2
+    }
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# The plugins of a later Debian need nothing but the C library; its packages stay out of the
+# system: one list of their own, unpacked and not installed.
+install_plugins() {
+    local private="$directory/plugins" mirror
+    mirror="$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/*.sources \
+        /etc/apt/sources.list.d/*.list 2>/dev/null | grep -v '^#' | head -n 1 | tr -d ' ' || true)"
+    mkdir -p "$private"/{lists,cache,unpacked}
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+        "${mirror:?no address of a Debian mirror in /etc/apt}" "$compose_from" >"$private/sources.list"
+    local options=(
+        -o "Dir::Etc::sourcelist=$private/sources.list" -o Dir::Etc::sourceparts=-
+        -o "Dir::State::lists=$private/lists" -o "Dir::Cache=$private/cache"
+        -o APT::Sandbox::User=root
+    )
+    apt-get "${options[@]}" update -qq
+    (cd "$private" && apt-get "${options[@]}" download -qq docker-compose docker-buildx)
+    local package
+    for package in "$private"/*.deb; do dpkg-deb -x "$package" "$private/unpacked"; done
+    install -d /usr/local/lib/docker/cli-plugins
+    install -m 0755 "$private"/unpacked/usr/libexec/docker/cli-plugins/* /usr/local/lib/docker/cli-plugins/
+    rm -rf "$private"
+}
+
+command -v dockerd >/dev/null && command -v docker >/dev/null || install_packages docker.io
+command -v busybox >/dev/null && command -v mmdebstrap >/dev/null || install_packages busybox-static mmdebstrap
+docker compose version >/dev/null 2>&1 || install_plugins
+
+if docker info >/dev/null 2>&1; then
+    echo "A Docker engine answers already."
+    exit
+fi
+setsid dockerd >"$directory/dockerd.log" 2>&1 </dev/null &
+echo "$!" >"$directory/dockerd.pid"
+for _ in $(seq 120); do
+    if docker info >/dev/null 2>&1; then
+        echo "dockerd runs as process $(<"$directory/dockerd.pid")."
+        exit
+    fi
+    kill -0 "$(<"$directory/dockerd.pid")" 2>/dev/null || break
+    sleep 0.5
+done
+echo "dockerd did not answer; the end of $directory/dockerd.log:" >&2
+tail -n 20 "$directory/dockerd.log" >&2
+exit 1
