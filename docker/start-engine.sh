@@ -48,9 +48,10 @@ install_plugins() {
     rm -rf "$private"
 }
 
-command -v dockerd >/dev/null && command -v docker >/dev/null || install_packages docker.io
-command -v busybox >/dev/null && command -v mmdebstrap >/dev/null || install_packages busybox-static mmdebstrap
-docker compose version >/dev/null 2>&1 || install_plugins
+for pair in dockerd:docker.io docker:docker.io busybox:busybox-static mmdebstrap:mmdebstrap; do
+    if ! command -v "${pair%:*}" >/dev/null; then install_packages "${pair#*:}"; fi
+done
+if ! docker compose version >/dev/null 2>&1; then install_plugins; fi
 
 if docker info >/dev/null 2>&1; then
     echo "A Docker engine answers already."
