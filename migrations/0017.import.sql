@@ -540,7 +540,7 @@ BEGIN
             coalesce(base_entity.id, resolved.entity_id) AS id,
             p_active AND base_entity.status IN ('draft', 'under_review', 'certified')
                 AS is_raised,
-            p_active AND base_entity.status = 'archived' AS is_gone,
+            base_entity.status = 'archived' AS is_gone,
             base_entity.id IS NOT NULL
             AND app.differs(base_entity.document::jsonb, wanted.body) AS is_changed,
             wanted.is_proposed,
@@ -1429,15 +1429,21 @@ BEGIN
             NEW.tenant_id, NEW.id, v_certifier, app.governance_agent_id());
         PERFORM app.require_rules(NEW);
     ELSIF v_differs THEN
-        RAISE EXCEPTION 'The content of an entity that is % changes only by an amendment.',
-            OLD.status
+        RAISE EXCEPTION '%', CASE OLD.status
+                WHEN 'under_review' THEN 'It is under review: its content changes only in draft.'
+                ELSE 'The content of an entity that is ' || OLD.status
+                    || ' changes only by an amendment.'
+            END
             USING ERRCODE = 'PL004', DETAIL = jsonb_build_object(
                 'current_status', OLD.status,
                 'errors', (
                     SELECT jsonb_agg(jsonb_build_object(
                         'pointer', '/' || replace(field.key, '_sha256', '_384'),
                         'rule', 'immutable',
-                        'message', 'changes only by an amendment') ORDER BY field.key)
+                        'message', CASE OLD.status
+                            WHEN 'under_review' THEN 'changes only in draft'
+                            ELSE 'changes only by an amendment'
+                        END) ORDER BY field.key)
                     FROM jsonb_each(NEW.document::jsonb - v_operational) AS field
                     WHERE
                         field.value::text

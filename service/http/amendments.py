@@ -34,7 +34,7 @@ class Amendments:
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes of this kind."""
-        path = f"/v1/{self._kind.path}/{{id}}/amendment"
+        path = f"/v1/{self._kind.path}/{{id:[^/]+}}/amendment"
         return [
             web.get(path, self.read),
             web.patch(path, self.propose),

@@ -34,6 +34,6 @@ class _Compliance:
 def routes() -> list[web.RouteDef]:
     """List the routes of all kinds."""
     return [
-        web.get(f"/v1/{kind.path}/{{id}}/compliance", _Compliance(kind).read)
+        web.get(f"/v1/{kind.path}/{{id:[^/]+}}/compliance", _Compliance(kind).read)
         for kind in KINDS.values()
     ]

@@ -50,9 +50,9 @@ class Kinds:
         return [
             web.post(path, self.create),
             web.get(path, self.list),
-            web.get(f"{path}/{{id}}", self.read),
-            web.patch(f"{path}/{{id}}", self.amend),
-            web.post(f"{path}/{{id}}/status", self.step),
+            web.get(f"{path}/{{id:[^/]+}}", self.read),
+            web.patch(f"{path}/{{id:[^/]+}}", self.amend),
+            web.post(f"{path}/{{id:[^/]+}}/status", self.step),
         ]
 
     async def create(self, request: web.Request) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 from contextlib import aclosing
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service.errors import InvalidParameter
 from service.http.caller import caller
@@ -27,6 +27,10 @@ async def exports(request: web.Request) -> web.StreamResponse:
         )
     media = accepted(request, *NDJSON)
     answer = web.StreamResponse(headers={"Content-Type": media, "Cache-Control": "no-store"})
+    if request.method == hdrs.METH_HEAD:
+        # A stream writes whatever it is given: behind the headers of HEAD nothing may stand.
+        await answer.prepare(request)
+        return answer
     with ending_with_client(request):
         async with aclosing(export(request.app[REPOSITORY], who.context)) as pages:
             async for _, lines in pages:

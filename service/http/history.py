@@ -54,7 +54,7 @@ class History:
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes of this kind."""
-        path = f"/v1/{self._kind.path}/{{id}}"
+        path = f"/v1/{self._kind.path}/{{id:[^/]+}}"
         return [
             web.get(f"{path}/versions", self.versions),
             web.get(f"{path}/diff", self.diff),
@@ -92,7 +92,7 @@ class History:
         for version in (before, after):
             if version not in found:
                 raise NotFound(
-                    f"No version {version} of a {self._kind.title} with this id is visible to you."
+                    f"No version {version} of the {self._kind.title} with this id is visible to you."
                 )
         told = Difference(before, after, difference(found[before], found[after]))
         return web.Response(

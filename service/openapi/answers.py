@@ -1,5 +1,6 @@
 """Operations as OpenAPI has them: parameters, bodies, answers and refusals."""
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -120,7 +121,8 @@ def _security(one: Operation) -> list[Schema]:
 
 def _body(body: Body, schema_of: SchemaOf) -> Schema:
     if NDJSON in body.media:
-        lines = _lines(schema_of(body.type))
+        written = (json.dumps(one, ensure_ascii=False) for one in body.examples.values())
+        lines = _lines(schema_of(body.type)) | {"example": "".join(f"{one}\n" for one in written)}
         return {"required": True, "content": dict.fromkeys(body.media, lines)}
     examples = {name: {"value": value} for name, value in body.examples.items()}
     content = {"schema": schema_of(body.type), "examples": examples}

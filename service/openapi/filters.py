@@ -9,6 +9,7 @@ from service.model import fields
 from service.model.kinds import Kind
 from service.model.query import FILTER_VALUES_MAX, IDS_MAX, LIMIT_DEFAULT, LIMIT_MAX
 from service.model.text import LINE_PATTERN
+from service.openapi import examples
 from service.openapi.operation import Parameter
 
 _PREFIX: Final = LINE_PATTERN.removesuffix("$") + " *$"
@@ -55,6 +56,7 @@ IDS: Final = Parameter(
     type=Annotated[list[UUID], Meta(min_length=1, max_length=IDS_MAX)],
     required=True,
     description="Ids of entities of any kinds; one that is repeated counts once.",
+    example=[examples.IDS["skill"], examples.IDS["job_role"]],
 )
 
 

@@ -32,6 +32,13 @@ _NOW: Final[Schema] = {"current_status": _STATUS | {"description": "The state th
 _HELD: Final[Schema] = {
     "existing_id": _UUID | {"description": "The entity in the way, when it is visible to you."}
 }
+_PROPOSAL: Final[Schema] = {
+    "amendment": {
+        "type": "string",
+        "format": "uri-reference",
+        "description": "Where a change can be proposed.",
+    }
+}
 
 EXTENSIONS: Final[dict[type[Problem], Schema]] = {
     errors.UnknownParameter: {
@@ -68,14 +75,8 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
             "description": "The states that a step leads to from here.",
         }
     },
-    errors.CertifiedIsImmutable: {
-        **_NOW,
-        "amendment": {
-            "type": "string",
-            "format": "uri-reference",
-            "description": "Where a change can be proposed.",
-        },
-    },
+    errors.CertifiedIsImmutable: {**_NOW, **_PROPOSAL},
+    errors.AmendmentOpen: _PROPOSAL,
     errors.NotInForce: _NOW,
     errors.AmendmentOutdated: {
         **_NOW,

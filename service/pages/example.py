@@ -4,7 +4,9 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from service.openapi.operation import NDJSON, Operation, Parameter
+from msgspec import UNSET
+
+from service.openapi.operation import NDJSON, Operation
 
 INDENT = "    "
 
@@ -39,15 +41,12 @@ def _target(operation: Operation) -> str:
         if one.where == "path":
             path = path.replace(f"{{{one.name}}}", str(one.example))
     pairs = [
-        f"{one.name}={quote(str(one.example))}"
+        f"{one.name}={quote(str(value))}"
         for one in operation.parameters
-        if one.where == "query" and _is_shown(one)
+        if one.where == "query" and one.example is not UNSET
+        for value in (one.example if isinstance(one.example, list) else [one.example])
     ]
     return path + (f"?{'&'.join(pairs)}" if pairs else "")
-
-
-def _is_shown(one: Parameter) -> bool:
-    return isinstance(one.example, str | int)
 
 
 def _body(operation: Operation) -> list[str]:

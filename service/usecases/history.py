@@ -41,7 +41,7 @@ async def document_then(
         what = f"version of {write_time(then.at)}"
     found = await repository.maybe(query, context)
     if found is None:
-        raise NotFound(f"No {what} of a {kind.title} with this id is visible to you.")
+        raise NotFound(f"No {what} of the {kind.title} with this id is visible to you.")
     return found
 
 

@@ -99,7 +99,12 @@ def _members(stored: dict[str, Any], identity: UUID | None, naming: Naming) -> d
         )
     if "existing_id" in stored:
         problem.extensions["existing_id"] = stored["existing_id"]
-    if isinstance(problem, CertifiedIsImmutable | AmendmentOpen) and identity is not None:
+    if (
+        isinstance(problem, CertifiedIsImmutable | AmendmentOpen)
+        and identity is not None
+        # What is still under review has no amendments: it goes back to draft.
+        and problem.extensions.get("current_status") != "under_review"
+    ):
         problem.extensions["amendment"] = _amendment(stored, identity)
     return dict(problem.members())
 

@@ -359,7 +359,11 @@ class TestCertified:
         refused = await changed(api, answer, patch)
 
         assert (409, "certified-is-immutable") == (refused.status, refused.problem)
-        assert f"{at(answer.json)}/amendment" == refused.json["amendment"]
+        way = {"amendment": f"{at(answer.json)}/amendment"} if status != "under_review" else {}
+        assert way == {name: refused.json[name] for name in ("amendment",) if name in refused.json}
+        words = "changes only by an amendment" if way else "changes only in draft"
+        assert {words} == {error["message"] for error in refused.json["errors"]}
+        assert words in refused.json["detail"]
         assert status == refused.json["current_status"]
         wanted = {f"/{name}" for name in patch if name != "tags"}
         assert wanted == {error["pointer"] for error in refused.json["errors"]}

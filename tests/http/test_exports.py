@@ -12,6 +12,7 @@ from service.repository.base import Repository
 from service.usecases import exporting
 from tests.api import PATHS, Answer, Api
 from tests.factories import ActorWith, Tenant, create, make_tenant, skill_body
+from tests.sockets import exchange
 
 pytestmark = pytest.mark.database
 
@@ -47,6 +48,21 @@ async def test_every_line_is_the_document_that_is_served(api: Api) -> None:
     for kind, document in world.items():
         assert found[document["id"]] == (await api.get(f"{PATHS[kind]}/{document['id']}")).body
     assert sorted(kinds, key=ORDER.index) == kinds
+
+
+async def test_head_has_no_body_and_no_export(api: Api) -> None:
+    """Behind the headers of HEAD comes the next answer, and an export may begin at once."""
+    await api.made("skill")
+    key = api.actor.key
+    asked = "".join(
+        f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nConnection: {then}\r\n\r\n"
+        for line, then in (("HEAD /v1/exports", "keep-alive"), ("GET /livez", "close"))
+    )
+    said = (await exchange(api.url, asked.encode())).split(b"\r\n\r\n")
+
+    assert [b"HTTP/1.1 200 OK"] * 2 == [head.partition(b"\r\n")[0] for head in said[:2]]
+    assert [b'{"status":"ok"}'] == said[2:]
+    await exported(api)
 
 
 async def test_an_export_repeats_byte_for_byte(api: Api) -> None:

@@ -152,7 +152,7 @@ class TestVersion:
             answer = await who.get(asked(path, version=number))
             assert (404, "not-found") == (answer.status, answer.problem)
             kind = "team" if "teams" in path else "skill"
-            wanted = f"No version {number} of a {kind} with this id is visible to you."
+            wanted = f"No version {number} of the {kind} with this id is visible to you."
             assert wanted == answer.json["detail"]
         assert 404 == (await api.get(asked(at("skill", "x"), version=1))).status
         assert 200 == (await api.get(asked(at("skill", identity.upper()), version=2))).status
@@ -212,7 +212,7 @@ class TestTime:
             answer = await api.get(
                 asked(path, as_of=whole.strftime(f"%Y-%m-%dT%H:%M:%S{fraction}Z"))
             )
-            wanted = f"No version of {text(whole)} of a skill with this id is visible to you."
+            wanted = f"No version of {text(whole)} of the skill with this id is visible to you."
             assert wanted == answer.json["detail"]
 
     async def test_the_time_of_a_change_is_never_too_late(self, api: Api, clock: Moved) -> None:
@@ -602,7 +602,7 @@ class TestDiff:
         ):
             answer = await who.get(f"{one}/diff?{query}")
             assert (404, "not-found") == (answer.status, answer.problem)
-            assert f"No version {missing} of a " in answer.json["detail"]
+            assert f"No version {missing} of the " in answer.json["detail"]
 
 
 def change(document: dict[str, Any], operation: dict[str, Any]) -> None:

@@ -249,7 +249,7 @@ class TestPaths:
 
     @pytest.mark.parametrize(
         "odd", ["1", "x", NEVER[:-1], NEVER + "0", NEVER.replace("-", ""),
-                "%00", "..%2f..", "%F0%9F%92%A9", "*", "null", NEVER[:-1] + "g",
+                "%00", "..%2f..", "%F0%9F%92%A9", "*", "null", NEVER[:-1] + "g", "%7Bid%7D",
                 "urn:uuid:" + NEVER],
     )  # fmt: skip
     async def test_an_id_that_is_none_is_404(self, api: Api, odd: str) -> None:

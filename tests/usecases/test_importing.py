@@ -450,13 +450,15 @@ class TestRejected:
     async def test_what_is_archived_stays(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
     ) -> None:
-        """An archived entity keeps its external id and refuses a change."""
-        made = await create(repository, tenant.author, "skill", skill_body(external_id="old"))
-        await step(repository, tenant.author, "skill", made.id, "archived")
+        """An archived entity keeps its external id and refuses its line, a change or none."""
+        begun = await imported(repository, tenant, [line("skill", "old")])
+        await step(repository, tenant.author, "skill", str(begun[1].id), "archived")
 
         for active in (False, True):
-            found = await imported(repository, tenant, [line("skill", "old")], active=active)
-            assert "step-not-allowed" == found.reason(1)[0]
+            for fields in ({}, {"description": "Other."}):
+                lines = [line("skill", "old", **fields)]
+                found = await imported(repository, tenant, lines, active=active)
+                assert "step-not-allowed" == found.reason(1)[0]
 
         assert ["create", "archive"] == (await state(superuser, tenant))["old"].operations
 

@@ -109,10 +109,10 @@ class TestTaken:
 class TestWhose:
     """A rejected line has the id of the entity that it is about, when the caller may see it."""
 
-    async def test_content_in_force_leads_to_its_amendment(
+    async def test_content_under_review_leads_back_to_draft(
         self, repository: Repository, tenant: Tenant
     ) -> None:
-        """As a PATCH that is refused does; the path has the kind's plural."""
+        """As a PATCH that is refused does: it says whose it is, and of no amendment."""
         made = {}
         for kind, body in (("skill", skill_body), ("industry", industry_body)):
             written = await create(repository, tenant.author, kind, body(external_id="x"))
@@ -122,10 +122,11 @@ class TestWhose:
         lines = [line("skill", "x", description="New."), line("industry", "x", name="New")]
         found = await imported(repository, tenant, lines)
 
-        for number, (kind, path) in enumerate((("skill", "skills"), ("industry", "industries")), 1):
+        for number, kind in enumerate(("skill", "industry"), 1):
             assert "certified-is-immutable" == found.reason(number)[0]
             assert made[kind] == str(found[number].id)
-            assert f"/v1/{path}/{made[kind]}/amendment" == problem(found, number)["amendment"]
+            assert "changes only in draft" in problem(found, number)["detail"]
+            assert "amendment" not in problem(found, number)
 
     @pytest.mark.parametrize(
         "bad,slug",
