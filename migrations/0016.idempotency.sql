@@ -74,6 +74,8 @@ DECLARE
     v_known record;
     v_is_ours boolean := FALSE;
     v_audit_id uuid;
+    v_scopes text[];
+    v_scope text;
 BEGIN
     -- The first look needs no lock, so that repetitions are not in each other's way. The
     -- second, at READ COMMITTED, sees what was committed before the lock came free.
@@ -106,13 +108,23 @@ BEGIN
         END IF;
     END LOOP;
     -- The triggers ask this of whoever writes; here nothing is going to be written.
-    PERFORM app.key_scopes(app.key_id(), app.governance_agent_id());
+    v_scopes := app.key_scopes(app.key_id(), app.governance_agent_id());
     IF v_known.request_hash <> decode(p_request ->> 'request_hash', 'hex') THEN
         RAISE EXCEPTION 'This Idempotency-Key was used here for another request.'
             USING ERRCODE = 'PL020';
     END IF;
     -- One by one: a plan for a list of ids would be made anew for every list.
     FOREACH v_audit_id IN ARRAY v_known.audit_ids LOOP
+        -- Another key of the same agent may repeat what it could have done itself.
+        SELECT coalesce(max(life_cycle_step.scope), 'write') INTO v_scope
+        FROM audit.entry
+        INNER JOIN app.life_cycle_step ON entry.operation = life_cycle_step.operation
+        WHERE entry.tenant_id = app.tenant_id() AND entry.audit_id = v_audit_id;
+        IF v_scope <> ALL(v_scopes) THEN
+            RAISE EXCEPTION 'What this request did needs a key with scope %.', v_scope
+                USING ERRCODE = 'PL007',
+                DETAIL = jsonb_build_object('required_scope', v_scope)::text;
+        END IF;
         RETURN QUERY
             SELECT
                 entry.entity_id, entry.version, payload.body,

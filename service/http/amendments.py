@@ -57,7 +57,7 @@ class Amendments:
         """Open an amendment by a JSON Merge Patch, or change one's own open draft."""
         who = await caller(request, "write")
         parameters(raw_query(request))
-        write = Write(request, request.app[REPOSITORY], who.context)
+        write = Write(request, request.app[REPOSITORY], who)
         identity = path_id(request)
         etags = write.etags()
         sent = payload(await read_json(request, self._kind.patch, MERGE_PATCH))
@@ -72,7 +72,7 @@ class Amendments:
         who = await caller(request, "write", "certify")
         parameters(raw_query(request))
         repository = request.app[REPOSITORY]
-        write = Write(request, repository, who.context)
+        write = Write(request, repository, who)
         identity = path_id(request)
         etags = write.etags()
         body = await read_json(request, AmendmentStatusStep)
@@ -91,7 +91,7 @@ class Amendments:
         """Withdraw an amendment, which only its author may."""
         who = await caller(request, "write")
         parameters(raw_query(request))
-        write = Write(request, request.app[REPOSITORY], who.context)
+        write = Write(request, request.app[REPOSITORY], who)
         identity = path_id(request)
         query = AmendmentStep(self._kind.name, identity, write.etags(), "withdrawn", None)
         row = await write.done(query)

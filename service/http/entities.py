@@ -60,7 +60,7 @@ class Kinds:
         who = await caller(request, "write")
         parameters(raw_query(request))
         repository = request.app[REPOSITORY]
-        write = Write(request, repository, who.context)
+        write = Write(request, repository, who)
         body = await read_json(request, self._kind.create)
         sent = payload(body)
         row = await write.done(
@@ -103,7 +103,7 @@ class Kinds:
         who = await caller(request, "write")
         parameters(raw_query(request))
         repository = request.app[REPOSITORY]
-        write = Write(request, repository, who.context)
+        write = Write(request, repository, who)
         identity = path_id(request)
         etags = write.etags()
         body = await read_json(request, self._kind.patch, MERGE_PATCH)
@@ -120,7 +120,7 @@ class Kinds:
         """Take one life-cycle step."""
         who = await caller(request, "write", "certify")
         parameters(raw_query(request))
-        write = Write(request, request.app[REPOSITORY], who.context)
+        write = Write(request, request.app[REPOSITORY], who)
         identity = path_id(request)
         etags = write.etags()
         body = await read_json(request, StatusStep)

@@ -92,7 +92,8 @@ class History:
         for version in (before, after):
             if version not in found:
                 raise NotFound(
-                    f"No version {version} of the {self._kind.title} with this id is visible to you."
+                    f"No version {version} of the {self._kind.title} with this id is visible "
+                    "to you."
                 )
         told = Difference(before, after, difference(found[before], found[after]))
         return web.Response(

@@ -39,6 +39,9 @@ async def imports(request: web.Request) -> web.StreamResponse:
     given = parameters(raw_query(request), single=tuple(ALLOWED))
     chosen = {name: _chosen(name, values[0]) for name, values in given.items()}
     as_active = "as" in chosen
+    if "absent" in chosen:
+        # It names what the import has not given.
+        require(who.identity, "read")
     check_media(request, NDJSON)
     context = await _certified(request, who) if as_active else who.context
     run = Import(request.app[REPOSITORY], context, as_active=as_active, absent=chosen.get("absent"))

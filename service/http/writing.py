@@ -12,9 +12,10 @@ from aiohttp import web
 
 from service.errors import Conflict, PreconditionFailed, PreconditionRequired
 from service.http.answers import rehearsed, written
+from service.http.caller import Caller, require
 from service.http.request import if_match, raw_query
 from service.model.idempotency import idempotency_key, remembered
-from service.repository.base import Context, One, Repository
+from service.repository.base import One, Repository
 from service.repository.entities import Written
 
 Explain = Callable[[Conflict], Awaitable[Conflict]]
@@ -36,17 +37,20 @@ _PREFERENCE: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 class Write:
     """One write on its way from the headers to the answer.
 
-    Raises: MalformedRequest for a key that cannot be read.
+    Raises: MalformedRequest for a key that cannot be read, ScopeMissing for a dry run by who may
+    not read: it would be a read that leaves no entry.
     """
 
-    def __init__(self, request: web.Request, repository: Repository, context: Context) -> None:
+    def __init__(self, request: web.Request, repository: Repository, who: Caller) -> None:
         self._request = request
         self._repository = repository
-        self._context = context
+        self._context = who.context
         key = None
         if request.method in KEYED:
             key = idempotency_key(request.headers.get("Idempotency-Key"))
         self.dry = prefers_rollback(request.headers.getall("Prefer", ()))
+        if self.dry:
+            require(who.identity, "read")
         # A dry run neither uses a key up nor answers what was done under it.
         self._key = None if self.dry else key
         self._unconditional = False
@@ -62,7 +66,9 @@ class Write:
             self._unconditional = True
             return NOTHING
         condition = if_match(self._request)
-        return None if condition.any else ",".join(condition.strong)
+        # None of ours has a comma, by which SQL parts them.
+        tags = [tag for tag in condition.strong if "," not in tag]
+        return None if condition.any else ",".join(tags)
 
     def request_json(self, body: bytes) -> str | None:
         """Write what SQL remembers this request by; None when it is not to be remembered."""

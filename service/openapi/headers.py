@@ -53,7 +53,7 @@ PREFER: Final = Parameter(
     type=str,
     example="tx=rollback",
     description="`tx=rollback` tries it without doing it: everything is checked and then undone; "
-    "200 with `Preference-Applied`. Any other preference is ignored.",
+    "200 with `Preference-Applied`. It takes scope `read`, too. Any other preference is ignored.",
 )
 KEYED: Final = (IDEMPOTENCY_KEY, PREFER)
 """What a write takes, unless it is a DELETE, which repeats without harm."""

@@ -12,7 +12,7 @@ from service.model.kinds import BY_NAME
 from tests.api import PATHS, Answer, Api
 from tests.bench import Bench, unavailable
 from tests.counts import Rows, rows
-from tests.factories import Tenant, job_role_body, skill_body, unique
+from tests.factories import ActorWith, Tenant, job_role_body, skill_body, unique
 from tests.postgres import Server
 
 NAMES = tuple(BY_NAME)
@@ -235,6 +235,20 @@ class TestRefused:
             assert "Preference-Applied" not in trial.headers
 
         assert before == await stored(superuser, tenant)
+
+    async def test_who_may_not_read_may_not_try(self, api: Api, actor_with: ActorWith) -> None:
+        """It would be a read that leaves no entry: of writes and certifications alike."""
+        made = await api.raised(await api.create("skill"), "under_review")
+        blind = [(await actor_with(scope, name=scope), scope) for scope in ("write", "certify")]
+        for who, scope in blind:
+            change, certify = (
+                ("PATCH", at(made.json), {}),
+                ("POST", f"{at(made.json)}/status", step("certified")),
+            )
+            for method, path, body in (change, certify) if scope == "write" else (certify,):
+                trial = await dry(api.by(who), method, path, body, If_Match="*")
+                assert (403, "scope-missing") == (trial.status, trial.problem)
+                assert "read" == trial.json["required_scope"]
 
     async def test_what_commit_would_refuse(self, api: Api, superuser: asyncpg.Connection) -> None:
         """Constraints that wait for COMMIT are asked too."""

@@ -196,6 +196,22 @@ class TestReplayed:
         reader = await request.by(api.by(await actor_with("read", name="author")), "k")
         assert (403, "scope-missing") == (reader.status, reader.problem)
 
+    async def test_to_a_key_that_could_have_done_it(self, api: Api, actor_with: ActorWith) -> None:
+        """A step to review is not answered to a key that only certifies, nor the other way."""
+        writing = await actor_with("write", name="both")
+        judge = api.by(await actor_with("certify", name="both"))
+        made = await api.by(writing).create("skill")
+        body = {"to": "under_review", "reason": "r"}
+        path = f"{at(made.json)}/status"
+        headers = {"If-Match": "*", "Idempotency-Key": "k"}
+        first = await api.by(writing).send("POST", path, body, headers=headers)
+        again = await judge.send("POST", path, body, headers=headers)
+
+        assert 200 == first.status
+        assert (403, "scope-missing") == (again.status, again.problem)
+        assert "write" == again.json["required_scope"]
+        assert first.body == (await api.by(writing).send("POST", path, body, headers=headers)).body
+
     async def test_the_case_of_ids_makes_no_other_path(self, api: Api) -> None:
         """An id in capitals names the same entity, so the key names the same request."""
         made = await api.create("skill")

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.api import Answer, Api
-from tests.factories import Tenant
+from tests.factories import ActorWith, Tenant
 from tests.imports import Line, line, many, ndjson, ref, state, workshop
 
 PATH = "/v1/imports"
@@ -138,6 +138,20 @@ async def test_a_key_without_write(api: Api, query: str) -> None:
     answer = await sent(api.by(api.tenant.reader), many(1), PATH + query)
 
     assert (403, "scope-missing") == (answer.status, answer.problem)
+
+
+@pytest.mark.parametrize("handling", ["report", "archive"])
+async def test_what_is_absent_is_named_to_who_may_read(
+    api: Api, actor_with: ActorWith, handling: str
+) -> None:
+    """With write alone one imports, and is told nothing of what is not in the lines."""
+    blind = api.by(await actor_with("write"))
+    refused = await sent(blind, [line("skill", "a")], f"{PATH}?absent={handling}")
+    done = await sent(blind, [line("skill", "a")])
+
+    assert (403, "scope-missing") == (refused.status, refused.problem)
+    assert "read" == refused.json["required_scope"]
+    assert 200 == done.status
 
 
 async def test_what_is_absent_comes_after_the_lines(
