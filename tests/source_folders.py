@@ -17,6 +17,17 @@ WHOLE = Path(os.environ.get("PLANT_TEST_DATA_DIR", ROOT.parent / "shared" / "dat
 FOLDERS = [CUT, *([WHOLE] if (WHOLE / "skills.ndjson.gz").is_file() else [])]
 
 
+def whole(*parts: str) -> Path:
+    """Give a folder of the whole data, which the nightly run has to have.
+
+    Raises: FileNotFoundError, which says how to name it.
+    """
+    folder = WHOLE.joinpath(*parts)
+    if not (folder / "skills.ndjson.gz").is_file():
+        raise FileNotFoundError(f"No data in {folder}: set PLANT_TEST_DATA_DIR to its folder.")
+    return folder
+
+
 def read(directory: Path, stem: str) -> list[dict[str, Any]]:
     """Read a source file with the standard library alone."""
     return [json.loads(line) for line in gzip.open(directory / f"{stem}.ndjson.gz")]

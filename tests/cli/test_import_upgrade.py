@@ -14,12 +14,11 @@ from tests.factories import Tenant
 from tests.imports import state
 from tests.postgres import Server
 from tests.servers import BARE, PLANT
-from tests.source_folders import CUT, EARLIER_CUT, FOLDERS, read, write
+from tests.source_folders import CUT, EARLIER_CUT, read, whole, write
 from tests.upgrades import Row, Upgrade, upgrade, visible
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(1800)]
 
-WHOLE = (FOLDERS[-1] / "esco-1.1.1", FOLDERS[-1])
 LINES = ("created", "amended", "unchanged", "rejected")
 
 
@@ -168,7 +167,7 @@ async def test_the_real_upgrade(
     runner: Runner, tenant: Tenant, superuser: asyncpg.Connection
 ) -> None:
     """Created, renamed, amended, unchanged, rejected and absent are what the raw files say."""
-    old, new = (read(folder, "skills") for folder in WHOLE)
+    old, new = (read(folder, "skills") for folder in (whole("esco-1.1.1"), whole()))
 
     expected = await upgraded(runner, tenant, superuser, old, new)
 
