@@ -1,10 +1,13 @@
 """What transactions do on this schema: the product's own statements, over a given connection."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 from service.repository.entities import AMEND, CREATE, EntityById, EntityStep, Written
+from service.usecases.compliance import compliance
+from service.usecases.exporting import export
 from tests.factories import Actor, create, industry_body, job_role_body, raise_to, skill_body, step
 from tests.isolation.arena import Arena
 from tests.sessions import Connection, sent
@@ -82,3 +85,34 @@ async def entity(arena: Arena, kind: str, body: dict[str, Any], status: str) -> 
     elif status != "draft":
         await raise_to(arena.repository, arena.tenant, kind, made.id, status)
     return str(made.id)
+
+
+async def etag_of(arena: Arena, kind: str, identity: Identity) -> str:
+    """Read the entity tag of an entity."""
+    context = arena.tenant.author.context
+    found = await arena.repository.maybe(EntityById(kind, str(identity)), context)
+    assert found
+    return found.etag
+
+
+async def faults(arena: Arena, kind: str, identity: Identity) -> list[str]:
+    """Ask which checks an entity does not meet."""
+    context = arena.tenant.author.context
+    found = await compliance(arena.repository, context, kind, str(identity))
+    assert found
+    return [check.id for check in found.checks if not check.passed]
+
+
+async def exported(
+    arena: Arena, then: Callable[[], Awaitable[object]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Export, with something that happens after the first piece; documents by their ids."""
+    parts = export(arena.repository, arena.tenant.author.context)
+    lines = []
+    async for _, piece in parts:
+        lines.append(piece)
+        if then and len(lines) == 1:
+            await then()
+    documents = [json.loads(line) for line in b"".join(lines).splitlines()]
+    assert documents.pop()["count"] == len(documents)
+    return {one["id"]: one for one in documents}

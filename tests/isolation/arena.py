@@ -134,3 +134,8 @@ async def beside(arena: Arena, work: Callable[[Connection], Awaitable[Any]], **h
 
     task = asyncio.ensure_future(run())
     return Beside(await begun, task)
+
+
+WAITED, AT_ONCE = True, False
+Told = tuple[bool, str | None, Any]
+"""Whether the second waited for the first, the SQLSTATE that it ended with, and what is there."""

@@ -6,7 +6,6 @@ What reads a list page by page has no snapshot: there the order of ids, or the t
 holds what a reader relies on.
 """
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -21,10 +20,9 @@ from service.repository.lists import LAST_ID, listed, start
 from service.settings import Settings
 from service.usecases import exporting
 from service.usecases.compliance import compliance
-from service.usecases.exporting import export
 from service.usecases.history import WALK_MAX
 from tests.factories import skill_body, unique
-from tests.isolation.acts import change, job_role, make, move, skill
+from tests.isolation.acts import change, exported, job_role, make, move, skill
 from tests.isolation.arena import Arena, Lowered, arena_on
 from tests.postgres import Server
 
@@ -40,17 +38,6 @@ async def lowered(
     """Have the schema as it is, and no level above READ COMMITTED."""
     async with arena_on(cluster, database, catalog, settings, Lowered) as found:
         yield found
-
-
-async def exported(arena: Arena, then: Then) -> dict[str, dict[str, Any]]:
-    """Export with something that happens after the first piece; documents by their ids."""
-    parts = export(arena.repository, arena.tenant.author.context)
-    _, first = await anext(parts)
-    await then()
-    rest = [lines async for _, lines in parts]
-    documents = [json.loads(line) for line in b"".join([first, *rest]).splitlines()]
-    assert documents.pop()["count"] == len(documents)
-    return {one["id"]: one for one in documents}
 
 
 class Interrupted(Repository):
