@@ -112,6 +112,7 @@ class Session:
             except Exception as exc:
                 if attempt == TRIES_MAX or not retryable(exc):
                     raise classify(exc, committing=committing) from exc
+                self._repository.retries += 1
                 await asyncio.sleep(pause_s(attempt))
         raise AssertionError  # the last attempt returns or raises
 

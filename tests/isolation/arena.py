@@ -20,6 +20,13 @@ from tests.factories import Tenant, make_tenant
 from tests.postgres import Server
 from tests.sessions import BLOCKED, Connection, pid
 
+# Who waits, waits until the test goes on, however slow the machine is.
+PATIENT = {
+    "lock_timeout_ms": 40_000,
+    "statement_timeout_ms": 45_000,
+    "command_timeout_ms": 50_000,
+    "request_timeout_ms": 60_000,
+}
 DEFINITION = "SELECT pg_get_functiondef($1::regprocedure)"
 
 
@@ -69,14 +76,7 @@ async def arena_on(
     kind: type[Pool] = Pool,
 ) -> AsyncIterator[Arena]:
     """Have an arena on a database, with a fresh tenant and pools of this kind."""
-    # Who waits, waits until the test goes on, however slow the machine is.
-    patient = structs.replace(
-        settings,
-        lock_timeout_ms=40_000,
-        statement_timeout_ms=45_000,
-        command_timeout_ms=50_000,
-        request_timeout_ms=60_000,
-    )
+    patient = structs.replace(settings, **PATIENT)
     async with AsyncExitStack() as stack:
         superuser = await asyncpg.connect(cluster.url("superuser", database))
         stack.push_async_callback(superuser.close, timeout=5)
