@@ -61,9 +61,12 @@ class Contested(Pool):
                 await self.rival(other)
                 waited = self._commit_when_waited_for(holding, pid(lent), pid(other))
                 rival = asyncio.ensure_future(waited)
-            async with lent.transaction(isolation=self.level):
-                yield lent
-            assert rival is None, "there was no conflict"
+            try:
+                async with lent.transaction(isolation=self.level):
+                    yield lent
+            finally:
+                if rival:
+                    await rival
 
     async def _commit_when_waited_for(self, holding: Any, waiting: int, held_by: int) -> None:
         while not await self.watcher.fetchval(BLOCKED, waiting, held_by):
