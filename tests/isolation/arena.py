@@ -34,6 +34,7 @@ class Arena(Struct, frozen=True):
     """A database with a tenant, its repositories, and a superuser who watches."""
 
     url: str
+    settings: Settings
     repository: Repository
     owner: Repository
     tenant: Tenant
@@ -68,6 +69,16 @@ class Torn(Pool):
 
 
 @asynccontextmanager
+async def opened(pool: Pool) -> AsyncIterator[Pool]:
+    """Open a pool, and close it whatever happens."""
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
 async def arena_on(
     cluster: Server,
     database: str,
@@ -83,12 +94,10 @@ async def arena_on(
         repositories = []
         for role in ("app", "owner"):
             pool = kind(cluster.url(role, database), patient, name=role)
-            await pool.open()
-            stack.push_async_callback(pool.close)
-            repositories.append(Repository(catalog, pool))
+            repositories.append(Repository(catalog, await stack.enter_async_context(opened(pool))))
         app, owner = repositories
         tenant = await make_tenant(owner)
-        yield Arena(cluster.url("app", database), app, owner, tenant, superuser)
+        yield Arena(cluster.url("app", database), patient, app, owner, tenant, superuser)
 
 
 async def without(superuser: Connection, function: str, text: str, instead: str = "") -> None:

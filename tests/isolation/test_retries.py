@@ -30,7 +30,7 @@ from tests.counts import rows
 from tests.factories import Tenant
 from tests.imports import imported, line
 from tests.isolation.acts import etag_of, job_role, see, skill
-from tests.isolation.arena import PATIENT, Arena
+from tests.isolation.arena import PATIENT, Arena, opened
 from tests.isolation.opponents import HASTY, Circle, circle
 from tests.postgres import Server
 from tests.sessions import BLOCKED, Connection, pid
@@ -93,9 +93,8 @@ async def contested(
     chosen = structs.replace(settings, **PATIENT)
     pool = Contested(cluster.url("owner", database), chosen)
     pool.watcher = superuser
-    await pool.open()
-    yield pool
-    await pool.close()
+    async with opened(pool):
+        yield pool
 
 
 @pytest.mark.parametrize("level", ["repeatable_read", "serializable"])

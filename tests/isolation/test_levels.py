@@ -1,0 +1,211 @@
+"""The level that a statement's header names is the one that it runs at in the service.
+
+The service is driven through every statement it has, over HTTP and by what its commands call. As
+each statement leaves, the session that it goes to is asked for its level.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import asyncpg
+import pytest
+from msgspec import structs
+
+from service.catalog.load import Catalog
+from service.database.pool import Isolation, Pool
+from service.database.target import Target
+from service.doctor.look import look
+from service.repository.base import Repository
+from service.repository.keys import KeyRevoke, KeysList, TenantsList
+from service.settings import Settings
+from service.usecases import importing
+from service.usecases.keys import create_key, rotate_key
+from service.usecases.tidying import tidy
+from tests.api import PATHS, Api, serving
+from tests.factories import unique
+from tests.http.test_lists import Stock
+from tests.imports import line, ndjson
+from tests.isolation.acts import see, skill
+from tests.isolation.arena import Arena, opened
+from tests.postgres import Server
+from tests.sessions import connections
+
+pytestmark = pytest.mark.database
+
+NEVER_RUN = {
+    # A state drives a list only where nothing else is asked for.
+    "entities_by_status_matching",
+}
+BATCH = 200
+
+
+class Seen:
+    """The levels that each statement was seen at."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.levels: dict[str, set[str]] = defaultdict(set)
+        self._functions = {f"q.{one.function}(": one.name for one in catalog.values()}
+        self._texts = {one.text: one.name for one in catalog.values() if one.call == "text"}
+
+    def name(self, query: str) -> str | None:
+        """Tell which statement of the catalogue a text runs."""
+        calls = (name for call, name in self._functions.items() if call in query)
+        return self._texts.get(query) or next(calls, None)
+
+
+@pytest.fixture
+def seen(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
+    """Look at the level of each statement of the catalogue before it is sent."""
+    found = Seen(catalog)
+    fetch = asyncpg.Connection.fetch
+
+    async def looked(self: Any, query: str, *arguments: Any, **how: Any) -> Any:
+        if name := found.name(query):
+            (row,) = await fetch(self, "SHOW transaction_isolation")
+            found.levels[name].add(row[0])
+        return await fetch(self, query, *arguments, **how)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", looked)
+    return found
+
+
+async def browse(api: Api) -> None:
+    """Ask for every list: each filter alone, with another, and as of a time."""
+    stock = await Stock.make(api)
+    for kind, path in PATHS.items():
+        filters = stock.filters(kind)
+        queries: list[dict[str, str]] = [{}, {"status": "draft"}]
+        queries += [{name: one} for name, (one, _) in filters.items()]
+        queries += [{name: one, "status": "draft"} for name, (one, _) in filters.items()]
+        for query in queries:
+            answer = await api.get(f"{path}?{urlencode(query)}")
+            assert 200 == answer.status, answer.body
+    moment = stock.documents["skill"][-1]["created_at"]
+    for query in ({}, {"status": "draft"}):
+        await api.get(f"/v1/skills?{urlencode({**query, 'as_of': moment})}")
+
+
+async def live(api: Api) -> None:
+    """Have one of each kind in force, read it in every way, and amend it."""
+    for kind, document in (await api.world()).items():
+        path = f"{PATHS[kind]}/{document['id']}"
+        for asked in ("", "?version=1", f"?as_of={document['created_at']}", "/versions",
+                      "/diff?from=1&to=2", "/compliance"):  # fmt: skip
+            answer = await api.get(path + asked)
+            assert 200 == answer.status, answer.body
+        etag = (await api.get(path)).etag
+        assert 200 == (await api.patch(path, {"tags": ["t"]}, etag)).status
+    amended = f"{PATHS['skill']}/{(await api.made('skill', 'active'))['id']}"
+    etag = (await api.get(amended)).etag
+    opened = await api.patch(f"{amended}/amendment", {"description": "new"}, etag)
+    await api.step(f"{amended}/amendment", "under_review", opened.etag)
+    assert 200 == (await api.get(f"{amended}/amendment")).status
+    await api.get(f"/v1/entities?id={amended.rpartition('/')[2]}")
+    await api.get("/v1/exports?format=entities")
+    await api.get("/readyz")
+
+
+async def meet(api: Api) -> None:
+    """Ask for what is taken already: by its name, its own id and its code."""
+    for kind, fields in (
+        ("skill", {"name": unique("n")}),
+        ("skill", {"external_id": unique("e")}),
+        ("industry", {"scheme": "NACE", "code": "A", "level": 1}),
+    ):
+        one, two = [await api.create(kind, **fields) for _ in range(2)]
+        assert (201, 409) == (one.status, two.status), two.body
+
+
+async def bring(api: Api) -> None:
+    """Import, with a look for what is absent and with its archiving."""
+    for asked in ("", "?absent=report", "?absent=archive"):
+        raw = ndjson([line("skill", f"a:{number}") for number in range(30 - len(asked))])
+        answer = await api.send(
+            "POST", f"/v1/imports{asked}", raw=raw, headers={"Content-Type": "application/x-ndjson"}
+        )
+        assert 200 == answer.status, answer.body
+
+
+async def keep(settings: Settings, owner: Repository, worker: Repository) -> None:
+    """Do what commands do: keys, tenants, tidying, the doctor."""
+    name = unique("t").replace(" ", "-")
+    made = await create_key(owner, name, "agent", ["read"])
+    await create_key(owner, name, "agent", ["read"], existing=True)
+    rotated = await rotate_key(owner, made.key_id, None, timedelta(hours=1))
+    await owner.maybe(KeyRevoke(rotated.key_id), writes=True)
+    await owner.many(KeysList(name))
+    await owner.many(TenantsList())
+    await tidy(worker)
+    await look(settings, Target(settings))
+
+
+async def test_each_statement_runs_at_the_level_that_it_names(
+    arena: Arena, cluster: Server, database: str, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exports and compliance at REPEATABLE READ, everything else at READ COMMITTED, all of it."""
+    monkeypatch.setattr(importing, "LARGE", 10)
+    catalog = arena.repository.catalog
+    urls = {
+        f"{role}_database_url": cluster.url(role, database)
+        for role in ("app", "worker", "readonly")
+    }
+    told = structs.replace(arena.settings, database_url=cluster.url("owner", database), **urls)
+    worker = Pool(cluster.url("worker", database), told, name="worker")
+    async with (
+        opened(worker),
+        serving(told, arena.url) as url,
+        Api.open(url, arena.tenant) as api,
+    ):
+        for drive in (browse, live, meet, bring):
+            await drive(api)
+        await keep(told, arena.owner, Repository(catalog, worker))
+    headers = {name: {one.isolation} for name, one in catalog.items() if name not in NEVER_RUN}
+
+    assert headers == dict(seen.levels)
+    assert {"read committed", "repeatable read"} == {one.isolation for one in catalog.values()}
+
+
+@pytest.mark.parametrize(
+    "asked,level",
+    [
+        ("read_committed", "read committed"),
+        ("repeatable_read", "repeatable read"),
+        ("serializable", "serializable"),
+    ],
+)
+async def test_a_transaction_has_the_level_that_is_asked_for(
+    arena: Arena, seen: Seen, asked: Isolation, level: str
+) -> None:
+    """Of the session, and of a statement of the catalogue that is sent in it."""
+    identity = await skill(arena)
+    seen.levels.clear()
+    async with arena.pool.transaction(isolation=asked) as connection:
+        within = await connection.fetchval("SHOW transaction_isolation")
+        await see(arena, "skill", identity, connection)
+
+    assert level == within
+    assert {"entity_by_id": {level}} == dict(seen.levels)
+
+
+async def test_what_asks_for_no_level_has_the_lowest(
+    arena: Arena, cluster: Server, database: str
+) -> None:
+    """Whatever the database's own default is: the pool says it for each session."""
+    default = "ALTER DATABASE {} {} default_transaction_isolation"
+    await arena.superuser.execute(f"{default.format(database, 'SET')} = 'serializable'")
+    levels = []
+    try:
+        async with opened(Pool(arena.url, arena.settings, name="late")) as pool:
+            for lend in (pool.connection, pool.transaction, pool.rehearsal):
+                async with lend() as connection:
+                    levels.append(await connection.fetchval("SHOW transaction_isolation"))
+        async with connections(cluster, database) as connect:
+            plain = await (await connect()).fetchval("SHOW transaction_isolation")
+    finally:
+        await arena.superuser.execute(default.format(database, "RESET"))
+
+    assert ["read committed"] * 3 == levels
+    assert "serializable" == plain
