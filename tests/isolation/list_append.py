@@ -15,11 +15,24 @@ from typing import Literal
 
 from msgspec import Struct
 
-Append = tuple[Literal["append"], str, int]
-Read = tuple[Literal["read"], str, tuple[int, ...]]
+Values = tuple[int, ...]
 Outcome = Literal["committed", "aborted"]
 Link = Literal["ww", "wr", "rw"]
 Graph = dict[int, dict[int, set[Link]]]
+
+
+class Append(Struct, frozen=True):
+    """A value at the end of a list."""
+
+    key: str
+    value: int
+
+
+class Read(Struct, frozen=True):
+    """A list as it was read."""
+
+    key: str
+    values: Values
 
 
 class Transaction(Struct, frozen=True):
@@ -53,74 +66,93 @@ class Found(Struct):
         return {name: len(getattr(self, name)) for name in never if getattr(self, name)}
 
 
-def look(history: Sequence[Transaction], final: dict[str, tuple[int, ...]]) -> Found:
-    """Tell what is wrong with a history, given the lists as they were read at its end."""
+class History:
+    """Transactions, and the lists as they were read when all had ended."""
+
+    def __init__(self, transactions: Sequence[Transaction], final: dict[str, Values]) -> None:
+        self.transactions = transactions
+        self.final = final
+        self.writers: dict[tuple[str, int], int] = {}
+        self._last: dict[tuple[str, int], int] = {}
+        for number, one in enumerate(transactions):
+            for done in one.operations:
+                if isinstance(done, Append):
+                    self.writers[done.key, done.value] = number
+                    self._last[done.key, number] = done.value
+
+    def aborted(self, key: str, value: int) -> bool:
+        """Say whether a value is of a transaction that was undone."""
+        writer = self.writers.get((key, value))
+        return writer is not None and self.transactions[writer].outcome == "aborted"
+
+    def intermediate(self, key: str, value: int) -> bool:
+        """Say whether the transaction that appended a value went on to append to this list."""
+        writer = self.writers.get((key, value))
+        return writer is not None and self._last[key, writer] != value
+
+    def writer(self, key: str, place: int) -> int | None:
+        """Tell who appended what stands at a place of a list."""
+        values = self.final.get(key, ())
+        return self.writers.get((key, values[place])) if 0 <= place < len(values) else None
+
+    def readings(self) -> Iterator[tuple[int, str, Values, Values, Values]]:
+        """Give reader, list, what others and what the reader itself should have appended, both."""
+        for number, one in enumerate(self.transactions):
+            own: dict[str, Values] = defaultdict(tuple)
+            for done in one.operations:
+                if isinstance(done, Append):
+                    own[done.key] += (done.value,)
+                else:
+                    others = done.values[: len(done.values) - len(own[done.key])]
+                    yield number, done.key, others, own[done.key], done.values
+
+
+def look(history: History) -> Found:
+    """Tell what is wrong with a history."""
     found = Found()
-    writers = {
-        (key, value): number
-        for number, one in enumerate(history)
-        for kind, key, value in one.operations
-        if kind == "append"
-    }
-    _values(history, final, writers, found)
-    _reads(history, final, writers, found)
-    graph = dependencies(history, final, writers)
+    _values(history, found)
+    _reads(history, found)
+    graph = dependencies(history)
     found.write_cycle = list(_cycles(graph, {"ww"}))
     found.circular = list(_cycles(graph, {"ww", "wr"}))
     found.single = list(_with_one_antidependency(graph))
-    in_single = {number for cycle in found.single for number in cycle}
-    found.skew = [
-        cycle for cycle in _cycles(graph, {"ww", "wr", "rw"}) if not in_single & set(cycle)
-    ]
+    explained = {number for cycle in found.single for number in cycle}
+    every = _cycles(graph, {"ww", "wr", "rw"})
+    found.skew = [cycle for cycle in every if not explained & set(cycle)]
     return found
 
 
-Writers = dict[tuple[str, int], int]
-Final = dict[str, tuple[int, ...]]
-
-
-def _values(history: Sequence[Transaction], final: Final, writers: Writers, found: Found) -> None:
+def _values(history: History, found: Found) -> None:
     """Compare what is there at the end with what was acknowledged."""
-    for key, values in final.items():
-        for value, times in Counter(values).items():
-            if times > 1:
-                found.doubled.append(f"{key}: {value}")
-    for (key, value), number in writers.items():
-        is_there = value in final.get(key, ())
-        if history[number].outcome == "committed" and not is_there:
-            found.lost.append(f"{key}: {value} of {number}")
-        if history[number].outcome == "aborted" and is_there:
-            found.aborted_read.append(f"{key}: {value} of {number} at the end")
+    for key, values in history.final.items():
+        counted = Counter(values)
+        found.doubled += [f"{key}: {value}" for value, times in counted.items() if times > 1]
+        found.aborted_read += [
+            f"{key}: {value} at the end" for value in values if history.aborted(key, value)
+        ]
+    found.lost += [
+        f"{key}: {value}"
+        for key, value in history.writers
+        if not history.aborted(key, value) and value not in history.final.get(key, ())
+    ]
 
 
-def _reads(history: Sequence[Transaction], final: Final, writers: Writers, found: Found) -> None:
+def _reads(history: History, found: Found) -> None:
     """Look at each reading: whose values it has, and whether the list began like that."""
-    last = {
-        (number, key): value
-        for number, one in enumerate(history)
-        for kind, key, value in one.operations
-        if kind == "append"
-    }
-    for number, one in enumerate(history):
-        own: dict[str, list[int]] = defaultdict(list)
-        for kind, key, value in one.operations:
-            if kind == "append":
-                own[key].append(value)  # type: ignore[arg-type]
-                continue
-            shown = f"{key}: {value} read by {number}"
-            others: tuple[int, ...] = value[: len(value) - len(own[key])]  # type: ignore[index]
-            if list(value[len(others) :]) != own[key]:  # type: ignore[index]
-                found.own_write_unseen.append(shown)
-            if one.outcome == "committed" and final.get(key, ())[: len(others)] != others:
-                found.disagreeing.append(shown)
-            for each in others:
-                if history[writers[key, each]].outcome == "aborted":
-                    found.aborted_read.append(shown)
-            if others and last[writers[key, others[-1]], key] != others[-1]:
-                found.intermediate_read.append(shown)
+    for number, key, others, own, values in history.readings():
+        shown = f"{key}: {values} read by {number}"
+        committed = history.transactions[number].outcome == "committed"
+        if values[len(others) :] != own:
+            found.own_write_unseen.append(shown)
+        if committed and history.final.get(key, ())[: len(others)] != others:
+            found.disagreeing.append(shown)
+        if any(history.aborted(key, value) for value in others):
+            found.aborted_read.append(shown)
+        if others and history.intermediate(key, others[-1]):
+            found.intermediate_read.append(shown)
 
 
-def dependencies(history: Sequence[Transaction], final: Final, writers: Writers) -> Graph:
+def dependencies(history: History) -> Graph:
     """Link committed transactions: who wrote after, read from, and was overwritten by whom."""
     graph: Graph = defaultdict(lambda: defaultdict(set))
 
@@ -128,24 +160,13 @@ def dependencies(history: Sequence[Transaction], final: Final, writers: Writers)
         if one is not None and other is not None and one != other:
             graph[one][other].add(kind)
 
-    def writer(key: str, place: int) -> int | None:
-        values = final.get(key, ())
-        return writers.get((key, values[place])) if 0 <= place < len(values) else None
-
-    for key, values in final.items():
+    for key, values in history.final.items():
         for place in range(1, len(values)):
-            link(writer(key, place - 1), writer(key, place), "ww")
-    for number, one in enumerate(history):
-        if one.outcome != "committed":
-            continue
-        own: Counter[str] = Counter()
-        for kind, key, value in one.operations:
-            if kind == "append":
-                own[key] += 1
-                continue
-            length = len(value) - own[key]  # type: ignore[arg-type]
-            link(writer(key, length - 1), number, "wr")
-            link(number, writer(key, length), "rw")
+            link(history.writer(key, place - 1), history.writer(key, place), "ww")
+    for number, key, others, _, _ in history.readings():
+        if history.transactions[number].outcome == "committed":
+            link(history.writer(key, len(others) - 1), number, "wr")
+            link(number, history.writer(key, len(others)), "rw")
     return graph
 
 

@@ -5,7 +5,6 @@ each statement leaves, the session that it goes to is asked for its level.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -57,7 +56,7 @@ class Seen:
 
 
 @pytest.fixture
-def seen(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
+def seen(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Look at the level of each statement of the catalogue before it is sent."""
     found = Seen(catalog)
     fetch = asyncpg.Connection.fetch
