@@ -87,10 +87,12 @@ async def entity(arena: Arena, kind: str, body: dict[str, Any], status: str) -> 
     return str(made.id)
 
 
-async def etag_of(arena: Arena, kind: str, identity: Identity) -> str:
+async def etag_of(
+    arena: Arena, kind: str, identity: Identity, connection: Connection | None = None
+) -> str:
     """Read the entity tag of an entity."""
-    context = arena.tenant.author.context
-    found = await arena.repository.maybe(EntityById(kind, str(identity)), context)
+    query, context = EntityById(kind, str(identity)), arena.tenant.author.context
+    found = await arena.repository.maybe(query, context, connection=connection)
     assert found
     return found.etag
 

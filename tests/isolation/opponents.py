@@ -7,8 +7,8 @@ server ends.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from tests.isolation.acts import change
 from tests.isolation.arena import Arena
+from tests.postgres import Server
 from tests.sessions import Connection, pid
 
 HASTY = "ALTER DATABASE {} SET deadlock_timeout = '10ms'"
@@ -23,6 +24,17 @@ WAITING = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND pg_isolation_test_session_is_blocked(pid, ARRAY[$1::integer])
 """
+
+
+@contextmanager
+def hasty(cluster: Server, template: str) -> Iterator[str]:
+    """Have a database whose sessions look for a deadlock as soon as they wait; its name."""
+    name = cluster.clone(template)
+    cluster.run(HASTY.format(name))
+    try:
+        yield name
+    finally:
+        cluster.drop(name)
 
 
 class Circle(Struct, frozen=True):

@@ -31,7 +31,7 @@ from tests.factories import Tenant
 from tests.imports import imported, line
 from tests.isolation.acts import etag_of, job_role, see, skill
 from tests.isolation.arena import PATIENT, Arena, opened
-from tests.isolation.opponents import HASTY, Circle, circle
+from tests.isolation.opponents import Circle, circle, hasty
 from tests.postgres import Server
 from tests.sessions import BLOCKED, Connection, pid
 
@@ -161,10 +161,8 @@ class TestSerializationFailure:
 @pytest.fixture(scope="module")
 def database(cluster: Server, template: str) -> Iterator[str]:
     """Have a database whose sessions look for a deadlock as soon as they wait."""
-    name = cluster.clone(template)
-    cluster.run(HASTY.format(name))
-    yield name
-    cluster.drop(name)
+    with hasty(cluster, template) as name:
+        yield name
 
 
 @pytest_asyncio.fixture(loop_scope="module")
