@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import asyncpg
 
+from tests.factories import Tenant
 from tests.sessions import Connection
 
 NOTHING = bytes(32)
@@ -18,6 +19,12 @@ FROM audit.entry
 LEFT JOIN audit.payload ON payload.tenant_id = entry.tenant_id AND payload.audit_id = entry.audit_id
 WHERE entry.entity_id = $1
 ORDER BY entry.version
+"""
+COUNT = """
+SELECT
+    (SELECT count(*) FROM audit.entry WHERE tenant_id = $1),
+    (SELECT count(*) FROM audit.payload WHERE tenant_id = $1),
+    (SELECT count(*) FROM audit.pending WHERE tenant_id = $1)
 """
 Row = asyncpg.Record
 
@@ -79,3 +86,10 @@ async def history(superuser: Connection, identity: object) -> list[Row]:
         last["audit_id"],
     )
     return rows
+
+
+async def counted(superuser: Connection, tenant: Tenant) -> tuple[int, int, int]:
+    """Count a tenant's entries, payloads and pending rows."""
+    row = await superuser.fetchrow(COUNT, tenant.id)
+    assert row
+    return tuple(row)

@@ -16,7 +16,7 @@ from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.entities import EntityById, EntityStep, SkillAmend, Written
 from tests.api import Api
-from tests.chain import LOG, MICROSECOND, history
+from tests.chain import LOG, MICROSECOND, counted, history
 from tests.factories import (
     Actor,
     Tenant,
@@ -47,12 +47,6 @@ from tests.sessions import (
 
 pytestmark = pytest.mark.database
 
-COUNT = """
-SELECT
-    (SELECT count(*) FROM audit.entry WHERE tenant_id = $1),
-    (SELECT count(*) FROM audit.payload WHERE tenant_id = $1),
-    (SELECT count(*) FROM audit.pending WHERE tenant_id = $1)
-"""
 OFF = """
 ALTER TABLE app.base_entity DISABLE TRIGGER base_entity_10_guard;
 ALTER TABLE app.base_entity DISABLE TRIGGER base_entity_90_log;
@@ -73,13 +67,6 @@ async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
 async def operations(superuser: Connection, identity: object) -> list[str]:
     """Name the operations in the log of an entity whose every link holds."""
     return [row["operation"] for row in await history(superuser, identity)]
-
-
-async def counted(superuser: Connection, tenant: Tenant) -> tuple[int, int, int]:
-    """Count a tenant's entries, payloads and pending rows."""
-    row = await superuser.fetchrow(COUNT, tenant.id)
-    assert row
-    return tuple(row)
 
 
 async def served(repository: Repository, actor: Actor, kind: str, identity: object) -> str:

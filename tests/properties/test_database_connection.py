@@ -18,14 +18,12 @@ from tests.factories import (
     amend,
     create,
     document,
-    industry_body,
-    job_role_body,
     make_world,
     skill_body,
     step,
-    team_body,
 )
 from tests.postgres import Server
+from tests.properties.bodies import body_of
 from tests.properties.conftest import Open
 from tests.properties.contents import contents
 from tests.properties.silence import silent
@@ -210,20 +208,22 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("kind", ["skill", "job_role", "team", "agent", "industry"])
+OWN = {
+    "skill": {"category": "soft_skill"},
+    "job_role": {"seniority_level": "senior", "required_skills": []},
+    "team": {},
+    "agent": {"team_id": None},
+    "industry": {"scheme": "s", "code": "c", "level": 3},
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
 async def test_database_insert_and_retrieve(
     repository: Repository, tenant: Tenant, kind: str
 ) -> None:
     """What was written of each kind comes back: created, changed, and in its last state."""
     there = await make_world(repository, tenant)
-    own = {
-        "skill": lambda: skill_body(category="soft_skill"),
-        "job_role": lambda: job_role_body([there.skill], industry_id=there.industry),
-        "team": lambda: team_body(there.job_role, there.industry),
-        "agent": lambda: _agent(there.job_role, there.industry, there.skill, there.team),
-        "industry": lambda: industry_body(scheme="s", code="c", level=3),
-    }[kind]()
-    body = {**own, **ODD, "parent_ids": [getattr(there, kind)]}
+    body = {**body_of(kind, there), **OWN[kind], **ODD, "parent_ids": [getattr(there, kind)]}
     made = await create(repository, tenant.author, kind, body)
     read = await document(repository, tenant.author, kind, made.id)
     patch = {"description": "Another.", "aliases": [], "custom_attributes": {"n": 2}}
@@ -239,16 +239,6 @@ async def test_database_insert_and_retrieve(
     assert ("Another.", []) == (last["description"], last["aliases"])
     assert (1, 2, 3) == (made.version, changed.version, last["version"])
     assert "archived" == last["status"]
-
-
-def _agent(job_role: str, industry: str, skill: str, team: str) -> dict[str, object]:
-    return {
-        "name": f"agent {skill}",
-        "job_role_id": job_role,
-        "industry_id": industry,
-        "team_id": team,
-        "skill_ids": [skill],
-    }
 
 
 async def test_connection_pool_properties(open_pool: Open, superuser: Connection) -> None:
