@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import asyncpg
 import pytest
@@ -208,7 +209,7 @@ ODD = {
 }
 
 
-OWN = {
+OWN: dict[str, dict[str, Any]] = {
     "skill": {"category": "soft_skill"},
     "job_role": {"seniority_level": "senior", "required_skills": []},
     "team": {},
