@@ -4,6 +4,7 @@ import itertools
 import json
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import asyncpg
 
@@ -29,12 +30,12 @@ SELECT
 Row = asyncpg.Record
 
 
-def payload_hash(row: Row) -> bytes:
+def payload_hash(row: Row | dict[str, Any]) -> bytes:
     """Compute the hash of salt and document."""
     return sha256(row["salt"] + row["body"].encode()).digest()
 
 
-def entry_hash(row: Row) -> bytes:
+def entry_hash(row: Row | dict[str, Any]) -> bytes:
     """Compute the hash of an entry from what it says, as the contract spells it."""
     array = [
         "plant-entry/v1",

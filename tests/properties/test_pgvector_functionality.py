@@ -314,7 +314,7 @@ async def test_cosine_similarity_operator(
         await vectors.execute("SET LOCAL enable_sort = off")
         for operator in ("<=>", "<->", "<#>"):
             query = NEAREST.format(id=identity, column="embedding_384", operator=operator)
-            plan = await vectors.fetchval(f"EXPLAIN {query}", HalfVector(axis(0)))
+            plan = await vectors.fetchval(f"EXPLAIN (FORMAT json) {query}", HalfVector(axis(0)))
             used[operator] = "embedding_384_idx" in plan
 
     assert [10, 30, 50, 90, 170] == ordered["<=>"]
