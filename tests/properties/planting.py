@@ -12,9 +12,9 @@ DECLARE
     v_trigger record;
 BEGIN
     FOR v_trigger IN SELECT tgrelid::regclass AS relation, tgname AS name FROM pg_trigger
-        WHERE NOT tgisinternal AND tgparentid = 0
+        WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid = ANY('{tables}'::regclass[])
     LOOP
-        EXECUTE format('ALTER TABLE %s {} TRIGGER %I', v_trigger.relation, v_trigger.name);
+        EXECUTE format('ALTER TABLE %s {state} TRIGGER %I', v_trigger.relation, v_trigger.name);
     END LOOP;
 END
 $do$
@@ -22,16 +22,19 @@ $do$
 
 
 @asynccontextmanager
-async def past_triggers(superuser: Connection, *, keep: bool = False) -> AsyncIterator[Connection]:
-    """Be in a transaction that no trigger of ours sees; it is undone, or kept with them back."""
+async def past_triggers(
+    superuser: Connection, *tables: str, keep: bool = False
+) -> AsyncIterator[None]:
+    """Be in a transaction that no trigger of these tables sees; it is undone, or kept."""
+    listed = "{" + ",".join(tables) + "}"
     transaction = superuser.transaction()
     await transaction.start()
     try:
-        await superuser.execute(EACH.format("DISABLE"))
-        yield superuser
+        await superuser.execute(EACH.format(state="DISABLE", tables=listed))
+        yield
         if keep:
             await superuser.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            await superuser.execute(EACH.format("ENABLE ALWAYS"))
+            await superuser.execute(EACH.format(state="ENABLE ALWAYS", tables=listed))
     except BaseException:
         await transaction.rollback()
         raise
