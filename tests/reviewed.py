@@ -1,5 +1,7 @@
 """The schema as it was reviewed: columns, what may be absent, what refers to what."""
 
+from tests.sessions import Connection
+
 BASE_ENTITY = {
     "tenant_id": "uuid NOT NULL",
     "id": "uuid NOT NULL",
@@ -66,3 +68,16 @@ NULLABLE = {
     "amendment_step": "by_author",
     "payload": "body reason salt successor_id",
 }
+REFERENCES = """
+SELECT conname::text AS name, regexp_replace(pg_get_constraintdef(pg_constraint.oid),
+    '^FOREIGN KEY \\(tenant_id,? ?(.*)\\) REFERENCES \\w+\\.(\\w+)\\(tenant_id,? ?(.*?)\\).*$',
+    relname || '(\\1) \\2(\\3)') AS what
+FROM pg_constraint INNER JOIN pg_class ON pg_class.oid = conrelid
+WHERE contype = 'f' AND connamespace = 'app'::regnamespace AND conparentid = 0
+    AND convalidated AND conenforced
+"""
+
+
+async def foreign_keys(superuser: Connection) -> dict[str, str]:
+    """Read what the catalogue has of what refers to what, in the form of FOREIGN_KEYS."""
+    return {row["name"]: row["what"] for row in await superuser.fetch(REFERENCES)}

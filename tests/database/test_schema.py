@@ -14,7 +14,7 @@ from service.database.address import USERS
 from service.database.pool import Pool
 from service.settings import Settings
 from tests.postgres import Server
-from tests.reviewed import BASE_ENTITY, FOREIGN_KEYS, NULLABLE, SECTIONS
+from tests.reviewed import BASE_ENTITY, FOREIGN_KEYS, NULLABLE, SECTIONS, foreign_keys
 from tests.sessions import Connection as Superuser
 
 pytestmark = pytest.mark.database
@@ -405,19 +405,7 @@ class TestTables:
 
     async def test_every_foreign_key_is_there(self, superuser: Superuser) -> None:
         """Each refers to what it names, within the tenant."""
-        rows = await superuser.fetch(
-            """
-            SELECT conname::text AS name, regexp_replace(pg_get_constraintdef(pg_constraint.oid),
-                '^FOREIGN KEY \\(tenant_id,? ?(.*)\\) '
-                'REFERENCES \\w+\\.(\\w+)\\(tenant_id,? ?(.*?)\\).*$',
-                relname || '(\\1) \\2(\\3)') AS what
-            FROM pg_constraint INNER JOIN pg_class ON pg_class.oid = conrelid
-            WHERE contype = 'f' AND connamespace = 'app'::regnamespace AND conparentid = 0
-                AND convalidated AND conenforced
-            """
-        )
-
-        assert {row["name"]: row["what"] for row in rows} == FOREIGN_KEYS
+        assert FOREIGN_KEYS == await foreign_keys(superuser)
 
     async def test_only_these_columns_may_be_null(self, superuser: Superuser) -> None:
         """Every other column is NOT NULL."""

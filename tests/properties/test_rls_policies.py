@@ -21,7 +21,7 @@ from tests.api import PATHS, ROAD, Answer, Api
 from tests.factories import Actor, Tenant, World, create, make_tenant, skill_body
 from tests.properties.bodies import body_of
 from tests.properties.contents import contents, grown
-from tests.properties.violating import COLUMNS, NAMES, VIOLATIONS, Violation, broken
+from tests.properties.violating import COLUMNS, NAMES, VIOLATIONS, Violation, broken, of_kind
 from tests.reviewed import NULLABLE
 from tests.sessions import Connect, Connection, Savepoint, acting, become, until_blocked
 
@@ -32,17 +32,6 @@ KINDS: Final = list(BY_NAME)
 MAKE = "SELECT app.{}_create(ARRAY[uuidv7()], ARRAY[$1::jsonb], 'draft')"
 # Not broken alone, and why.
 NARROWER = {"base_entity_kind_key": "the primary key has the same columns but one"}
-
-
-def of_kind(*kinds: str) -> list[str]:
-    """Name the constraints of these kinds: p, u, f, c, and i for a unique index."""
-    endings = {"p": "_pkey", "f": "_fkey", "u": "_key"}
-    found = []
-    for name in VIOLATIONS:
-        kind = next((one for one, ending in endings.items() if name.endswith(ending)), "c")
-        if kind in kinds:
-            found.append(name)
-    return found
 
 
 async def told(superuser: Connection, name: str) -> tuple[str | None, str, str]:

@@ -53,6 +53,17 @@ ORDER BY attnum
 """
 
 
+def of_kind(*kinds: str) -> list[str]:
+    """Name the constraints of these kinds: p, u, f, c, and i for a unique index."""
+    endings = {"p": "_pkey", "f": "_fkey", "u": "_key"}
+    found = []
+    for name in VIOLATIONS:
+        kind = next((one for one, ending in endings.items() if name.endswith(ending)), "c")
+        if kind in kinds:
+            found.append(name)
+    return found
+
+
 async def broken(superuser: Connection, violation: Violation) -> asyncpg.PostgresError | None:
     """Break a constraint past every trigger; gives what the server says, and undoes it."""
     if violation.update:
