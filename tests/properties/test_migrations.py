@@ -62,8 +62,8 @@ UNION ALL
 SELECT 'index ' || pg_get_indexdef(indexrelid) FROM pg_index
 INNER JOIN pg_class ON oid = indexrelid WHERE relnamespace = ANY($1::regnamespace[])
 UNION ALL
-SELECT migration_id AS id, forward_sha256 AS digest,
-    finished_at IS NOT NULL AS done,
+SELECT 'trigger ' || pg_get_triggerdef(oid) || tgenabled::text
+FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL
 SELECT 'policy ' || polrelid::regclass || polname || polroles::regrole[]::text
     || coalesce(pg_get_expr(polqual, polrelid), '')
