@@ -145,110 +145,9 @@ WAIVED = {
     "amendment_times_order": "set by the guard",
 }
 
-TENANT = "(tenant_id = ( SELECT app.tenant_id() AS tenant_id))"
-OWN = "governance_agent_id = ( SELECT app.governance_agent_id() AS governance_agent_id)"
-PREDICATES = {
-    "tenant": TENANT,
-    "visible": f"({TENANT} AND ((private_to IS NULL) OR "
-    "(private_to = ( SELECT app.governance_agent_id() AS governance_agent_id))))",
-    "own": f"({TENANT} AND ({OWN}))",
-    "all": "true",
-}
 OWNER, APP, READONLY, WORKER = (USERS[role] for role in ("owner", "app", "readonly", "worker"))
-READERS = (APP, READONLY, "plant_writer")
 KIND_TABLES = ("skill_entity", "job_role_entity", "team_entity", "agent_entity", "industry_entity")
 LINK_TABLES = ("entity_parent", "entity_tag", "job_role_skill", "agent_skill")
-
-Rule = tuple[str, tuple[str, ...], str | None, str | None]
-
-
-def private(table: str, *, removable: bool) -> dict[str, Rule]:
-    """Give the policies of a table whose rows are as private as their entity."""
-    found: dict[str, Rule] = {
-        f"{table}_read": ("SELECT", READERS, "visible", None),
-        f"{table}_add": ("INSERT", ("plant_writer",), None, "visible"),
-        f"{table}_edit": ("UPDATE", ("plant_writer",), "visible", "visible"),
-        f"{table}_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-        f"{table}_rules_edit": ("UPDATE", ("plant_rules",), "tenant", "tenant"),
-    }
-    if removable:
-        found[f"{table}_remove"] = ("DELETE", ("plant_writer",), "visible", None)
-    return found
-
-
-def everything(name: str, role: str, *commands: str) -> dict[str, Rule]:
-    """Give the policies of a role that works for all tenants."""
-    words = {"SELECT": "read", "INSERT": "add", "UPDATE": "edit", "DELETE": "remove"}
-    return {
-        f"{name}_{words[command]}": (
-            command,
-            (role,),
-            None if command == "INSERT" else "all",
-            "all" if command in {"INSERT", "UPDATE"} else None,
-        )
-        for command in commands
-    }
-
-
-# Every policy there is: command, roles, USING, WITH CHECK.
-POLICIES: dict[str, Rule] = {
-    **private("base_entity", removable=False),
-    # A certifier who rejects makes a draft that is no longer theirs to see.
-    "base_entity_edit": ("UPDATE", (APP, "plant_writer"), "visible", "tenant"),
-    **{
-        name: rule
-        for table in KIND_TABLES
-        for name, rule in private(table, removable=False).items()
-    },
-    **{
-        name: rule for table in LINK_TABLES for name, rule in private(table, removable=True).items()
-    },
-    "amendment_read": ("SELECT", READERS, "visible", None),
-    "amendment_add": ("INSERT", ("plant_writer",), None, "visible"),
-    "amendment_edit": ("UPDATE", ("plant_writer",), "visible", "visible"),
-    "amendment_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-    "amendment_audit_read": ("SELECT", ("plant_audit",), "tenant", None),
-    "entity_label_read": ("SELECT", READERS, "visible", None),
-    "entity_label_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-    "entity_label_rules_edit": ("UPDATE", ("plant_rules",), "tenant", "tenant"),
-    **everything("entity_label_worker", WORKER, "SELECT", "INSERT", "UPDATE", "DELETE"),
-    **{
-        f"{table}_read": ("SELECT", (APP, READONLY, "plant_rules"), "tenant", None)
-        for table in ("tenant", "governance_agent", "api_key")
-    },
-    **{
-        name: rule
-        for table in ("tenant", "governance_agent", "api_key")
-        for name, rule in everything(f"{table}_owner", OWNER, "SELECT", "INSERT", "UPDATE").items()
-    },
-    **{
-        f"{table}_auth_read": ("SELECT", ("plant_auth",), "all", None)
-        for table in ("tenant", "governance_agent", "api_key")
-    },
-    "api_key_auth_touch": ("UPDATE", ("plant_auth",), "all", "all"),
-    "api_key_audit_read": ("SELECT", ("plant_audit",), "tenant", None),
-    "idempotency_read": ("SELECT", ("plant_writer",), "own", None),
-    "idempotency_add": ("INSERT", ("plant_writer",), None, "own"),
-    "idempotency_edit": ("UPDATE", ("plant_writer",), "own", "own"),
-    "idempotency_rules_read": ("SELECT", ("plant_rules",), "own", None),
-    **everything("idempotency_worker", WORKER, "SELECT", "DELETE"),
-    "secret_read": ("SELECT", (APP, WORKER), "all", None),
-    "secret_owner_read": ("SELECT", (OWNER,), "all", None),
-    "entry_read": ("SELECT", (APP, READONLY, "plant_rules"), "tenant", None),
-    "entry_worker_read": ("SELECT", (WORKER,), "all", None),
-    "entry_add": ("INSERT", ("plant_audit",), None, "tenant"),
-    "payload_read": ("SELECT", (APP, READONLY), "visible", None),
-    "payload_worker_read": ("SELECT", (WORKER,), "all", None),
-    # What a certifier rejected is answered again with the same bytes.
-    "payload_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-    "payload_add": ("INSERT", ("plant_audit",), None, "tenant"),
-    **everything("pending_worker", WORKER, "SELECT", "DELETE"),
-    "pending_add": ("INSERT", ("plant_audit",), None, "tenant"),
-    "import_line_read": ("SELECT", ("plant_writer",), "own", None),
-    "import_line_add": ("INSERT", ("plant_writer",), None, "own"),
-    "import_line_edit": ("UPDATE", ("plant_writer",), "own", "own"),
-    "import_line_remove": ("DELETE", ("plant_writer",), "own", None),
-}
 
 # What the roles of the service may do with whole tables; columns are in COLUMN_GRANTS.
 WRITES = {
@@ -587,29 +486,7 @@ class TestNames:
 
 
 class TestPolicies:
-    """Row security, exactly as it was reviewed."""
-
-    async def test_every_policy_is_the_one_that_was_reviewed(self, superuser: Superuser) -> None:
-        """Command, roles, USING and WITH CHECK of each; none is missing, none is more."""
-        forms = {text: form for form, text in PREDICATES.items()} | {None: None}
-        rows = await superuser.fetch(
-            "SELECT policyname::text AS name, tablename::text AS table, cmd, roles::text[], qual,"
-            " with_check, permissive FROM pg_policies WHERE schemaname IN ('app', 'audit')"
-        )
-        found = {
-            row["name"]: (
-                row["cmd"],
-                tuple(row["roles"]),
-                forms.get(row["qual"], row["qual"]),
-                forms.get(row["with_check"], row["with_check"]),
-            )
-            for row in rows
-        }
-
-        assert POLICIES.keys() == found.keys()
-        assert {} == {name: rule for name, rule in found.items() if rule != POLICIES[name]}
-        assert all(row["name"].startswith(row["table"]) for row in rows)
-        assert {"PERMISSIVE"} == {row["permissive"] for row in rows}
+    """Who may do what; the policies themselves are reviewed in tests/properties/policies.toml."""
 
     async def test_rights_are_what_the_policies_expect(self, superuser: Superuser) -> None:
         """The service writes by functions; by hand it may change a few columns of base rows."""

@@ -41,7 +41,9 @@ def test_each_row_says_what_its_test_says(root: Path, rows: list[tuple[str, ...]
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 
-    assert {} == {row[2:4]: said.get(row[2:4]) for row in rows if said.get(row[2:4]) != row[4]}
+    written = {(file, test): shown for _, _, file, test, shown in rows}
+
+    assert {} == {key: said.get(key) for key, shown in written.items() if said.get(key) != shown}
 
 
 def test_each_test_is_collected(root: Path, rows: list[tuple[str, ...]]) -> None:

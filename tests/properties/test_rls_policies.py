@@ -365,6 +365,7 @@ async def test_row_level_security_policy_verification(superuser: Connection) -> 
     assert set() == found.keys() ^ reviewed.keys()
     assert {} == {key: rule for key, rule in found.items() if rule != reviewed[key]}
     assert {"PERMISSIVE"} == {row["permissive"] for row in rows}
+    assert all(name.startswith(table.partition(".")[2]) for table, name in found)
 
 
 async def test_every_constraint_is_broken(superuser: Connection) -> None:
