@@ -3,13 +3,13 @@
 import asyncio
 import json
 import time
+from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 
 from service.database.pool import Pool
-from service.errors import Unavailable
 from service.repository.base import One, Repository
 from service.repository.entities import EntityById, SkillCreate, Written
 from service.settings import Settings
@@ -244,20 +244,28 @@ async def test_database_insert_and_retrieve(
 
 async def test_connection_pool_properties(open_pool: Open, superuser: Connection) -> None:
     """The pool has pool_min connections from the start and never more than pool_max."""
-    pool = await open_pool("sized", pool_min=3, pool_max=5, acquire_timeout_ms=50)
-    async with asyncio.TaskGroup() as group:
-        begun, full = pool.statistics.size, asyncio.Barrier(6)
-        for _ in range(5):
-            group.create_task(_held(pool, full))
-        await full.wait()
-        with pytest.raises(Unavailable):
-            async with pool.connection():
-                pass
-        most = await superuser.fetchval(BACKENDS, "plant sized")
-        await full.wait()
+    pool = await open_pool("sized", pool_min=3, pool_max=5, acquire_timeout_ms=20_000)
+    begun, full = pool.statistics.size, asyncio.Barrier(6)
+    holders = [asyncio.create_task(_held(pool, full)) for _ in range(5)]
+    await full.wait()
+    late = asyncio.create_task(_backend(pool))
+    seen = await until(partial(_waiting, pool), lambda waiting: waiting == 1)
+    most = await superuser.fetchval(BACKENDS, "plant sized")
+    await full.wait()
+    backends = set(await asyncio.gather(*holders))
 
-    assert (3, 5) == (begun, pool.statistics.size)
-    assert 5 == most
+    assert (3, 5, 1) == (begun, pool.statistics.size, seen)
+    assert 5 == most == len(backends)
+    assert await late in backends
+
+
+async def _waiting(pool: Pool) -> int:
+    return pool.statistics.waiting
+
+
+async def _backend(pool: Pool) -> int:
+    async with pool.connection() as connection:
+        return pid(connection)
 
 
 async def _held(pool: Pool, full: asyncio.Barrier) -> int:
