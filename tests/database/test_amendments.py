@@ -16,7 +16,7 @@ from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.entities import Written
 from tests.amending import PROPOSE, TAKE, amended, propose, reviewed, take
-from tests.database.test_log import LOG, NOTHING, counted, entry_hash, history, payload_hash
+from tests.chain import LOG, NOTHING, counted, entry_hash, history, payload_hash
 from tests.database.test_races import Act, Pair, changing, stepping
 from tests.factories import (
     Actor,

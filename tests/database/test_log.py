@@ -4,14 +4,10 @@ The hash is computed here a second time, from the contract's words and the bytes
 """
 
 import asyncio
-import itertools
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -20,6 +16,7 @@ from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.entities import EntityById, EntityStep, SkillAmend, Written
 from tests.api import Api
+from tests.chain import LOG, MICROSECOND, counted, history
 from tests.factories import (
     Actor,
     Tenant,
@@ -50,22 +47,6 @@ from tests.sessions import (
 
 pytestmark = pytest.mark.database
 
-NOTHING = bytes(32)
-MICROSECOND = timedelta(microseconds=1)
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-LOG = """
-SELECT entry.*, payload.salt, payload.body, payload.private_to, payload.reason
-FROM audit.entry
-LEFT JOIN audit.payload ON payload.tenant_id = entry.tenant_id AND payload.audit_id = entry.audit_id
-WHERE entry.entity_id = $1
-ORDER BY entry.version
-"""
-COUNT = """
-SELECT
-    (SELECT count(*) FROM audit.entry WHERE tenant_id = $1),
-    (SELECT count(*) FROM audit.payload WHERE tenant_id = $1),
-    (SELECT count(*) FROM audit.pending WHERE tenant_id = $1)
-"""
 OFF = """
 ALTER TABLE app.base_entity DISABLE TRIGGER base_entity_10_guard;
 ALTER TABLE app.base_entity DISABLE TRIGGER base_entity_90_log;
@@ -75,8 +56,6 @@ ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_10_guard;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_90_log;
 """
 
-Row = asyncpg.Record
-
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
@@ -85,75 +64,9 @@ async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
         yield opened
 
 
-def payload_hash(row: Row) -> bytes:
-    """Compute the hash of salt and document."""
-    return sha256(row["salt"] + row["body"].encode()).digest()
-
-
-def entry_hash(row: Row) -> bytes:
-    """Compute the hash of an entry from what it says, as the contract spells it."""
-    array = [
-        "plant-entry/v1",
-        str(row["tenant_id"]),
-        row["entity_type"],
-        str(row["entity_id"]),
-        row["version"],
-        row["operation"],
-        row["actor"],
-        row["key"],
-        (row["at"] - EPOCH) // MICROSECOND,
-        row["payload_hash"].hex(),
-        row["prev_hash"].hex(),
-    ]
-    return sha256(json.dumps(array, separators=(",", ":")).encode()).digest()
-
-
-async def history(superuser: Connection, identity: object) -> list[Row]:
-    """Read the log of an entity and check every link of it."""
-    rows = await superuser.fetch(LOG, identity)
-    before = NOTHING
-    for version, row in enumerate(rows, 1):
-        document = json.loads(row["body"])
-        assert version == row["version"] == document["version"]
-        assert row["payload_hash"] == payload_hash(row)
-        assert row["prev_hash"] == before
-        before = entry_hash(row)
-        assert row["entry_hash"] == before
-        assert document["updated_at"] == row["at"].isoformat(timespec="microseconds").replace(
-            "+00:00", "Z"
-        )
-        assert document["created_at"] == json.loads(rows[0]["body"])["updated_at"]
-        assert 16 == len(row["salt"])
-        owner = document["governance_agent_id"] if document["status"] == "draft" else None
-        assert owner == (row["private_to"] and str(row["private_to"]))
-    times = [row["at"] for row in rows]
-    assert all(one < two for one, two in itertools.pairwise(times))
-    assert len({row["salt"] for row in rows}) == len(rows)
-    base = await superuser.fetchrow(
-        "SELECT document, version, version_hash, last_entry_id FROM app.base_entity WHERE id = $1",
-        identity,
-    )
-    assert base
-    last = rows[-1]
-    assert (base["document"], base["version"], base["version_hash"], base["last_entry_id"]) == (
-        last["body"],
-        last["version"],
-        last["entry_hash"],
-        last["audit_id"],
-    )
-    return rows
-
-
 async def operations(superuser: Connection, identity: object) -> list[str]:
     """Name the operations in the log of an entity whose every link holds."""
     return [row["operation"] for row in await history(superuser, identity)]
-
-
-async def counted(superuser: Connection, tenant: Tenant) -> tuple[int, int, int]:
-    """Count a tenant's entries, payloads and pending rows."""
-    row = await superuser.fetchrow(COUNT, tenant.id)
-    assert row
-    return tuple(row)
 
 
 async def served(repository: Repository, actor: Actor, kind: str, identity: object) -> str:

@@ -14,6 +14,7 @@ from service.database.address import USERS
 from service.database.pool import Pool
 from service.settings import Settings
 from tests.postgres import Server
+from tests.reviewed import BASE_ENTITY, FOREIGN_KEYS, NULLABLE, SECTIONS, foreign_keys
 from tests.sessions import Connection as Superuser
 
 pytestmark = pytest.mark.database
@@ -144,152 +145,9 @@ WAIVED = {
     "amendment_times_order": "set by the guard",
 }
 
-TENANT = "(tenant_id = ( SELECT app.tenant_id() AS tenant_id))"
-OWN = "governance_agent_id = ( SELECT app.governance_agent_id() AS governance_agent_id)"
-PREDICATES = {
-    "tenant": TENANT,
-    "visible": f"({TENANT} AND ((private_to IS NULL) OR "
-    "(private_to = ( SELECT app.governance_agent_id() AS governance_agent_id))))",
-    "own": f"({TENANT} AND ({OWN}))",
-    "all": "true",
-}
 OWNER, APP, READONLY, WORKER = (USERS[role] for role in ("owner", "app", "readonly", "worker"))
-READERS = (APP, READONLY, "plant_writer")
-# Foreign keys that stand only between the service's own rows are waived above, all are here:
-# (table, columns after the tenant, table they refer to, columns after the tenant).
-TYPED = "base_entity(entity_type, id)"
-FOREIGN_KEYS = {
-    "governance_agent_tenant_fkey": "governance_agent() tenant()",
-    "api_key_governance_agent_fkey": "api_key(governance_agent_id) governance_agent(id)",
-    "idempotency_governance_agent_fkey": "idempotency(governance_agent_id) governance_agent(id)",
-    "import_line_governance_agent_fkey": "import_line(governance_agent_id) governance_agent(id)",
-    "base_entity_governance_agent_fkey": "base_entity(governance_agent_id) governance_agent(id)",
-    "entity_parent_entity_fkey": f"entity_parent(entity_type, entity_id) {TYPED}",
-    "entity_parent_parent_fkey": f"entity_parent(entity_type, parent_id) {TYPED}",
-    "entity_tag_entity_fkey": f"entity_tag(entity_type, entity_id) {TYPED}",
-    "entity_label_entity_fkey": "entity_label(entity_id) base_entity(id)",
-    "amendment_entity_fkey": f"amendment(entity_type, entity_id) {TYPED}",
-    "amendment_governance_agent_fkey": "amendment(governance_agent_id) governance_agent(id)",
-    **{
-        f"{kind}_entity_base_fkey": f"{kind}_entity(id) base_entity(id)"
-        for kind in ("skill", "job_role", "team", "agent", "industry")
-    },
-    "job_role_entity_industry_fkey": "job_role_entity(industry_id) industry_entity(id)",
-    "team_entity_job_role_fkey": "team_entity(job_role_id) job_role_entity(id)",
-    "team_entity_industry_fkey": "team_entity(industry_id) industry_entity(id)",
-    "agent_entity_job_role_fkey": "agent_entity(job_role_id) job_role_entity(id)",
-    "agent_entity_industry_fkey": "agent_entity(industry_id) industry_entity(id)",
-    "agent_entity_team_fkey": "agent_entity(team_id) team_entity(id)",
-    "job_role_skill_job_role_fkey": "job_role_skill(job_role_id) job_role_entity(id)",
-    "job_role_skill_skill_fkey": "job_role_skill(skill_id) skill_entity(id)",
-    "agent_skill_agent_fkey": "agent_skill(agent_id) agent_entity(id)",
-    "agent_skill_skill_fkey": "agent_skill(skill_id) skill_entity(id)",
-}
-# Every column that may be NULL, but private_to; staged lines hold what was given.
-NULLABLE = {
-    "api_key": "expires_at last_used_at revoked_at",
-    "base_entity": "archived_at description external_id governance_notes name_key name_scope",
-    "skill_entity": "embedding_384",
-    "industry_entity": "code embedding_384 level scheme",
-    "job_role_entity": "industry_id seniority_level",
-    "agent_entity": "team_id",
-    "life_cycle_step": "by_author",
-    "amendment_step": "by_author",
-    "payload": "body reason salt successor_id",
-}
 KIND_TABLES = ("skill_entity", "job_role_entity", "team_entity", "agent_entity", "industry_entity")
 LINK_TABLES = ("entity_parent", "entity_tag", "job_role_skill", "agent_skill")
-
-Rule = tuple[str, tuple[str, ...], str | None, str | None]
-
-
-def private(table: str, *, removable: bool) -> dict[str, Rule]:
-    """Give the policies of a table whose rows are as private as their entity."""
-    found: dict[str, Rule] = {
-        f"{table}_read": ("SELECT", READERS, "visible", None),
-        f"{table}_add": ("INSERT", ("plant_writer",), None, "visible"),
-        f"{table}_edit": ("UPDATE", ("plant_writer",), "visible", "visible"),
-        f"{table}_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-        f"{table}_rules_edit": ("UPDATE", ("plant_rules",), "tenant", "tenant"),
-    }
-    if removable:
-        found[f"{table}_remove"] = ("DELETE", ("plant_writer",), "visible", None)
-    return found
-
-
-def everything(name: str, role: str, *commands: str) -> dict[str, Rule]:
-    """Give the policies of a role that works for all tenants."""
-    words = {"SELECT": "read", "INSERT": "add", "UPDATE": "edit", "DELETE": "remove"}
-    return {
-        f"{name}_{words[command]}": (
-            command,
-            (role,),
-            None if command == "INSERT" else "all",
-            "all" if command in {"INSERT", "UPDATE"} else None,
-        )
-        for command in commands
-    }
-
-
-# Every policy there is: command, roles, USING, WITH CHECK.
-POLICIES: dict[str, Rule] = {
-    **private("base_entity", removable=False),
-    # A certifier who rejects makes a draft that is no longer theirs to see.
-    "base_entity_edit": ("UPDATE", (APP, "plant_writer"), "visible", "tenant"),
-    **{
-        name: rule
-        for table in KIND_TABLES
-        for name, rule in private(table, removable=False).items()
-    },
-    **{
-        name: rule for table in LINK_TABLES for name, rule in private(table, removable=True).items()
-    },
-    "amendment_read": ("SELECT", READERS, "visible", None),
-    "amendment_add": ("INSERT", ("plant_writer",), None, "visible"),
-    "amendment_edit": ("UPDATE", ("plant_writer",), "visible", "visible"),
-    "amendment_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-    "amendment_audit_read": ("SELECT", ("plant_audit",), "tenant", None),
-    "entity_label_read": ("SELECT", READERS, "visible", None),
-    "entity_label_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-    "entity_label_rules_edit": ("UPDATE", ("plant_rules",), "tenant", "tenant"),
-    **everything("entity_label_worker", WORKER, "SELECT", "INSERT", "UPDATE", "DELETE"),
-    **{
-        f"{table}_read": ("SELECT", (APP, READONLY, "plant_rules"), "tenant", None)
-        for table in ("tenant", "governance_agent", "api_key")
-    },
-    **{
-        name: rule
-        for table in ("tenant", "governance_agent", "api_key")
-        for name, rule in everything(f"{table}_owner", OWNER, "SELECT", "INSERT", "UPDATE").items()
-    },
-    **{
-        f"{table}_auth_read": ("SELECT", ("plant_auth",), "all", None)
-        for table in ("tenant", "governance_agent", "api_key")
-    },
-    "api_key_auth_touch": ("UPDATE", ("plant_auth",), "all", "all"),
-    "api_key_audit_read": ("SELECT", ("plant_audit",), "tenant", None),
-    "idempotency_read": ("SELECT", ("plant_writer",), "own", None),
-    "idempotency_add": ("INSERT", ("plant_writer",), None, "own"),
-    "idempotency_edit": ("UPDATE", ("plant_writer",), "own", "own"),
-    "idempotency_rules_read": ("SELECT", ("plant_rules",), "own", None),
-    **everything("idempotency_worker", WORKER, "SELECT", "DELETE"),
-    "secret_read": ("SELECT", (APP, WORKER), "all", None),
-    "secret_owner_read": ("SELECT", (OWNER,), "all", None),
-    "entry_read": ("SELECT", (APP, READONLY, "plant_rules"), "tenant", None),
-    "entry_worker_read": ("SELECT", (WORKER,), "all", None),
-    "entry_add": ("INSERT", ("plant_audit",), None, "tenant"),
-    "payload_read": ("SELECT", (APP, READONLY), "visible", None),
-    "payload_worker_read": ("SELECT", (WORKER,), "all", None),
-    # What a certifier rejected is answered again with the same bytes.
-    "payload_rules_read": ("SELECT", ("plant_rules",), "tenant", None),
-    "payload_add": ("INSERT", ("plant_audit",), None, "tenant"),
-    **everything("pending_worker", WORKER, "SELECT", "DELETE"),
-    "pending_add": ("INSERT", ("plant_audit",), None, "tenant"),
-    "import_line_read": ("SELECT", ("plant_writer",), "own", None),
-    "import_line_add": ("INSERT", ("plant_writer",), None, "own"),
-    "import_line_edit": ("UPDATE", ("plant_writer",), "own", "own"),
-    "import_line_remove": ("DELETE", ("plant_writer",), "own", None),
-}
 
 # What the roles of the service may do with whole tables; columns are in COLUMN_GRANTS.
 WRITES = {
@@ -408,31 +266,6 @@ TRIGGERS |= {
 }
 TRIGGERS["agent_entity"].insert(0, "agent_entity_10_guard BEFORE UPDATE ROW app.agent_entity_guard")
 
-BASE_ENTITY = {
-    "tenant_id": "uuid NOT NULL",
-    "id": "uuid NOT NULL",
-    "entity_type": "text NOT NULL",
-    "external_id": "text",
-    "name": "text NOT NULL",
-    "name_key": "text COLLATE C",
-    "name_scope": "text",
-    "description": "text",
-    "status": "text NOT NULL",
-    "created_at": "timestamp with time zone NOT NULL",
-    "updated_at": "timestamp with time zone NOT NULL",
-    "archived_at": "timestamp with time zone",
-    "private_to": "uuid",
-    "version": "integer NOT NULL",
-    "version_hash": "bytea NOT NULL",
-    "last_entry_id": "uuid NOT NULL",
-    "aliases": "text[] NOT NULL",
-    "custom_attributes": "jsonb NOT NULL",
-    "governance_notes": "text",
-    "governance_agent_id": "uuid NOT NULL",
-    "document": "text NOT NULL",
-}
-SECTIONS = {"identity", "life cycle", "versioning", "alignment", "audit", "metadata", "relations"}
-
 
 def named(rows: list[Any]) -> set[str]:
     """Give the names of rows."""
@@ -471,19 +304,7 @@ class TestTables:
 
     async def test_every_foreign_key_is_there(self, superuser: Superuser) -> None:
         """Each refers to what it names, within the tenant."""
-        rows = await superuser.fetch(
-            """
-            SELECT conname::text AS name, regexp_replace(pg_get_constraintdef(pg_constraint.oid),
-                '^FOREIGN KEY \\(tenant_id,? ?(.*)\\) '
-                'REFERENCES \\w+\\.(\\w+)\\(tenant_id,? ?(.*?)\\).*$',
-                relname || '(\\1) \\2(\\3)') AS what
-            FROM pg_constraint INNER JOIN pg_class ON pg_class.oid = conrelid
-            WHERE contype = 'f' AND connamespace = 'app'::regnamespace AND conparentid = 0
-                AND convalidated AND conenforced
-            """
-        )
-
-        assert {row["name"]: row["what"] for row in rows} == FOREIGN_KEYS
+        assert FOREIGN_KEYS == await foreign_keys(superuser)
 
     async def test_only_these_columns_may_be_null(self, superuser: Superuser) -> None:
         """Every other column is NOT NULL."""
@@ -665,29 +486,7 @@ class TestNames:
 
 
 class TestPolicies:
-    """Row security, exactly as it was reviewed."""
-
-    async def test_every_policy_is_the_one_that_was_reviewed(self, superuser: Superuser) -> None:
-        """Command, roles, USING and WITH CHECK of each; none is missing, none is more."""
-        forms = {text: form for form, text in PREDICATES.items()} | {None: None}
-        rows = await superuser.fetch(
-            "SELECT policyname::text AS name, tablename::text AS table, cmd, roles::text[], qual,"
-            " with_check, permissive FROM pg_policies WHERE schemaname IN ('app', 'audit')"
-        )
-        found = {
-            row["name"]: (
-                row["cmd"],
-                tuple(row["roles"]),
-                forms.get(row["qual"], row["qual"]),
-                forms.get(row["with_check"], row["with_check"]),
-            )
-            for row in rows
-        }
-
-        assert POLICIES.keys() == found.keys()
-        assert {} == {name: rule for name, rule in found.items() if rule != POLICIES[name]}
-        assert all(row["name"].startswith(row["table"]) for row in rows)
-        assert {"PERMISSIVE"} == {row["permissive"] for row in rows}
+    """Who may do what; the policies themselves are reviewed in tests/properties/policies.toml."""
 
     async def test_rights_are_what_the_policies_expect(self, superuser: Superuser) -> None:
         """The service writes by functions; by hand it may change a few columns of base rows."""
