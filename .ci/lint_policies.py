@@ -1,4 +1,4 @@
-"""Run pgrls over a database that the migrations have just made; .pgrls.toml has what is meant so."""
+"""Run pgrls over a database just made by the migrations; .pgrls.toml has what is meant so."""
 
 import subprocess
 import sys
