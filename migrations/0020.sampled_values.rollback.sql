@@ -1,39 +1,26 @@
 -- Undoes 0020.sampled_values: columns are sampled again by the next ANALYZE.
-ALTER TABLE app.tenant ALTER COLUMN name SET STATISTICS DEFAULT;
-ALTER TABLE app.governance_agent ALTER COLUMN name SET STATISTICS DEFAULT;
-ALTER TABLE app.base_entity
-    ALTER COLUMN external_id SET STATISTICS DEFAULT,
-    ALTER COLUMN name SET STATISTICS DEFAULT,
-    ALTER COLUMN name_key SET STATISTICS DEFAULT,
-    ALTER COLUMN name_scope SET STATISTICS DEFAULT,
-    ALTER COLUMN description SET STATISTICS DEFAULT,
-    ALTER COLUMN aliases SET STATISTICS DEFAULT,
-    ALTER COLUMN custom_attributes SET STATISTICS DEFAULT,
-    ALTER COLUMN governance_notes SET STATISTICS DEFAULT,
-    ALTER COLUMN document SET STATISTICS DEFAULT,
-    ALTER COLUMN version_hash SET STATISTICS DEFAULT;
-ALTER TABLE app.entity_tag ALTER COLUMN tag SET STATISTICS DEFAULT;
-ALTER TABLE app.skill_entity ALTER COLUMN embedding_384 SET STATISTICS DEFAULT;
-ALTER TABLE app.industry_entity
-    ALTER COLUMN scheme SET STATISTICS DEFAULT,
-    ALTER COLUMN code SET STATISTICS DEFAULT,
-    ALTER COLUMN embedding_384 SET STATISTICS DEFAULT;
-ALTER TABLE app.entity_label
-    ALTER COLUMN label SET STATISTICS DEFAULT,
-    ALTER COLUMN text_sha256 SET STATISTICS DEFAULT,
-    ALTER COLUMN embedding_384 SET STATISTICS DEFAULT,
-    ALTER COLUMN lexical_384 SET STATISTICS DEFAULT;
-ALTER TABLE app.amendment
-    ALTER COLUMN patch SET STATISTICS DEFAULT,
-    ALTER COLUMN document SET STATISTICS DEFAULT,
-    ALTER COLUMN version_hash SET STATISTICS DEFAULT;
-ALTER TABLE audit.entry
-    ALTER COLUMN actor SET STATISTICS DEFAULT,
-    ALTER COLUMN key SET STATISTICS DEFAULT,
-    ALTER COLUMN payload_hash SET STATISTICS DEFAULT,
-    ALTER COLUMN prev_hash SET STATISTICS DEFAULT,
-    ALTER COLUMN entry_hash SET STATISTICS DEFAULT;
-ALTER TABLE audit.payload
-    ALTER COLUMN salt SET STATISTICS DEFAULT,
-    ALTER COLUMN body SET STATISTICS DEFAULT,
-    ALTER COLUMN reason SET STATISTICS DEFAULT;
+
+DO $do$
+DECLARE
+    v_column record;
+BEGIN
+    FOR v_column IN
+        SELECT
+            pg_namespace.nspname AS schema_name, pg_class.relname AS table_name,
+            pg_attribute.attname AS column_name
+        FROM pg_catalog.pg_attribute
+        INNER JOIN pg_catalog.pg_class ON pg_attribute.attrelid = pg_class.oid
+        INNER JOIN pg_catalog.pg_namespace ON pg_class.relnamespace = pg_namespace.oid
+        WHERE
+            pg_namespace.nspname IN ('app', 'audit')
+            AND pg_class.relkind IN ('r', 'p')
+            AND NOT pg_class.relispartition
+            AND pg_attribute.attstattarget = 0
+            AND NOT pg_attribute.attisdropped
+    LOOP
+        EXECUTE format(
+            'ALTER TABLE %I.%I ALTER COLUMN %I SET STATISTICS DEFAULT',
+            v_column.schema_name, v_column.table_name, v_column.column_name);
+    END LOOP;
+END
+$do$;

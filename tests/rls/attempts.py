@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tests.rls.planted import SITUATIONS, Planted, Rows
+from tests.rls.situations import SITUATIONS, Planted, Rows
 from tests.sessions import Connection
 
 ROLES: Final = (

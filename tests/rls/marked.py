@@ -190,9 +190,7 @@ async def questions(superuser: Connection, other: Marked) -> list[str]:
     for row in columns:
         made += [
             f"SELECT count(*) FROM {row['name']} WHERE ({row['column']}::text)::integer = 1",
-            f"SELECT min({row['column']}::text), max({row['column']}::text) FROM {row['name']}",
             f"UPDATE {row['name']} SET {row['column']} = {row['column']} RETURNING *",
-            f"UPDATE {row['name']} SET {row['column']} = NULL",
         ]
     return made + await _calls(superuser, other)
 

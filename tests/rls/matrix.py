@@ -22,8 +22,9 @@ from service.settings import Settings
 from tests.postgres import Server, server
 from tests.rls import rules
 from tests.rls.attempts import COMMANDS, ROLES, Key, Observed, observe
-from tests.rls.planted import full_tenant, look
+from tests.rls.planted import full_tenant
 from tests.rls.rules import Rules
+from tests.rls.situations import look
 
 SCHEMAS: Final = ["app", "audit", "q", "plant_migrate", "public"]
 # Everything that can be granted in these schemas: statements are counted as one.

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from tests.rls.attempts import ROLES, Key
-from tests.rls.planted import SITUATIONS
+from tests.rls.situations import SITUATIONS
 
 PATH: Final = Path(__file__).with_name("privileges.toml")
 _SHAPES: Final = {

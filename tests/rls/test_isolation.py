@@ -24,9 +24,8 @@ from tests.factories import (
     skill_body,
     step,
 )
-from tests.postgres import Server
 from tests.rls.planted import Drafts, drafts_of
-from tests.sessions import Connect, Connection, Savepoint, acting, become, connections
+from tests.sessions import Connect, Connection, Savepoint, acting, become
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
 
@@ -62,13 +61,6 @@ ROLES = (
     "plant_auth",
     "plant_audit",
 )
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
-    """Open sessions as a role."""
-    async with connections(cluster, database) as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,11 +1,9 @@
 """Nothing that a session can make the server say has a value of another tenant in it."""
 
-from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from service.catalog.load import Catalog
 from service.repository.base import Repository
@@ -14,12 +12,10 @@ from tests.factories import (
     Tenant,
     create,
     industry_body,
-    make_tenant,
-    make_world,
     skill_body,
 )
 from tests.postgres import Server
-from tests.rls.marked import Marked, answers, heard, marked, questions, statements
+from tests.rls.marked import Marked, answers, heard, questions, statements
 from tests.sessions import Connect, Connection, Savepoint, acting, become, connections
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
@@ -28,24 +24,6 @@ TOLD = (
     "CREATE OR REPLACE FUNCTION pg_temp.told(text) RETURNS boolean LANGUAGE plpgsql"
     " COST 0.0000001 AS 'BEGIN RAISE NOTICE ''%'', $1; RETURN TRUE; END'"
 )
-# Sampled as before, for plans live by them: words of fixed lists, and the service's own.
-SAMPLED = {
-    "app.amendment.entity_type",
-    "app.amendment.status",
-    "app.api_key.scopes",
-    "app.base_entity.entity_type",
-    "app.base_entity.status",
-    "app.entity_label.embedder",
-    "app.entity_label.entity_type",
-    "app.entity_label.source",
-    "app.entity_parent.entity_type",
-    "app.entity_tag.entity_type",
-    "app.job_role_entity.seniority_level",
-    "app.job_role_skill.relation",
-    "app.skill_entity.category",
-    "audit.entry.entity_type",
-    "audit.entry.operation",
-}
 # What works for every tenant by design, and reads nothing else of them.
 THE_WORKER_S = {
     "app.entity_label",
@@ -54,29 +32,6 @@ THE_WORKER_S = {
     "audit.payload",
     "audit.pending",
 }
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
-    """Open sessions as a role."""
-    async with connections(cluster, database) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def other(repository: Repository, owner: Repository, superuser: Connection) -> Marked:
-    """Have a tenant full of a word, sampled by ANALYZE."""
-    made = await marked(repository, owner, superuser)
-    await superuser.execute("ANALYZE")
-    return made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def mine(repository: Repository, owner: Repository, other: Marked) -> Tenant:
-    """Have the tenant of the session, with rows of its own."""
-    tenant = await make_tenant(owner)
-    await make_world(repository, tenant)
-    return tenant
 
 
 async def all_said(
@@ -231,64 +186,6 @@ class TestNeighbours:
         assert entities
         assert not [row for row in rows if other.word in str(row["query"])]
         assert not [row for row in entities if heard(str(row), other)]
-
-
-class TestEstimates:
-    """Plans are made for all tenants together; what they say must not tell what was written."""
-
-    @pytest.mark.parametrize("role", ["app", "readonly"])
-    async def test_no_estimate_tells_a_value(
-        self, superuser: Connection, connect: Connect, mine: Tenant, other: Marked, role: str
-    ) -> None:
-        """A text that another tenant uses all the time is estimated like one that nobody uses."""
-        columns = await superuser.fetch(
-            "SELECT attrelid::regclass::text AS name, attname::text AS column,"
-            " format_type(atttypid, atttypmod) AS type FROM pg_attribute"
-            " INNER JOIN pg_class ON pg_class.oid = attrelid AND relrowsecurity"
-            " WHERE has_column_privilege($1, attrelid, attnum, 'SELECT') AND attnum > 0"
-            " AND atttypid IN ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype)"
-            " AND attrelid::regclass || '.' || attname <> ALL($2::text[])",
-            f"plant_{role}",
-            list(SAMPLED | {"app.secret.name"}),
-        )
-        told = []
-        async with acting(await connect(role), mine.author) as session:
-            for row in columns:
-                values = {
-                    "text": (other.word, "never"),
-                    "text[]": (f"{{{other.word}}}", "{never}"),
-                    "jsonb": (f'{{"{other.word}": "{other.word}"}}', '{"never": "never"}'),
-                }[row["type"]]
-                for operator in ("=", "<", ">="):
-                    estimates = {
-                        await session.fetchval(
-                            f"EXPLAIN SELECT FROM {row['name']} WHERE {row['column']} {operator}"
-                            f" '{value}'"
-                        )
-                        for value in values
-                    }
-                    if len(estimates) > 1:
-                        told.append((row["name"], row["column"], operator))
-
-        assert len(columns) > 15
-        assert [] == told
-
-    async def test_what_is_written_is_not_sampled(self, superuser: Connection) -> None:
-        """Of the tables that may be read, texts, documents and hashes have no statistics target."""
-        rows = await superuser.fetch(
-            """
-            SELECT attrelid::regclass || '.' || attname AS name FROM pg_attribute
-            INNER JOIN pg_class ON pg_class.oid = attrelid AND relrowsecurity
-            WHERE attrelid <> 'app.secret'::regclass
-                AND attnum > 0 AND NOT attisdropped AND attstattarget IS DISTINCT FROM 0
-                AND atttypid NOT IN ('uuid'::regtype, 'timestamptz'::regtype, 'integer'::regtype,
-                    'bigint'::regtype, 'smallint'::regtype)
-                AND (has_column_privilege('plant_app', attrelid, attnum, 'SELECT')
-                    OR has_column_privilege('plant_readonly', attrelid, attnum, 'SELECT'))
-            """
-        )
-
-        assert SAMPLED == {row["name"] for row in rows}
 
 
 async def test_another_tenant_s_settings_are_not_seen(

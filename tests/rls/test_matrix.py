@@ -9,8 +9,9 @@ from service.repository.base import Repository
 from tests.rls import matrix, rules
 from tests.rls.attempts import ROLES, Observed, observe
 from tests.rls.matrix import OBJECTS, SCHEMAS
-from tests.rls.planted import Planted, full_tenant, look
+from tests.rls.planted import full_tenant
 from tests.rls.rules import Rules
+from tests.rls.situations import Planted, look
 from tests.sessions import Connection
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
