@@ -8,6 +8,7 @@ import pytest_asyncio
 from service.repository.base import Repository
 from tests.rls import matrix, rules
 from tests.rls.attempts import ROLES, Observed, observe
+from tests.rls.blind import observe_blind
 from tests.rls.matrix import OBJECTS, SCHEMAS
 from tests.rls.planted import full_tenant
 from tests.rls.rules import Rules
@@ -16,6 +17,11 @@ from tests.sessions import Connection
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
 
+# The rows that are met are no step from one another, which the guard refuses.
+GUARDED = {
+    ("plant_rules", "UPDATE", "app.base_entity"): "TY",
+    ("plant_writer", "UPDATE", "app.amendment"): "TY",
+}
 PAGE = Path(__file__).parents[2] / "docs" / "privileges.md"
 
 
@@ -74,6 +80,17 @@ def test_the_server_does_what_the_rules_say(observed: Observed, expected: Rules)
 
     assert len(observed.cells) > 2500
     assert {} == wrong
+
+
+async def test_who_does_not_look_reaches_no_more(
+    superuser: Connection, planted: Planted, observed: Observed
+) -> None:
+    """UPDATE and DELETE without a condition meet the rows that the matrix says, and no others."""
+    blind = await observe_blind(superuser, planted, observed)
+
+    assert len(blind) > 60
+    assert {key: signs for key, signs in blind.items() if signs not in {"YY", "TT"}} == GUARDED
+    assert all("T" in observed.cells[key] for key, signs in blind.items() if signs == "TT")
 
 
 def test_columns_are_open_as_the_rules_say(observed: Observed, expected: Rules) -> None:
