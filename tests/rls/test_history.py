@@ -1,6 +1,5 @@
 """What hides a draft of the past is row security on audit.payload, nothing in the statements."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,8 +11,7 @@ from service.catalog.load import Catalog
 from service.repository.base import Repository
 from service.repository.lists import LAST_ID
 from tests.factories import Actor, Tenant, amend, create, raise_to, skill_body, step
-from tests.postgres import Server
-from tests.sessions import Connect, Connection, acting, become, connections
+from tests.sessions import Connect, Connection, acting, become
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
 
@@ -33,13 +31,6 @@ class Past(Struct, frozen=True):
 
     id: UUID
     times: list[datetime]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
-    """Open sessions as a role."""
-    async with connections(cluster, database) as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")

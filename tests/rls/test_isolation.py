@@ -3,37 +3,29 @@
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
 import pytest_asyncio
-from msgspec import Struct
 
 from service.catalog.load import Catalog
 from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.entities import EntityById
 from service.repository.lists import LAST_ID
-from tests.amending import propose
 from tests.factories import (
     Actor,
     Tenant,
-    agent_body,
     create,
     document,
     industry_body,
-    job_role_body,
     make_tenant,
-    make_world,
     raise_to,
     skill_body,
     step,
-    team_body,
-    unique,
 )
-from tests.postgres import Server
-from tests.sessions import Connect, Connection, Savepoint, acting, become, connections
+from tests.rls.planted import Drafts, drafts_of
+from tests.sessions import Connect, Connection, Savepoint, acting, become
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
 
@@ -69,59 +61,6 @@ ROLES = (
     "plant_auth",
     "plant_audit",
 )
-LABEL = """
-INSERT INTO app.entity_label (
-    tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
-    embedding_384, lexical_384, private_to
-) VALUES ($1, $2, 1, $3, 'name', 'hush', sha256('hush'), 'test', $5::text::public.vector,
-    $5::text::public.vector, $4)
-"""
-UNIT = json.dumps([1.0] + [0.0] * 383)
-
-
-class Drafts(Struct, frozen=True):
-    """A draft of each kind with everything that hangs on it, by the author of a tenant."""
-
-    tenant: Tenant
-    ids: dict[str, UUID]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
-    """Open sessions as a role."""
-    async with connections(cluster, database) as opened:
-        yield opened
-
-
-async def drafts_of(repository: Repository, superuser: Connection, tenant: Tenant) -> Drafts:
-    """Make a draft of each kind, tagged, with a parent, links and a label."""
-    world = await make_world(repository, tenant)
-    ids = {}
-    for kind, body in {
-        "skill": skill_body(embedding_384=json.loads(UNIT)),
-        "industry": industry_body(scheme="s", code="c", level=1),
-        "job_role": job_role_body([world.skill], industry_id=world.industry),
-        "team": team_body(world.job_role, world.industry),
-        "agent": agent_body(world.job_role, world.industry, [world.skill], team_id=world.team),
-    }.items():
-        secret = {
-            "name": unique("hush"),
-            "tags": ["hush"],
-            "parent_ids": [getattr(world, kind)],
-            "external_id": unique("hush"),
-        }
-        made = await create(repository, tenant.author, kind, body | secret)
-        ids[kind] = made.id
-        owner = tenant.author.context.governance_agent_id
-        await superuser.execute(LABEL, tenant.id, made.id, kind, owner, UNIT)
-    await propose(repository, tenant.author, "skill", world.skill, {"description": "hush"})
-    await superuser.execute(
-        "INSERT INTO app.idempotency VALUES ($1, $2, 'POST', '/v1/skills', 'k', sha256('k'), 201,"
-        " '{}')",
-        tenant.id,
-        tenant.author.context.governance_agent_id,
-    )
-    return Drafts(tenant, ids)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
