@@ -1,4 +1,4 @@
--- Undoes 0020.sampled_values: columns are sampled again by the next ANALYZE.
+-- Undoes 0019.sampled_values: columns are sampled again by the next ANALYZE.
 
 DO $do$
 DECLARE
