@@ -41,9 +41,7 @@ WHERE
         FROM app.api_key
         WHERE
             api_key.tenant_id = entry.tenant_id
-            -- As a uuid, so that each key is looked up in the index.
-            AND api_key.id
-            = CASE WHEN pg_input_is_valid(identity.key, 'uuid') THEN identity.key::uuid END
+            AND api_key.id::text = identity.key
             AND api_key.governance_agent_id::text = identity.actor
             AND needed.scope = any(api_key.scopes)
     )

@@ -43,7 +43,8 @@ WHERE entity_id = '{id}';
 INSERT INTO audit.entry
 SELECT tenant_id, uuidv7(), entity_type, id, turn.version,
     CASE turn.version % 2 WHEN 0 THEN 'certify' ELSE 'amend' END,
-    CASE turn.version % 2 WHEN 0 THEN '{certifier}' ELSE '{author}' END, '{key}',
+    CASE turn.version % 2 WHEN 0 THEN '{certifier}' ELSE '{author}' END,
+    CASE turn.version % 2 WHEN 0 THEN '{certifier_key}' ELSE '{author_key}' END,
     now(), version_hash, version_hash, version_hash
 FROM app.base_entity CROSS JOIN generate_series(5, {count}) AS turn (version)
 WHERE id = '{id}';
@@ -68,7 +69,8 @@ async def aged(
                 count=count,
                 author=tenant.author.context.governance_agent_id,
                 certifier=tenant.certifier.context.governance_agent_id,
-                key=tenant.author.context.key_id,
+                author_key=tenant.author.context.key_id,
+                certifier_key=tenant.certifier.context.key_id,
             )
         )
     await superuser.execute("ANALYZE")
