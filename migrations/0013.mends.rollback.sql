@@ -749,6 +749,10 @@ DROP FUNCTION app.import_depths(uuid);
 DROP FUNCTION app.components(bigint[], bigint[]);
 DROP FUNCTION app.levels(bigint[], bigint[]);
 DROP FUNCTION app.numbered(bigint[], bigint[]);
+REVOKE EXECUTE ON FUNCTION
+app.entity_document(app.base_entity), app.json_time(timestamptz)
+FROM plant_app;
+DROP FUNCTION app.is_rendered(app.base_entity);
 DROP FUNCTION app.check_bodies(text, jsonb[]);
 DROP TRIGGER entity_parent_no_truncate ON app.entity_parent;
 DROP TRIGGER entity_tag_no_truncate ON app.entity_tag;

@@ -1065,6 +1065,25 @@ $$;
 
 COMMENT ON FUNCTION app.entity_document(app.base_entity) IS 'The bytes served for an entity, from its base, kind and link rows: JSON without white space, but for custom_attributes, which keep the blanks that jsonb writes.';
 
+-- Of the tables beneath, for whoever may read them: check L0-04 asks it as plant_app.
+CREATE FUNCTION app.is_rendered(p_base app.base_entity) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN p_base.document = app.entity_document(p_base);
+EXCEPTION
+    -- The row of its kind is gone.
+    WHEN SQLSTATE 'PL009' THEN
+        RETURN FALSE;
+END
+$$;
+COMMENT ON FUNCTION app.is_rendered(app.base_entity) IS 'Whether the document of an entity is what its base, kind and link rows say.';
+GRANT EXECUTE ON FUNCTION
+app.is_rendered(app.base_entity), app.entity_document(app.base_entity),
+app.json_time(timestamptz)
+TO plant_app;
+
 GRANT EXECUTE ON FUNCTION
 app.name_key(text), app.numbered(bigint[], bigint[]), app.levels(bigint[], bigint[]),
 app.components(bigint[], bigint[]), app.import_depths(uuid),

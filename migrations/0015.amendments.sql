@@ -1,5 +1,5 @@
 -- Amendments: how the content of an entity in force changes, and only by a certification.
--- depends: 0012.lists
+-- depends: 0013.mends
 --
 -- An amendment is logged as an entity of its own (entity_type 'amendment'). Its document is
 -- the entity's with the patch merged in, so that what is reviewed is what will be in force.
@@ -295,6 +295,212 @@ GRANT EXECUTE ON FUNCTION
 app.amendment_document(app.amendment, text, jsonb), app.merge_patch(jsonb, jsonb)
 TO plant_rules;
 
+-- The rule that a vector of the caller's breaks, NULL for none. As numeric: casting a number
+-- that single precision has no place for would raise an error of its own.
+CREATE FUNCTION app.embedding_rule(p_value jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_rule text;
+BEGIN
+    IF jsonb_typeof(p_value) <> 'array' THEN
+        RETURN 'type';
+    END IF;
+    IF jsonb_array_length(p_value) <> 384
+        OR jsonb_path_exists(p_value, 'strict $[*] ? (@.type() != "number")')
+    THEN
+        RETURN 'type';
+    END IF;
+    SELECT CASE
+        WHEN max(abs(item.value::numeric)) >= 3.4028235677973366e38
+            OR min(abs(item.value::numeric)) FILTER (WHERE item.value::numeric <> 0)
+            < 7.0064923216240854e-46 THEN 'number-range'
+        WHEN max(abs(item.value::numeric)) = 0 THEN 'zero-vector'
+    END INTO v_rule
+    FROM jsonb_array_elements(p_value) AS item (value);
+    RETURN v_rule;
+END
+$$;
+COMMENT ON FUNCTION app.embedding_rule(jsonb) IS 'Which rule a vector breaks: type, number-range, zero-vector or none.';
+
+-- What is wrong with the fields of a patch, each by itself: a field's name decides its shape,
+-- in every kind. A reference is an id, {"id": …} or {"external_id": …}.
+CREATE FUNCTION app.field_faults(p_kind text, p_patch jsonb)
+RETURNS TABLE (pointer text, rule text, message text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH field AS (
+    SELECT '/' || shape.field AS pointer, shape.*, given.value, jsonb_typeof(given.value) AS type
+    FROM jsonb_each(p_patch) AS given
+    INNER JOIN (
+        VALUES
+        ('name', FALSE, FALSE, 'name', 255, NULL::text[]),
+        ('external_id', TRUE, FALSE, 'line', 255, NULL),
+        ('scheme', TRUE, FALSE, 'line', 64, NULL),
+        ('code', TRUE, FALSE, 'line', 64, NULL),
+        ('aliases', FALSE, TRUE, 'line', 255, NULL),
+        ('tags', FALSE, TRUE, 'line', 64, NULL),
+        ('description', p_kind = 'industry', FALSE, 'prose', 10000, NULL),
+        ('governance_notes', TRUE, FALSE, 'notes', 10000, NULL),
+        (
+            'category', FALSE, FALSE, 'choice', NULL,
+            '{technical,soft_skill,domain_expertise,certification}'
+        ),
+        ('seniority_level', TRUE, FALSE, 'choice', NULL, '{junior,mid,senior}'),
+        ('level', TRUE, FALSE, 'level', NULL, NULL),
+        ('custom_attributes', FALSE, FALSE, 'object', NULL, NULL),
+        ('embedding_384', TRUE, FALSE, 'embedding', NULL, NULL),
+        ('job_role_id', FALSE, FALSE, 'reference', NULL, NULL),
+        ('industry_id', p_kind = 'job_role', FALSE, 'reference', NULL, NULL),
+        ('team_id', TRUE, FALSE, 'reference', NULL, NULL),
+        ('parent_ids', FALSE, TRUE, 'reference', NULL, NULL),
+        ('skill_ids', FALSE, TRUE, 'reference', NULL, NULL),
+        ('required_skills', FALSE, TRUE, 'reference', NULL, NULL)
+    ) AS shape (field, may_be_null, is_list, shape, length_max, choices)
+        ON given.key = shape.field
+),
+
+element AS (
+    SELECT
+        field.pointer || '/' || (item.place - 1) AS pointer, field.field, field.shape,
+        field.length_max, item.value
+    FROM field
+    CROSS JOIN LATERAL jsonb_array_elements(
+        CASE field.type WHEN 'array' THEN field.value ELSE '[]' END
+    ) WITH ORDINALITY AS item (value, place)
+    WHERE field.is_list
+),
+
+single AS (
+    SELECT one.*, jsonb_typeof(one.value) AS type, one.value #>> '{}' AS text
+    FROM (
+        SELECT field.pointer, field.shape, field.length_max, field.choices, field.value
+        FROM field
+        WHERE NOT field.is_list AND NOT (field.may_be_null AND field.type = 'null')
+        UNION ALL
+        SELECT element.pointer, element.shape, element.length_max, NULL, element.value
+        FROM element
+        UNION ALL
+        SELECT
+            element.pointer || '/relation', 'choice', NULL, '{essential,optional}',
+            element.value -> 'relation'
+        FROM element
+        WHERE element.field = 'required_skills'
+    ) AS one
+),
+
+fault AS (
+    SELECT
+        single.*,
+        CASE
+            WHEN single.shape IN ('name', 'line', 'prose', 'notes') THEN CASE
+                WHEN single.type <> 'string' THEN 'type'
+                WHEN single.shape <> 'notes' AND single.text ~ '^[[:space:]]*$' THEN 'blank'
+                WHEN single.shape IN ('name', 'line') AND single.text <> btrim(single.text)
+                    THEN 'trimmed'
+                WHEN single.shape IN ('name', 'line')
+                    AND single.text ~ '[\u0001-\u001f\u007f-\u009f]' THEN 'control-character'
+                WHEN char_length(single.text) > single.length_max THEN 'max-length'
+                -- What names are compared by stands in an index, whose rows have a bound.
+                WHEN single.shape = 'name' AND octet_length(app.name_key(single.text)) > 2048
+                    THEN 'size'
+            END
+            WHEN single.shape = 'choice' THEN CASE
+                WHEN single.text = ANY(single.choices) THEN NULL ELSE 'one-of'
+            END
+            WHEN single.shape = 'level' THEN CASE
+                WHEN single.type <> 'number' OR single.text !~ '^-?[0-9]+$' THEN 'type'
+                WHEN single.text::numeric NOT BETWEEN 1 AND 99 THEN 'number-range'
+            END
+            WHEN single.shape = 'object' THEN CASE
+                WHEN single.type <> 'object' THEN 'type'
+            END
+            WHEN single.shape = 'reference' THEN CASE
+                WHEN single.type = 'string' OR single.value ? 'id' THEN CASE
+                    WHEN NOT pg_input_is_valid(
+                        coalesce(single.value ->> 'id', single.text), 'uuid') THEN 'uuid'
+                END
+                WHEN single.type <> 'object'
+                    OR jsonb_typeof(single.value -> 'external_id') IS DISTINCT FROM 'string'
+                    THEN 'type'
+            END
+            WHEN single.shape = 'embedding' THEN app.embedding_rule(single.value)
+        END AS rule
+    FROM single
+    UNION ALL
+    SELECT
+        field.pointer, 'list', 200, field.choices, field.value, field.type, NULL,
+        CASE field.type WHEN 'array' THEN 'max-length' ELSE 'type' END
+    FROM field
+    WHERE
+        field.is_list
+        AND CASE
+            WHEN field.type <> 'array' THEN TRUE
+            ELSE field.field = 'aliases' AND jsonb_array_length(field.value) > 200
+        END
+)
+
+SELECT
+    fault.pointer,
+    fault.rule,
+    CASE fault.rule
+        WHEN 'type' THEN 'must be ' || CASE
+            WHEN fault.shape = 'list' THEN 'an array'
+            WHEN fault.shape = 'level' THEN 'a whole number'
+            WHEN fault.shape = 'object' THEN 'an object'
+            WHEN fault.shape = 'embedding' THEN 'an array of 384 numbers'
+            WHEN fault.shape = 'reference' THEN 'an id'
+            ELSE 'a text'
+        END
+        WHEN 'blank' THEN 'must not be blank'
+        WHEN 'trimmed' THEN 'must not begin or end with white space'
+        WHEN 'control-character' THEN 'has a control character'
+        WHEN 'max-length' THEN 'must have at most ' || fault.length_max || CASE fault.shape
+            WHEN 'list' THEN ' elements' ELSE ' characters'
+        END
+        WHEN 'size' THEN 'has compatibility characters that take more than 2,048 bytes'
+        WHEN 'one-of' THEN 'must be one of ' || array_to_string(fault.choices, ', ')
+        WHEN 'number-range' THEN CASE fault.shape
+            WHEN 'level' THEN 'must be 1 to 99'
+            ELSE 'has what is no single-precision number'
+        END
+        WHEN 'zero-vector' THEN 'must not be all zero in single precision'
+        WHEN 'uuid' THEN 'must be a UUID'
+    END
+FROM fault
+WHERE fault.rule IS NOT NULL
+ORDER BY fault.pointer
+$$;
+COMMENT ON FUNCTION app.field_faults(text, jsonb) IS 'The fields of a patch that no table would take: pointer, rule and message.';
+
+CREATE FUNCTION app.require_fields(p_kind text, p_patch jsonb) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_errors jsonb := '[{"pointer": "", "rule": "type", "message": "must be an object"}]';
+BEGIN
+    IF jsonb_typeof(p_patch) = 'object' THEN
+        SELECT jsonb_agg(jsonb_build_object(
+            'pointer', fault.pointer, 'rule', fault.rule, 'message', fault.message))
+        INTO v_errors
+        FROM app.field_faults(p_kind, p_patch) AS fault;
+    END IF;
+    IF v_errors IS NOT NULL THEN
+        RAISE EXCEPTION 'The patch does not fit its kind.'
+            USING ERRCODE = 'PL009', DETAIL = jsonb_build_object('errors', v_errors)::text;
+    END IF;
+    PERFORM app.check_bodies(p_kind, ARRAY[p_patch]);
+END
+$$;
+COMMENT ON FUNCTION app.require_fields(text, jsonb) IS 'Raises PL009 for what is no field of the kind, or has a value that no table would take.';
+GRANT EXECUTE ON FUNCTION
+app.embedding_rule(jsonb), app.field_faults(text, jsonb), app.require_fields(text, jsonb)
+TO plant_writer, plant_rules;
+GRANT EXECUTE ON FUNCTION app.check_bodies(text, jsonb[]), app.name_key(text) TO plant_rules;
+
 -- What the constraints of the entity's tables would refuse when the amendment is certified,
 -- and its author can mend now. What depends on others (a name that is taken, a cycle, the
 -- rules for being in force) is asked when it is certified: until then it may change.
@@ -520,6 +726,7 @@ BEGIN
         NEW.updated_at := NEW.created_at;
     END IF;
     PERFORM app.require_current(NEW, v_entity);
+    PERFORM app.require_fields(NEW.entity_type, NEW.patch);
     NEW.document := app.amendment_document(NEW, v_entity.document, NEW.patch);
     PERFORM app.require_amendable(v_entity.document::jsonb, NEW.document::jsonb);
     RETURN NEW;
@@ -629,8 +836,11 @@ DECLARE
     v_entity app.base_entity;
     v_open app.amendment;
     v_etag text;
+    v_patch jsonb;
     v_written app.written;
 BEGIN
+    PERFORM app.require_fields(p_kind, p_patch);
+    v_patch := app.resolved_body(p_kind, p_patch);
     -- Before the amendment is looked for, so that of two first patches the second finds what
     -- the first has made.
     SELECT base_entity.* INTO v_entity
@@ -688,7 +898,7 @@ BEGIN
             tenant_id, entity_id, entity_type, base_version, patch, governance_agent_id
         ) VALUES (
             app.tenant_id(), p_entity_id, p_kind, v_entity.version,
-            app.amendment_patch(v_entity.document, '{}', p_patch), app.governance_agent_id()
+            app.amendment_patch(v_entity.document, '{}', v_patch), app.governance_agent_id()
         )
         RETURNING
             amendment.id, amendment.version, amendment.document,
@@ -698,7 +908,7 @@ BEGIN
     ELSE
         UPDATE app.amendment SET
             base_version = v_entity.version,
-            patch = app.amendment_patch(v_entity.document, v_open.patch, p_patch)
+            patch = app.amendment_patch(v_entity.document, v_open.patch, v_patch)
         WHERE amendment.tenant_id = app.tenant_id() AND amendment.id = v_open.id
         RETURNING
             amendment.id, amendment.version, amendment.document,

@@ -309,10 +309,7 @@ BEGIN
         END IF;
     END IF;
     SELECT written.*, CASE written.version WHEN 1 THEN 201 ELSE 200 END, FALSE INTO v_answer
-    FROM
-        app.amendment_propose(
-            p_kind, p_entity_id, p_etags, app.resolved_body(p_kind, p_patch)
-        ) AS written;
+    FROM app.amendment_propose(p_kind, p_entity_id, p_etags, p_patch) AS written;
     IF p_request <> 'null' THEN
         PERFORM app.remember(p_request, v_answer.status, ARRAY[v_answer.audit_id]);
     END IF;

@@ -36,10 +36,9 @@ class Now(Struct, frozen=True):
 
 
 class Walked(Struct, frozen=True):
-    """How many entities were looked at, and the last of them."""
+    """How many entities were looked at."""
 
     walked: int
-    last: UUID | None
 
 
 class EntityVersion(Maybe[Document], frozen=True):
@@ -86,6 +85,7 @@ class EntitiesAsOf(Many[ListedById], frozen=True):
     before: str
     count: int
     walk: int
+    skip: int
 
 
 class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
@@ -99,6 +99,7 @@ class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
     count: int
     statuses: tuple[str, ...]
     walk: int
+    skip: int
 
 
 class EntitiesAsOfWalked(One[Walked], frozen=True):
@@ -108,6 +109,7 @@ class EntitiesAsOfWalked(One[Walked], frozen=True):
     as_of: datetime
     before: str
     walk: int
+    skip: int
 
 
 class HistoryNow(One[Now], frozen=True):

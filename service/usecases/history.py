@@ -50,6 +50,9 @@ async def page_of(
 ) -> tuple[list[Listed], tuple[str, ...] | None]:
     """Read a page of a list, as it is or as it was, and the place where the next one begins.
 
+    A place names the last entity that was shown; in a list of the past, where a whole page found
+    nothing to show, it says too how many entities behind that one were looked at.
+
     Raises: InvalidParameter for a time that has not come.
     """
     kind, count = query.kind.name, query.limit + 1
@@ -59,16 +62,18 @@ async def page_of(
     # A cursor is signed: its time had come when the first page was read.
     if query.cursor is None:
         await refuse_future(repository, query.as_of)
-    (before,), statuses = after, query.filters.get("status")
-    then: Many[ListedById] = EntitiesAsOf(kind, query.as_of, before, count, WALK_MAX)
+    before, *passed = after
+    skip, statuses = sum(map(int, passed)), query.filters.get("status")
+    then: Many[ListedById] = EntitiesAsOf(kind, query.as_of, before, count, WALK_MAX, skip)
     if statuses is not None:
-        then = EntitiesAsOfByStatus(kind, query.as_of, before, count, statuses, WALK_MAX)
+        then = EntitiesAsOfByStatus(kind, query.as_of, before, count, statuses, WALK_MAX, skip)
     found = await repository.many(then, context)
     page, place = _cut(query, [Listed(row.id, row.document) for row in found])
     if place is None:
-        reach = EntitiesAsOfWalked(kind, query.as_of, before, WALK_MAX)
-        end = await repository.one(reach, context)
-        place = (str(end.last),) if end.walked == WALK_MAX else None
+        reach = EntitiesAsOfWalked(kind, query.as_of, before, WALK_MAX, skip)
+        if (await repository.one(reach, context)).walked == WALK_MAX:
+            # Not by where the walk ended: the id of a draft says to others when it was made.
+            place = position(query.order, page[-1]) if page else (before, str(skip + WALK_MAX))
     return page, place
 
 

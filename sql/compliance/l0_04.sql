@@ -1,6 +1,8 @@
 -- name: l0_04 :many
 -- L0-04: versions are complete from 1 (or from a restore entry) and every link hashes.
--- Asks the log alone, with hashes of its own; a body that the caller may not see is not asked.
+-- Asks the log with hashes of its own, and whether what is served is what the last entry and
+-- the tables say. A body that the caller may not see, of a version written as another
+-- governance agent's draft, is not asked. Nothing is erased yet: what is empty is missing.
 --
 -- param: $1 id uuid
 -- returns: message text, entity_id uuid
@@ -11,20 +13,23 @@
 WITH chain AS (
     SELECT
         entry.version,
+        entry.audit_id,
         entry.entry_hash,
         entry.prev_hash,
-        sha256(convert_to(
-            '["plant-entry/v1","' || entry.tenant_id || '","' || entry.entity_type || '","'
-            || entry.entity_id || '",' || entry.version || ',"' || entry.operation || '","'
-            || entry.actor || '","' || entry.key || '",'
-            || (extract(EPOCH FROM entry.at) * 1000000)::bigint
-            || ',"' || encode(entry.payload_hash, 'hex') || '","'
-            || encode(entry.prev_hash, 'hex') || '"]',
-            'UTF8'
-        )) AS recomputed,
-        entry.payload_hash
-        <> sha256(payload.salt || convert_to(payload.body, 'UTF8')) AS body_differs,
         payload.body,
+        sha256(convert_to(format(
+            '["plant-entry/v1","%s","%s","%s",%s,"%s","%s","%s",%s,"%s","%s"]',
+            entry.tenant_id, entry.entity_type, entry.entity_id, entry.version, entry.operation,
+            entry.actor, entry.key, (extract(EPOCH FROM entry.at) * 1000000)::bigint,
+            encode(entry.payload_hash, 'hex'), encode(entry.prev_hash, 'hex')
+        ), 'UTF8')) AS recomputed,
+        sha256(payload.salt || convert_to(payload.body, 'UTF8')) <> entry.payload_hash AS differs,
+        max(entry.version)
+        FILTER (WHERE entry.operation IN ('create', 'withdraw', 'reject', 'restore'))
+            OVER earlier AS drafted,
+        max(entry.version)
+        FILTER (WHERE entry.operation = any('{submit,certify,activate,deprecate,archive,import}'))
+            OVER earlier AS shown,
         lag(entry.entry_hash, 1, decode(repeat('00', 32), 'hex')) OVER earlier AS link,
         coalesce(
             lag(entry.version) OVER earlier + 1,
@@ -39,10 +44,7 @@ WITH chain AS (
 )
 
 SELECT
-    CASE
-        WHEN chain.version IS NULL THEN 'It has no entry in the log.'
-        ELSE 'Version ' || chain.version || fault.message
-    END AS message,
+    coalesce('Version ' || chain.version || fault.message, 'The log has no entry.') AS message,
     NULL::uuid AS entity_id
 FROM app.base_entity
 LEFT OUTER JOIN chain ON TRUE
@@ -53,13 +55,18 @@ CROSS JOIN
         (chain.version <> chain.expected, ' follows a hole.'),
         (chain.entry_hash <> chain.recomputed, ' does not hash to its entry.'),
         (chain.prev_hash <> chain.link, ' is not linked to the one before.'),
-        (chain.body_differs, ' has another body than was hashed.'),
-        (chain.is_last AND base_entity.version <> chain.version, ' is the last, not the current.'),
+        (chain.differs, ' has another body than was hashed.'),
         (
-            chain.is_last AND base_entity.version_hash <> chain.entry_hash,
-            ' is not what is current.'
+            chain.body IS NULL AND chain.version IS NOT NULL AND (
+                chain.shown > coalesce(chain.drafted, 0)
+                OR base_entity.governance_agent_id = app.governance_agent_id()
+            ), ' has no body.'
         ),
-        (chain.is_last AND base_entity.document <> chain.body, ' is not what is served.')
+        (chain.is_last AND base_entity.version <> chain.version, ' is the last, not the current.'),
+        (chain.is_last AND base_entity.last_entry_id <> chain.audit_id, ' is not what is current.'),
+        (chain.is_last AND base_entity.version_hash <> chain.entry_hash, ' has another hash.'),
+        (chain.is_last AND base_entity.document <> chain.body, ' is not what is served.'),
+        (chain.is_last AND NOT app.is_rendered(base_entity), ' is served unlike the tables.')
     ) AS fault (is_found, message)
 WHERE base_entity.id = $1 AND fault.is_found
 ORDER BY chain.version ASC, fault.message ASC

@@ -1,6 +1,7 @@
 -- name: l0_05 :many
 -- L0-05: certification precedes activation, by another governance agent.
--- An import at once names both identities and stands for the steps.
+-- An import at once names both identities and stands for the steps. Who wrote an amendment is
+-- said by its own log.
 --
 -- param: $1 id uuid
 -- returns: message text, entity_id uuid
@@ -17,7 +18,15 @@ WITH history AS (
         max(entry.version)
         FILTER (WHERE entry.operation IN ('certify', 'import', 'restore'))
             OVER (ORDER BY entry.version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-            AS certified
+            AS certified,
+        -- When the same governance agent wrote last: of an import, the one that certified.
+        max(entry.version)
+        FILTER (WHERE entry.operation IN ('create', 'amend'))
+            OVER (
+                PARTITION BY
+                    split_part(entry.actor, '+', 1 + (entry.operation = 'import')::integer)
+                ORDER BY entry.version
+            ) AS written
     FROM audit.entry
     WHERE entry.entity_id = $1
 )
@@ -33,17 +42,20 @@ WHERE
     (history.operation = 'activate' AND history.certified IS NULL)
     OR (history.operation = 'import' AND history.second IN ('', history.actor))
     OR (
-        history.operation = 'certify'
-        AND EXISTS (
-            SELECT
-            FROM history AS written
-            WHERE
-                written.operation IN ('create', 'amend')
-                AND written.actor = history.actor
-                AND written.version < history.version
-                AND written.version > coalesce(history.certified, 0)
-        )
+        history.operation IN ('certify', 'import')
+        AND history.written > coalesce(history.certified, 0)
     )
+    OR (history.operation = 'certify' AND EXISTS (
+        SELECT
+        FROM app.amendment
+        INNER JOIN audit.entry ON amendment.id = entry.entity_id
+        WHERE
+            amendment.entity_id = $1
+            AND amendment.base_version = history.version - 1
+            AND amendment.status = 'certified'
+            AND entry.operation IN ('create', 'amend')
+            AND entry.actor = history.actor
+    ))
 UNION ALL
 SELECT
     'It is ' || base_entity.status || ' without a certification.' AS message,

@@ -1,5 +1,6 @@
 """Reads of the past against the log as it may be: long, begun late, and not yet committed."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,12 +14,13 @@ from service.model.kinds import BY_NAME
 from service.model.query import list_query
 from service.model.times import write_time
 from service.repository.base import Repository
+from service.repository.entities import CREATE
 from service.repository.history import EntityVersions, HistoryNow
 from service.repository.lists import LAST_ID
 from service.usecases.history import document_then, page_of, refuse_future
 from tests.factories import Tenant, amend, create, skill_body, step
 from tests.postgres import Server
-from tests.sessions import Connect, Connection, acting, connections
+from tests.sessions import Connect, Connection, acting, connections, sent
 
 pytestmark = pytest.mark.database
 
@@ -188,3 +190,23 @@ async def test_a_walk_that_is_cut_short_goes_on_where_it_ended(
         # The last may be empty: that the end was reached shows when one goes on.
         assert max(sizes) <= 2
         assert walk < 100 or all(size == 2 for size in sizes[:-1])
+
+
+async def test_what_is_committed_between_two_pages_shows_nothing_twice(
+    repository: Repository, connect: Connect, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place is behind what was shown, not so many entities behind the beginning."""
+    session = await connect()
+    made = [await create(repository, tenant.author, "skill", skill_body()) for _ in range(3)]
+    async with acting(session, tenant.author):
+        await sent(repository, session, CREATE["skill"](json.dumps(skill_body())), tenant.author)
+        made.append(await create(repository, tenant.author, "skill", skill_body()))
+        now = (await repository.one(HistoryNow())).now
+        monkeypatch.setattr("service.usecases.history.WALK_MAX", 2)
+        query = list_query(f"as_of={write_time(now)}", SKILL)
+        context = tenant.author.context
+        first, after = await page_of(repository, context, query, (LAST_ID,))
+        assert after is not None
+    second, _ = await page_of(repository, context, query, after)
+
+    assert [one.id for one in made[::-1]] == [row.id for row in (*first, *second)]

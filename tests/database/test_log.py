@@ -442,7 +442,7 @@ class TestForgery:
             "COPY app.base_entity (name) FROM STDIN",
             "COPY audit.payload TO STDOUT",
             "SELECT app.check_step(NULL, NULL, NULL)",
-            "SELECT app.entity_document(NULL)",
+            "SELECT app.amendment_document(NULL, '{}', '{}')",
             "SELECT app.base_create('skill', NULL, NULL, 'active')",
             "SET ROLE plant_writer",
             "SET session_replication_role = replica",

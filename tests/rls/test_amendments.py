@@ -8,7 +8,7 @@ import pytest
 from service.repository.amendments import AmendmentByEntity
 from service.repository.base import Repository
 from tests.amending import PROPOSE, TAKE, propose, take
-from tests.factories import Actor, Tenant, active_skill
+from tests.factories import Actor, Tenant, active_skill, create, skill_body
 from tests.sessions import Connect, Savepoint, acting
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
@@ -166,14 +166,16 @@ class TestReach:
     async def test_an_amendment_s_references_are_those_its_author_sees(
         self, repository: Repository, tenant: Tenant, connect: Connect
     ) -> None:
-        """By a direct call with ids that are not resolved: the foreign key says no more."""
+        """By a direct call too: another agent's draft is as absent as what never was."""
         made = await active_skill(repository, tenant)
-        await propose(repository, tenant.author, "skill", made.id, HUSH)
-        patch = json.dumps({"parent_ids": [NEVER]})
+        hidden = await create(repository, tenant.certifier, "skill", skill_body())
         async with acting(await connect(), tenant.author) as app:
-            await app.execute(PROPOSE, "skill", made.id, None, patch)
-            await app.execute(TAKE, "skill", made.id, None, "under_review")
-        async with acting(await connect(), tenant.certifier) as app:
-            state = await Savepoint(app).state(TAKE, "skill", made.id, None, "certified")
+            errors = [
+                await Savepoint(app).error(
+                    PROPOSE, "skill", made.id, None, json.dumps({"parent_ids": [str(target)]})
+                )
+                for target in (NEVER, hidden.id)
+            ]
 
-        assert "PL005" == state
+        assert ["PL005"] * 2 == [getattr(error, "sqlstate", None) for error in errors]
+        assert 1 == len({str(error) for error in errors})
