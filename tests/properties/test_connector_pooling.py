@@ -161,7 +161,8 @@ async def test_connection_timeout_handling(
         else:
             await stack.enter_async_context(closed(await connect("superuser")))
         with pytest.raises(Problem) as caught:
-            await runner.one(change, tenant.author.context, writes=True)
+            async with asyncio.timeout(PATIENT_MS / 1000):
+                await runner.one(change, tenant.author.context, writes=True)
         proxy.losing = False
         await stack.aclose()
         again = await runner.one(change, tenant.author.context, writes=True)

@@ -363,21 +363,34 @@ async def quick(superuser: Connection, database: str) -> AsyncIterator[None]:
     await superuser.execute(f"ALTER DATABASE {database} RESET deadlock_timeout")
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "turned"])
 async def test_transaction_deadlock_prevention(
-    repository: Repository, connect: Connect, superuser: Connection, tenant: Tenant
+    repository: Repository,
+    connect: Connect,
+    superuser: Connection,
+    tenant: Tenant,
+    *,
+    turned: bool,
 ) -> None:
-    """Two that name the same rows in opposite order wait for each other's end, and both succeed."""
+    """Whoever names the same rows, in whatever order, waits at the first and holds none beyond."""
     made = [(await create(repository, tenant.author, "skill", skill_body())).id for _ in range(2)]
-    first, second = await connect(), await connect()
-    patches = ['{"governance_notes": "a"}'] * 2
-    async with acting(second, tenant.author):
-        async with acting(first, tenant.author):
-            await first.execute(CHANGE, made, patches)
-            waiting = asyncio.ensure_future(second.execute(CHANGE, made[::-1], patches))
-            await until_blocked(superuser, second, first, waiting)
-        await waiting
+    named = made[::-1] if turned else made
+    holder, writer = await connect("superuser"), await connect()
+    lock = "SELECT FROM app.base_entity WHERE id = $1 FOR UPDATE NOWAIT"
 
-    assert [3, 3] == [len(await history(superuser, one)) for one in made]
+    async def write() -> None:
+        async with acting(writer, tenant.author):
+            await writer.execute(CHANGE, named, ['{"governance_notes": "a"}'] * 2)
+
+    async with holder.transaction():
+        await holder.execute(lock, made[0])
+        waiting = asyncio.ensure_future(write())
+        await until_blocked(superuser, writer, holder, waiting)
+        # Were it held, the two would now wait for each other.
+        await holder.execute(lock, made[1])
+    await waiting
+
+    assert [2, 2] == [len(await history(superuser, one)) for one in made]
 
 
 async def test_transaction_deadlock_is_retried(
