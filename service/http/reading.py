@@ -6,6 +6,7 @@ answers as if nobody had asked for a replica: its loss is not the client's.
 
 import asyncio
 import re
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
@@ -57,7 +58,7 @@ async def choose(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def applied(request: web.Request, response: web.StreamResponse) -> None:
     """Say on an answer that it came from the replica."""
-    if request.get(_APPLIED) and response.status < web.HTTPBadRequest.status_code:
+    if request.get(_APPLIED) and response.status < HTTPStatus.BAD_REQUEST:
         response.headers["Preference-Applied"] = "replica"
 
 
@@ -87,7 +88,7 @@ def _asks(request: web.Request) -> bool:
 def _refuses(exc: Exception) -> bool:
     """Say whether the primary would refuse the same; what is not there yet may be there."""
     if isinstance(exc, Problem):
-        return exc.status < web.HTTPServerError.status_code and not isinstance(exc, NotFound)
+        return exc.status < HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(exc, NotFound)
     return isinstance(exc, web.HTTPException)
 
 
