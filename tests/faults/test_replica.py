@@ -87,7 +87,8 @@ async def copies(
     cluster: Server, database: str, tenant: Tenant, copy: Standby, **settings: Any
 ) -> AsyncIterator[Copies]:
     """Serve with a replica behind a proxy."""
-    chosen = structs.replace(SMALL, replica_lag_max_ms=LAG_MS, **settings)
+    patient = {"acquire_timeout_ms": 2_000, "replica_lag_max_ms": LAG_MS}
+    chosen = structs.replace(SMALL, **(patient | settings))
     app_url = cluster.url("app", database)
     there = await asyncpg.connect(copy.url(cluster.url("superuser", database)))
     try:
@@ -279,7 +280,11 @@ async def test_a_full_pool_of_it_is_not_the_clients_problem(
 
 
 async def test_one_that_is_promoted_is_a_replica_no_more(
-    process: EmbeddedServer, cluster: Server, database: str, tenant: Tenant
+    process: EmbeddedServer,
+    cluster: Server,
+    database: str,
+    tenant: Tenant,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is not read any more, and what could be written there is refused by its sessions."""
     with standby(process) as copy:
@@ -289,6 +294,11 @@ async def test_one_that_is_promoted_is_a_replica_no_more(
             await found.arrived(path)
             await asyncio.to_thread(copy.promote)
             await found.unused()
+
+            async def said() -> bool:
+                return "it is no standby" in caplog.text
+
+            await until(said, bool)
             answers = [await found.read(path), await found.api.create("skill")]
             assert [(200, False), (201, False)] == [
                 (one.status, from_replica(one)) for one in answers
