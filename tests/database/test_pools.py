@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ from service.errors import Unavailable
 from service.repository.base import Repository
 from service.repository.entities import CREATE, EntityById
 from service.settings import Settings, load
+from service.usecases.import_session import Session
 from tests.bench import SMALL, until
 from tests.edge import Served, served
 from tests.factories import Tenant, create, skill_body
@@ -23,7 +25,7 @@ from tests.postgres import Server
 
 COUNT = """
 SELECT application_name, count(*) AS sessions FROM pg_stat_activity
-WHERE datname = $1 AND usename = 'plant_app' AND application_name LIKE 'plant app%'
+WHERE datname = $1 AND usename = 'plant_app' AND application_name LIKE 'plant app %'
 GROUP BY application_name
 """
 ASKING = 40
@@ -143,6 +145,16 @@ async def test_reads_and_writes_go_each_over_their_own_pool(
                 await found.one(CREATE["skill"](_body(), None), who, writes=True)
                 with pytest.raises(Unavailable):
                     await found.maybe(query, who)
+
+
+async def test_imports_leave_connections_to_other_writes(service: Served, tenant: Tenant) -> None:
+    """With two connections for writes there is one import at a time, whoever asks."""
+    who, repository = tenant.author.context, service.repository
+    async with Session(repository, who, uuid4()).kept():
+        second = Session(repository, tenant.certifier.context, uuid4()).kept()
+        with pytest.raises(Unavailable, match="1 imports are running"):
+            await second.__aenter__()
+        await repository.one(CREATE["skill"](_body(), None), who, writes=True)
 
 
 async def test_a_demoted_primary_is_left(cluster: Server, database: str, tenant: Tenant) -> None:

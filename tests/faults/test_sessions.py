@@ -67,7 +67,9 @@ async def test_a_lock_timeout(cluster: Server, database: str, tenant: Tenant) ->
     """The server gives up waiting; its session is kept and is clean."""
     async with scene(cluster, database, tenant, lock_timeout_ms=100) as found:
         async with holding(found, WRITES):
-            unavailable(await found.create())
+            refused = await found.create()
+        unavailable(refused)
+        assert "being changed by others" in refused.json["detail"]
         await found.whole()
 
 
