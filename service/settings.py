@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from service.dotenv import DotenvRefusal, read_dotenv
 from service.refusal import Refusal
 
 PREFIX = "PLANT_"
@@ -33,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app_database_url: str | None = None
     worker_database_url: str | None = None
     readonly_database_url: str | None = None
+    replica_database_url: str | None = None
+    replica_lag_max_ms: int = 5_000
     data_dir: Path = Path(".plant")
     host: str = "127.0.0.1"
     port: int = 8080
@@ -120,12 +123,14 @@ RULES: dict[str, Rule] = {
     "app_database_url": _URL,
     "worker_database_url": _URL,
     "readonly_database_url": _URL,
+    "replica_database_url": _URL,
+    "replica_lag_max_ms": _whole(1_000, DURATION_MS_MAX),
     "data_dir": Rule("the path of a directory", Path),
     "host": Rule("a host name or an address, without blanks", _token),
     "port": _whole(0, 65_535),
     "profile": _choice("development", "production"),
     "pool_min": _whole(0, 10_000),
-    "pool_max": _whole(1, 10_000),
+    "pool_max": _whole(3, 10_000),
     "acquire_timeout_ms": _DURATION,
     "waiting_max": _whole(0, 1_000_000),
     "connect_timeout_ms": _DURATION,
@@ -176,7 +181,10 @@ def given(environ: Mapping[str, str] | None, directory: Path | None) -> dict[str
     """
     dotenv = (directory or Path.cwd()) / ".env"
     environ = os.environ if environ is None else environ
-    found = {name: (text, str(dotenv)) for name, text in _dotenv(dotenv).items()}
+    try:
+        found = {name: (text, str(dotenv)) for name, text in read_dotenv(dotenv, PREFIX).items()}
+    except DotenvRefusal as refusal:
+        raise SettingsRefusal(refusal.wrong, refusal.way_out) from None
     found |= {name: (text, "the environment") for name, text in environ.items()}
     ours = (name for name in found if name.startswith(PREFIX) and not name.startswith(FOREIGN))
     return {name: found[name] for name in ours}
@@ -215,36 +223,3 @@ def _ordered(settings: Settings) -> Settings:
                 f"Lower {variable(low)} or raise {variable(high)}.",
             )
     return settings
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise SettingsRefusal(
-            f"{path} cannot be read: {reason}.", "Make it readable, or remove it."
-        ) from None
-    pairs: dict[str, str] = {}
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip().removeprefix("export ").lstrip()
-        name, equals, value = line.partition("=")
-        # Other programs keep their own variables there, in their own syntax.
-        if not name.startswith(PREFIX):
-            continue
-        if not equals:
-            raise SettingsRefusal(
-                f"Line {number} of {path} has no '='.", f"Write it as {name.split()[0]}=value."
-            )
-        pairs[name.rstrip()] = _unquoted(value.strip())
-    return pairs
-
-
-def _unquoted(value: str) -> str:
-    quote = value[:1]
-    if quote in {"'", '"'} and (end := value.find(quote, 1)) > 0:
-        return value[1:end]
-    # As in Compose: a comment after a bare value needs a blank before its mark.
-    return value.partition(" #")[0].rstrip()

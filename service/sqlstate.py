@@ -36,7 +36,7 @@ BY_CODE: dict[str, tuple[type[Problem], str | None]] = {
     "23001": (errors.InUse, None),
     "23502": (errors.InvalidBody, STORED),
     "23514": (errors.InvalidBody, STORED),
-    "25006": (errors.Unavailable, GONE),  # a demoted primary: the next connection finds the new one
+    "25006": (errors.Unavailable, GONE),  # a demoted primary: new connections find the new one
     "25P04": (errors.Unavailable, SLOW),
     "28000": (errors.Unavailable, GONE),
     "28P01": (errors.Unavailable, GONE),
@@ -74,7 +74,13 @@ LOST_CLASSES = frozenset({"08", "57"})
 SURPRISES = frozenset({"42501", "22", "54"})
 """Codes and classes that validation and grants should make unreachable: worth a line in the log."""
 
-RETRYABLE = frozenset({"40001", "40P01"})
+RETRYABLE = {"40001": "serialization_failure", "40P01": "deadlock"}
+STALE_PLAN = "stale_plan"
+RETRY_KINDS = (*RETRYABLE.values(), STALE_PLAN)
+"""Why a whole transaction is tried again, as it is counted."""
+
+DEMOTED = "25006"
+"""A write met a server that has become a standby."""
 
 
 def classify(exc: BaseException, *, committing: bool = False) -> Problem:
@@ -100,13 +106,19 @@ def from_diagnostics(stored: Mapping[str, Any]) -> Problem:
     return _from_code(_Diagnosis(stored["sqlstate"], *fields))
 
 
-def retryable(exc: BaseException) -> bool:
-    """Say whether repeating the whole transaction may succeed and can do no harm."""
-    return any(
-        _code(e) in RETRYABLE
-        or isinstance(e, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError)
-        for e in _chain(exc)
-    )
+def retry_kind(exc: BaseException) -> str | None:
+    """Say why repeating the whole transaction may succeed and can do no harm; None: it may not."""
+    for one in _chain(exc):
+        if kind := RETRYABLE.get(_code(one) or ""):
+            return kind
+        if isinstance(one, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
+            return STALE_PLAN
+    return None
+
+
+def demoted(exc: BaseException) -> bool:
+    """Say whether the server takes no writes any more: its connections lead to a standby."""
+    return any(_code(one) == DEMOTED for one in _chain(exc))
 
 
 def is_database_failure(exc: BaseException) -> bool:

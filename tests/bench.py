@@ -19,7 +19,7 @@ WAIT_S = 10.0
 
 SMALL = Settings(
     pool_min=1,
-    pool_max=2,
+    pool_max=5,
     acquire_timeout_ms=300,
     waiting_max=4,
     lock_timeout_ms=3_000,
@@ -30,7 +30,7 @@ SMALL = Settings(
 
 
 class Bench:
-    """A service with a small pool, and a session that can stand in its way."""
+    """A service with two connections for writes and two for reads, and what stands in their way."""
 
     def __init__(self, api: Api, url: str, database: str) -> None:
         self.api = api
@@ -79,7 +79,7 @@ class Bench:
             # A transaction keeps one snapshot of these views unless it is told to look again.
             await session.execute("SELECT pg_stat_clear_snapshot()")
             rows = await session.fetch(
-                "SELECT pid FROM pg_stat_activity WHERE application_name = 'plant app' "
+                "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'plant app%' "
                 "AND datname = $1 AND wait_event_type = 'Lock'",
                 self._database,
             )
@@ -88,13 +88,18 @@ class Bench:
         pids: list[int] = await until(found, lambda pids: len(pids) == count)
         return pids
 
-    async def metrics(self) -> dict[str, float]:
-        """Read what the service says of its pool."""
-        text = (await self.api.get("/metrics")).body.decode()
-        return {
-            name.replace('plant_pool_connections{state="', "").rstrip('"}'): float(value)
-            for name, value in re.findall(r"^(plant_pool_\S+) (\S+)$", text, re.MULTILINE)
-        }
+    async def metrics(self, pool: str = "write") -> dict[str, float]:
+        """Read what the service says of one of its pools."""
+        return await pool_metrics(self.api, pool)
+
+
+async def pool_metrics(api: Api, pool: str) -> dict[str, float]:
+    """Read what a service says of a pool: its metrics by name, its connections by state."""
+    text = (await api.get("/metrics")).body.decode()
+    found = re.findall(
+        rf'^(plant_pool_\w+){{pool="{pool}"(?:,state="(\w+)")?}} (\S+)$', text, re.MULTILINE
+    )
+    return {state or name: float(value) for name, state, value in found}
 
 
 async def until(found: Callable[[], Awaitable[Any]], true: Callable[[Any], bool]) -> Any:

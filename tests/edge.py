@@ -12,8 +12,8 @@ from aiohttp import web
 
 from service.http.app import build_app
 from service.http.clock import Clock
-from service.http.entities import REPOSITORY
 from service.http.protocol import Runner
+from service.http.reading import REPOSITORY
 from service.repository.base import Repository
 from service.settings import Settings
 from tests.bench import until
@@ -31,13 +31,15 @@ class Served:
 
     def __init__(self, url: str, runner: Runner) -> None:
         self.url = url
+        self.app = runner.app
         self.repository: Repository = runner.app[REPOSITORY]
         self._runner = runner
 
     async def taken(self) -> tuple[int, int, int]:
         """Count the connections to the database, imports and exports that are under way."""
         found = self.repository
-        return found.pool.statistics.in_use, found.imports.total(), found.exports.total()
+        lent = found.pool.statistics.in_use + found.reads.statistics.in_use
+        return lent, found.imports.total(), found.exports.total()
 
     async def clients(self) -> int:
         """Count the connections on which a client still is."""
@@ -51,12 +53,19 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    settings: Settings, app_url: str, clock: Clock | None = None, *, buffer: int = SMALL
+    settings: Settings,
+    app_url: str,
+    clock: Clock | None = None,
+    *,
+    buffer: int = SMALL,
+    replica_url: str | None = None,
 ) -> AsyncIterator[Served]:
     """Serve with small buffers in the kernel."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
-    runner = Runner(build_app(settings, app_url, clock), access_log=None, shutdown_timeout=5)
+    runner = Runner(
+        build_app(settings, app_url, clock, replica_url), access_log=None, shutdown_timeout=5
+    )
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

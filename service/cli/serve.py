@@ -108,7 +108,7 @@ async def _run(
     keys = await _sample(settings, target, stop) if sample else None
     if stop.is_set():
         return
-    app = build_app(settings, target.url("app"))
+    app = build_app(settings, target.url("app"), replica_url=target.replica())
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
     async with _serving(settings, runner, listener), _watching(target), tidying(settings, target):
         output.say(_welcome(listener, keys))

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import msgspec
-
 from service.catalog.load import load as load_catalog
 from service.database.pool import Pool
+from service.database.shares import shares
 from service.database.target import Target
 from service.repository.base import Repository
 from service.settings import Settings
@@ -17,8 +16,8 @@ from service.usecases.tidying import keep_tidy
 @asynccontextmanager
 async def tidying(settings: Settings, target: Target) -> AsyncIterator[None]:
     """Remove what has expired, over one connection that is there only while it is needed."""
-    one = msgspec.structs.replace(settings, pool_min=0, pool_max=1)
-    worker = Repository(load_catalog(), Pool(target.url("worker"), one, name="worker"))
+    pool = Pool(target.url("worker"), shares(settings).worker, name="worker")
+    worker = Repository(load_catalog(), pool)
     await worker.pool.open()
     task = asyncio.create_task(keep_tidy(worker))
     try:

@@ -36,6 +36,12 @@ def as_user(url: str, user: str, password: str) -> str:
     )
 
 
+def names_user(url: str) -> bool:
+    """Tell whether an address says who logs in."""
+    parts = urlsplit(url)
+    return bool(parts.username) or "user" in dict(parse_qsl(parts.query))
+
+
 def spoken(url: str) -> str:
     """Name the server in words, without its password."""
     parts = urlsplit(url)

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from service.errors import Unavailable
 from service.settings import Settings
+from service.sqlstate import classify
 
 IDLE_LIFETIME_S: Final = 300.0
 STATEMENT_CACHE: Final = 200
@@ -25,14 +26,21 @@ CLOSE_S_MAX: Final = 5.0
 
 
 class PoolStatistics(Struct, frozen=True):
-    """What a pool is doing at this moment, and what it has refused since it opened."""
+    """What a pool is doing at this moment, and what it has refused since it opened.
+
+    `size` counts connections that are open: those that are `idle` and those that are lent.
+    """
 
     size: int
     idle: int
-    in_use: int
     waiting: int
     refused: int
     timeouts: int
+
+    @property
+    def in_use(self) -> int:
+        """Count the connections that are lent."""
+        return self.size - self.idle
 
 
 if TYPE_CHECKING:
@@ -52,17 +60,21 @@ class Connection(_Connection):
 
 
 class Pool:
-    """Connections of one role to one server.
+    """Connections of one role to one server, `pool_min` to `pool_max` of the settings.
+
+    `read_only`: the server refuses every change in these sessions, whatever a statement says.
 
     Units: deadlines are seconds. Raises: Unavailable when no connection comes free in time.
     """
 
-    def __init__(self, url: str, settings: Settings, *, name: str = "app") -> None:
+    def __init__(
+        self, url: str, settings: Settings, *, name: str = "app", read_only: bool = False
+    ) -> None:
         self._url = url
         self._settings = settings
         self._name = name
+        self._read_only = read_only
         self._pool: asyncpg.Pool[Any] | None = None
-        self._in_use = 0
         self._waiting = 0
         self._refused = 0
         self._timeouts = 0
@@ -90,6 +102,8 @@ class Pool:
             "statement_timeout": str(settings.statement_timeout_ms),
             "lock_timeout": str(settings.lock_timeout_ms),
             "idle_in_transaction_session_timeout": str(settings.request_timeout_ms),
+            "transaction_timeout": str(settings.request_timeout_ms),
+            "default_transaction_read_only": "on" if self._read_only else "off",
             # What a write asks after it waited for a lock must see what was committed meanwhile.
             "default_transaction_isolation": "read committed",
             "jit": "off",
@@ -118,11 +132,9 @@ class Pool:
         if self._pool is None:
             raise Unavailable("The service is starting. Nothing was done: try again.")
         connection = await self._acquired(self._pool)
-        self._in_use += 1
         try:
             yield connection
         finally:
-            self._in_use -= 1
             await self._pool.release(connection)
 
     async def _acquired(self, pool: asyncpg.Pool[Any]) -> Any:
@@ -136,6 +148,9 @@ class Pool:
         except TimeoutError:
             self._timeouts += 1
             raise Unavailable("The service is busy. Nothing was done: try again.") from None
+        except Exception as exc:
+            # Connecting failed: whatever was to be sent has not been sent.
+            raise classify(exc) from exc
         finally:
             self._waiting -= 1
 
@@ -144,14 +159,16 @@ class Pool:
         self,
         *,
         isolation: Isolation = "read_committed",
+        timeout_ms: int | None = None,
         statement_timeout_ms: int | None = None,
         idle_timeout_ms: int | None = None,
         held: asyncpg.Connection[Any] | None = None,
     ) -> AsyncIterator[asyncpg.Connection[Any]]:
         """Lend a connection inside a transaction, which commits at the end.
 
-        `statement_timeout_ms` is for work that is long on purpose, `idle_timeout_ms` for one that
-        waits for its reader between statements, `held` a connection that the caller has already.
+        `timeout_ms` and `statement_timeout_ms` are for work that is long on purpose,
+        `idle_timeout_ms` for one that waits for its reader between statements, `held` is a
+        connection that the caller has already.
 
         Raises: Unavailable, and what the server raises.
         """
@@ -161,6 +178,9 @@ class Pool:
                 connection = await stack.enter_async_context(self.connection())
             await stack.enter_async_context(connection.transaction(isolation=isolation))
             for name, value in (
+                # A clock that runs is not set anew: it has to be stopped first.
+                ("transaction_timeout", None if timeout_ms is None else 0),
+                ("transaction_timeout", timeout_ms),
                 ("statement_timeout", statement_timeout_ms),
                 ("idle_in_transaction_session_timeout", idle_timeout_ms),
             ):
@@ -183,6 +203,16 @@ class Pool:
             finally:
                 await transaction.rollback()
 
+    async def renew(self) -> None:
+        """Let none of the connections be lent again: what they lead to is not what it was."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
+
+    @property
+    def size_max(self) -> int:
+        """Give the number of connections that are opened at most."""
+        return self._settings.pool_max
+
     @property
     def statistics(self) -> PoolStatistics:
         """Count connections and waiters."""
@@ -191,7 +221,6 @@ class Pool:
         return PoolStatistics(
             size=size,
             idle=idle,
-            in_use=self._in_use,
             waiting=self._waiting,
             refused=self._refused,
             timeouts=self._timeouts,

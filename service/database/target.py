@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
-from service.database.address import USERS, Role, as_user, spoken
+from service.database.address import USERS, Role, as_user, names_user, spoken
 from service.database.data_dir import prepare
 from service.database.embedded import EmbeddedServer
 from service.database.passwords import Passwords
@@ -59,6 +60,19 @@ class Target:
             "worker": self.settings.worker_database_url,
             "readonly": self.settings.readonly_database_url,
         }.get(role)
+
+    def replica(self) -> str | None:
+        """Give the address under which the service reads at the replica, where there is one.
+
+        A replica has the primary's roles: where the address names no user, it is the primary's.
+
+        Raises: PasswordsUnreadable.
+        """
+        given = self.settings.replica_database_url
+        if given is None or names_user(given):
+            return given
+        app = urlsplit(self.url("app"))
+        return as_user(given, unquote(app.username or ""), unquote(app.password or ""))
 
     def passwords(self) -> Passwords:
         """Give the passwords of the login roles on this server."""

@@ -7,12 +7,13 @@ from typing import Any, Final
 from msgspec import Struct
 
 from service.catalog.load import load
-from service.database.address import USERS, Role, spoken
+from service.database.address import USERS, Role, names_user, spoken
 from service.database.check import connected
 from service.database.looking import Looking, looking
 from service.database.passwords import EMBEDDED, Passwords
 from service.database.pool import Pool
 from service.database.target import Target
+from service.doctor.replica import Copy
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.doctor import (
@@ -28,6 +29,7 @@ from service.repository.doctor import (
     TablesList,
 )
 from service.repository.doctor import Role as RoleFacts
+from service.repository.replica import PrimaryPosition, ReplicaPosition, Written
 from service.settings import Settings
 from service.sqlstate import is_database_failure
 
@@ -68,6 +70,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     tables: list[Table]
     keys: Keys | None
     entries: list[Entry]
+    primary: Written | None = None
+    replica: Copy | None = None
 
 
 async def look(settings: Settings, target: Target) -> Seen:
@@ -109,6 +113,10 @@ async def _seen(settings: Settings, target: Target, asked: Repository, session: 
         tables=tables,
         keys=keys,
         entries=[await _entry(settings, target, asked, role) for role in SERVING],
+        primary=None
+        if facts.standby
+        else await asked.one(PrimaryPosition(), connection=connection),
+        replica=await _replica(settings, target, asked),
     )
 
 
@@ -133,6 +141,25 @@ async def _entry(settings: Settings, target: Target, asked: Repository, role: Ro
             return Entry(role=role, given=given, login=login)
     except Refusal as refusal:
         return Entry(role=role, given=given, refused=refusal)
+
+
+async def _replica(settings: Settings, target: Target, asked: Repository) -> Copy | None:
+    url = settings.replica_database_url
+    if url is None:
+        return None
+    # Asking for a password that is not there would make one.
+    known = target.given("app") is not None or passwords(settings).known(USERS["app"])
+    if not names_user(url) and not known:
+        return Copy(url=url)
+    try:
+        async with connected(target.replica() or url, settings) as connection:
+            return Copy(
+                url=url,
+                login=await asked.one(LoginFacts(), connection=connection),
+                replayed=await asked.one(ReplicaPosition(), connection=connection),
+            )
+    except Refusal as refusal:
+        return Copy(url=url, refused=refusal)
 
 
 def passwords(settings: Settings) -> Passwords:

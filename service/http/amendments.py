@@ -12,7 +12,7 @@ from service.errors import NotFound
 from service.http.answers import document, rehearsed
 from service.http.caller import caller
 from service.http.conflicts import certifying
-from service.http.entities import REPOSITORY
+from service.http.reading import REPOSITORY, reading
 from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
 from service.http.writing import Write
 from service.model.amendments import AmendmentStatusStep
@@ -48,7 +48,7 @@ class Amendments:
         parameters(raw_query(request))
         condition = if_none_match(request)
         query = AmendmentByEntity(self._kind.name, path_id(request))
-        found = await request.app[REPOSITORY].maybe(query, who.context)
+        found = await reading(request).maybe(query, who.context)
         if found is None:
             raise NotFound(f"No open amendment of this {self._kind.title} is visible to you.")
         return document(found.document, found.etag, condition)

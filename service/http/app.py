@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
+from service.database.shares import shares
 from service.http import (
     amendments,
     compliance,
@@ -22,6 +23,7 @@ from service.http import (
     imports,
     metrics,
     middleware,
+    reading,
     reference,
 )
 from service.http.caller import AUTHENTICATOR, Authenticator
@@ -32,32 +34,45 @@ from service.repository.base import Repository
 from service.repository.keys import SecretByName
 from service.repository.registry import check_all
 from service.settings import Settings
+from service.usecases.replica import Replica
 
 log = logging.getLogger(__name__)
 
 SETTINGS: Final = web.AppKey("settings", Settings)
-UNBOUNDED: Final = frozenset({"/v1/exports", "/v1/imports"})
-"""Routes that take as long as there is data: no deadline for the whole request."""
 
 
 class SchemaBehind(Refusal):
     """The database lacks what this release needs."""
 
 
-def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> web.Application:
+def build_app(
+    settings: Settings, app_url: str, clock: Clock | None = None, replica_url: str | None = None
+) -> web.Application:
     """Make the application; it connects when it starts."""
-    app = web.Application(middlewares=[_deadline])
+    app = web.Application(middlewares=[_deadline, reading.choose])
     catalog = load()
     check_all(catalog)
     app[SETTINGS] = settings
     app[health.METRICS_TOKEN] = settings.metrics_token or ""
-    repository = Repository(catalog, Pool(app_url, settings))
-    app[entities.REPOSITORY] = repository
-    app[metrics.METRICS] = metrics.Metrics(repository)
     app[CLOCK] = clock or Clock()
-    app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
+    sizes = shares(settings)
+    repository = Repository(
+        catalog,
+        Pool(app_url, sizes.write, name="app write"),
+        Pool(app_url, sizes.read, name="app read", read_only=True),
+    )
+    app[reading.REPOSITORY] = repository
     app.cleanup_ctx.append(_database)
+    if replica_url is not None:
+        pool = Pool(replica_url, sizes.replica, name="app replica", read_only=True)
+        lag_max_s = settings.replica_lag_max_ms / 1000
+        app[reading.REPLICA] = Replica(repository, pool, lag_max_s, app[CLOCK].monotonic)
+        app[reading.PATIENCE_S] = settings.request_timeout_ms / 1000 / 2
+        app.cleanup_ctx.append(_replica)
+    app[metrics.METRICS] = metrics.Metrics(repository, app.get(reading.REPLICA))
+    app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
     middleware.install(app)
+    app.on_response_prepare.append(reading.applied)
     # Outermost: it counts the answer that leaves, problems too.
     app.middlewares.insert(0, metrics.count)
     parts = (health, entities, history, amendments, imports, exports, compliance, reference)
@@ -69,7 +84,7 @@ def build_app(settings: Settings, app_url: str, clock: Clock | None = None) -> w
 @web.middleware
 async def _deadline(request: web.Request, handler: Handler) -> web.StreamResponse:
     """End a request that takes longer than the settings allow."""
-    if request.path in UNBOUNDED:
+    if request.path in reading.UNBOUNDED:
         return await handler(request)
     async with asyncio.timeout(request.app[SETTINGS].request_timeout_ms / 1000):
         return await handler(request)
@@ -77,9 +92,10 @@ async def _deadline(request: web.Request, handler: Handler) -> web.StreamRespons
 
 @asynccontextmanager
 async def _opened(app: web.Application) -> AsyncIterator[None]:
-    repository = app[entities.REPOSITORY]
+    repository = app[reading.REPOSITORY]
     await repository.pool.open()
     try:
+        await repository.reads.open()
         await check_schema(repository.pool, repository.catalog)
         secret = await repository.maybe(SecretByName("cursor"))
         if secret is None:
@@ -87,12 +103,24 @@ async def _opened(app: web.Application) -> AsyncIterator[None]:
         app[entities.CURSORS] = CursorCodec(secret.value)
         yield
     finally:
+        await repository.reads.close()
         await repository.pool.close()
 
 
 async def _database(app: web.Application) -> AsyncIterator[None]:
     async with _opened(app):
         yield
+
+
+async def _replica(app: web.Application) -> AsyncIterator[None]:
+    """Watch the replica, which may be away: the service starts and goes on without it."""
+    replica = app[reading.REPLICA]
+    await replica.pool.open()
+    watching = asyncio.create_task(replica.watch())
+    yield
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await replica.pool.close()
 
 
 async def check_schema(pool: Pool, catalog: Catalog) -> None:

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from service.errors import NotFound
 from service.http.caller import caller
-from service.http.entities import REPOSITORY
+from service.http.reading import reading
 from service.http.request import path_id, raw_query
 from service.model.kinds import KINDS, Kind
 from service.model.query import parameters
@@ -23,7 +23,7 @@ class _Compliance:
         who = await caller(request, "read")
         parameters(raw_query(request))
         identity = path_id(request)
-        found = await compliance(request.app[REPOSITORY], who.context, self._kind.name, identity)
+        found = await compliance(reading(request), who.context, self._kind.name, identity)
         if found is None:
             raise NotFound(f"No {self._kind.title} with this id is visible to you.")
         return web.json_response(

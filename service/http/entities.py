@@ -13,6 +13,7 @@ from service.http.answers import document, joined
 from service.http.caller import caller
 from service.http.clock import CLOCK
 from service.http.conflicts import explained
+from service.http.reading import REPOSITORY, reading
 from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
 from service.http.writing import Write
 from service.model.cursor import CursorCodec
@@ -21,7 +22,6 @@ from service.model.documents import StatusStep
 from service.model.history import moment
 from service.model.kinds import KINDS, Kind
 from service.model.query import ListQuery, id_list, list_query, parameters
-from service.repository.base import Repository
 from service.repository.entities import (
     AMEND,
     CREATE,
@@ -32,7 +32,6 @@ from service.repository.entities import (
 from service.repository.lists import start
 from service.usecases.history import document_then, page_of
 
-REPOSITORY: Final = web.AppKey("repository", Repository)
 CURSORS: Final = web.AppKey("cursors", CursorCodec)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -74,7 +73,7 @@ class Kinds:
         who = await caller(request, "read")
         then = moment(raw_query(request))
         condition = if_none_match(request)
-        identity, repository = path_id(request), request.app[REPOSITORY]
+        identity, repository = path_id(request), reading(request)
         if then is not None:
             was = await document_then(repository, who.context, self._kind, identity, then)
             return document(was.document, was.etag, condition)
@@ -92,7 +91,7 @@ class Kinds:
         after = start(query.order)
         if query.cursor is not None:
             after = codec.decode(query.cursor, listing, request.app[CLOCK].now())
-        page, place = await page_of(request.app[REPOSITORY], who.context, query, after)
+        page, place = await page_of(reading(request), who.context, query, after)
         cursor = place and codec.encode(listing, place, request.app[CLOCK].now())
         link = f'<{_next(query, cursor)}>; rel="next"' if cursor else None
         rest = b'"next_cursor":' + msgspec.json.encode(cursor)
@@ -150,7 +149,7 @@ async def many(request: web.Request) -> web.StreamResponse:
     """Return up to 100 entities of any kind, and which ids are missing."""
     who = await caller(request, "read")
     ids = id_list(raw_query(request))
-    rows = await request.app[REPOSITORY].many(EntitiesById(list(ids)), who.context)
+    rows = await reading(request).many(EntitiesById(list(ids)), who.context)
     found = {str(row.id): row.document for row in rows}
     fit = sum(document is not None for document in found.values())
     if fit < len(found):

@@ -7,8 +7,8 @@ from aiohttp import hdrs, web
 
 from service.errors import InvalidParameter
 from service.http.caller import caller
-from service.http.entities import REPOSITORY
 from service.http.protocol import ending_with_client
+from service.http.reading import reading
 from service.http.request import NDJSON, accepted, raw_query
 from service.model.query import parameters
 from service.usecases.exporting import export
@@ -32,7 +32,7 @@ async def exports(request: web.Request) -> web.StreamResponse:
         await answer.prepare(request)
         return answer
     with ending_with_client(request):
-        async with aclosing(export(request.app[REPOSITORY], who.context)) as pages:
+        async with aclosing(export(reading(request), who.context)) as pages:
             async for _, lines in pages:
                 if not answer.prepared:
                     # The first page decides whether there is an answer at all; after it, it is 200.

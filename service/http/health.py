@@ -10,8 +10,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from service.errors import Problem, Unauthenticated
 from service.http.caller import caller
-from service.http.entities import REPOSITORY
 from service.http.metrics import METRICS
+from service.http.reading import REPOSITORY
 from service.http.request import raw_query
 from service.model.query import parameters
 from service.repository.keys import HealthPing

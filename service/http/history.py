@@ -8,7 +8,8 @@ from service.errors import NotFound
 from service.http.answers import JSON, PRIVATE, joined
 from service.http.caller import caller
 from service.http.clock import CLOCK
-from service.http.entities import CURSORS, REPOSITORY
+from service.http.entities import CURSORS
+from service.http.reading import reading
 from service.http.request import path_id, raw_query
 from service.model.difference import Operation, difference
 from service.model.history import VERSION_MAX, compared, versions_query
@@ -71,7 +72,7 @@ class History:
             (place,) = codec.decode(query.cursor, listing, request.app[CLOCK].now())
             before = int(place)
         found = EntityVersions(self._kind.name, identity, before, query.limit + 1)
-        rows = await request.app[REPOSITORY].many(found, who.context)
+        rows = await reading(request).many(found, who.context)
         if not rows and query.cursor is None:
             raise NotFound(f"No {self._kind.title} with this id is visible to you.")
         page, cursor, link = rows[: query.limit], None, None
@@ -87,7 +88,7 @@ class History:
         who = await caller(request, "read")
         before, after = compared(raw_query(request))
         pair = EntityVersionPair(self._kind.name, path_id(request), before, after)
-        rows = await request.app[REPOSITORY].many(pair, who.context)
+        rows = await reading(request).many(pair, who.context)
         found = {row.version: row.document.encode() for row in rows}
         for version in (before, after):
             if version not in found:

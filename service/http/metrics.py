@@ -1,4 +1,4 @@
-"""Counters for Prometheus: requests by route, and the pool as it is when it is asked."""
+"""Counters for Prometheus: requests by route, pools and replica as they are when it asks."""
 
 import time
 from collections.abc import Iterable
@@ -11,6 +11,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from service.repository.base import Repository
+from service.sqlstate import RETRY_KINDS
+from service.usecases.replica import Replica
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -18,7 +20,7 @@ BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 class Metrics:
     """What one process counts; labels are bounded: routes, methods and status codes."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, replica: Replica | None = None) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "plant_http_requests",
@@ -33,38 +35,78 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
-        self.registry.register(_PoolCollector(repository))
+        self.registry.register(_DatabaseCollector(repository, replica))
 
 
-class _PoolCollector(Collector):
-    """Reads the pool when Prometheus asks."""
+class _DatabaseCollector(Collector):
+    """Reads pools and replica when Prometheus asks."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, replica: Replica | None) -> None:
         self._repository = repository
+        self._replica = replica
+        self._pools = {"write": repository.pool, "read": repository.reads}
+        if replica is not None:
+            self._pools["replica"] = replica.pool
 
     def collect(self) -> Iterable[Metric]:
-        """Yield what the pool is doing and what it has refused."""
-        pool = self._repository.pool.statistics
+        """Yield what each pool is doing and has refused, and how the replica stands."""
+        yield from self._of_pools()
+        yield from self._of_retries()
+        if self._replica is not None:
+            yield from _of_replica(self._replica)
+
+    def _of_pools(self) -> Iterable[Metric]:
         connections = GaugeMetricFamily(
-            "plant_pool_connections", "Connections of the pool.", labels=("state",)
+            "plant_pool_connections", "Connections of a pool.", labels=("pool", "state")
         )
-        connections.add_metric(("idle",), pool.idle)
-        connections.add_metric(("in_use",), pool.in_use)
-        yield connections
-        yield GaugeMetricFamily(
-            "plant_pool_waiting", "Requests that wait for a connection.", value=pool.waiting
+        waiting = GaugeMetricFamily(
+            "plant_pool_waiting", "Requests that wait for a connection.", labels=("pool",)
         )
-        yield CounterMetricFamily(
-            "plant_pool_refused", "Requests refused because too many wait.", value=pool.refused
+        refused = CounterMetricFamily(
+            "plant_pool_refused", "Requests refused because too many wait.", labels=("pool",)
         )
-        yield CounterMetricFamily(
-            "plant_pool_timeouts", "Requests that waited in vain.", value=pool.timeouts
+        timeouts = CounterMetricFamily(
+            "plant_pool_timeouts", "Requests that waited in vain.", labels=("pool",)
         )
-        yield CounterMetricFamily(
+        for name, pool in self._pools.items():
+            found = pool.statistics
+            connections.add_metric((name, "idle"), found.idle)
+            connections.add_metric((name, "in_use"), found.in_use)
+            waiting.add_metric((name,), found.waiting)
+            refused.add_metric((name,), found.refused)
+            timeouts.add_metric((name,), found.timeouts)
+        return connections, waiting, refused, timeouts
+
+    def _of_retries(self) -> Iterable[Metric]:
+        retries = CounterMetricFamily(
             "plant_transaction_retries",
-            "Statements repeated after a serialization failure or deadlock.",
-            value=self._repository.retries,
+            "Whole transactions tried again, by what made it necessary.",
+            labels=("kind",),
         )
+        for kind in RETRY_KINDS:
+            retries.add_metric((kind,), self._repository.retries[kind])
+        return (retries,)
+
+
+def _of_replica(replica: Replica) -> Iterable[Metric]:
+    answers = CounterMetricFamily(
+        "plant_replica_answers",
+        "Requests that asked for the replica, by who served them.",
+        labels=("by",),
+    )
+    for by in ("replica", "primary"):
+        answers.add_metric((by,), replica.answers[by])
+    return (
+        GaugeMetricFamily(
+            "plant_replica_usable", "1 while the replica is used.", value=float(replica.usable)
+        ),
+        GaugeMetricFamily(
+            "plant_replica_lag_seconds",
+            "Age of the moment up to which the replica surely has everything.",
+            value=replica.lag_s,
+        ),
+        answers,
+    )
 
 
 METRICS: Final = web.AppKey("metrics", Metrics)

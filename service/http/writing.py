@@ -4,7 +4,6 @@ A handler makes a `Write`, reads its body, puts `request_json` into its query, h
 gives its `answer`. The statement does the rest: it looks at the key before the entity.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
@@ -13,6 +12,7 @@ from aiohttp import web
 from service.errors import Conflict, PreconditionFailed, PreconditionRequired
 from service.http.answers import rehearsed, written
 from service.http.caller import Caller, require
+from service.http.preferences import preferred
 from service.http.request import if_match, raw_query
 from service.model.idempotency import idempotency_key, remembered
 from service.repository.base import One, Repository
@@ -30,8 +30,6 @@ NOTHING: Final = ""
 
 OWN_TEXT: Final = frozenset({"external_id"})
 """Parts of paths that are a client's own text; all others are ids, whose case means nothing."""
-
-_PREFERENCE: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 
 
 class Write:
@@ -113,13 +111,5 @@ def canonical_path(request: web.Request) -> str:
 
 
 def prefers_rollback(values: Iterable[str]) -> bool:
-    """Say whether Prefer asks for a dry run; what is not understood is ignored, as it has to be.
-
-    Source: https://www.rfc-editor.org/rfc/rfc7240#section-2: of one preference the first counts.
-    """
-    preferences: list[str] = _PREFERENCE.findall(",".join(values))
-    for preference in preferences:
-        name, _, value = preference.partition(";")[0].partition("=")
-        if name.strip(" \t").lower() == "tx":
-            return value.strip(' \t"').lower() == "rollback"
-    return False
+    """Say whether Prefer asks for a dry run."""
+    return preferred(values, "tx") == "rollback"

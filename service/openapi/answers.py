@@ -104,7 +104,7 @@ def _retry(found: list[type[Problem]]) -> tuple[str, ...]:
 
 def _parameter(one: Parameter, schema_of: SchemaOf) -> Schema:
     if one in headers.SHARED:
-        return reference("parameters", one.name)
+        return reference("parameters", one.component or one.name)
     return parameter(one, schema_of)
 
 

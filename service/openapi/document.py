@@ -94,7 +94,10 @@ def description() -> Schema:
         "paths": _paths(schema_of),
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "parameters": {one.name: answers.parameter(one, schema_of) for one in headers.SHARED},
+            "parameters": {
+                one.component or one.name: answers.parameter(one, schema_of)
+                for one in headers.SHARED
+            },
             "headers": headers.HEADERS,
             "responses": answers.refused(OPERATIONS),
             "examples": {

@@ -55,10 +55,21 @@ PREFER: Final = Parameter(
     description="`tx=rollback` tries it without doing it: everything is checked and then undone; "
     "200 with `Preference-Applied`. It takes scope `read`, too. Any other preference is ignored.",
 )
+REPLICA: Final = Parameter(
+    name="Prefer",
+    where="header",
+    type=str,
+    component="Prefer-Replica",
+    example="replica",
+    description="`replica` lets a read replica answer, whose answers may be some seconds old; "
+    "`Preference-Applied` says that one did. It never has an entity older than the one whose ETag "
+    "stands in `If-None-Match`, nor 404 for what is there. Where it cannot answer, the primary "
+    "does. Any other preference is ignored.",
+)
 KEYED: Final = (IDEMPOTENCY_KEY, PREFER)
 """What a write takes, unless it is a DELETE, which repeats without harm."""
 
-SHARED: Final = (IF_MATCH, IF_NONE_MATCH, REQUEST_ID, *KEYED)
+SHARED: Final = (IF_MATCH, IF_NONE_MATCH, REQUEST_ID, *KEYED, REPLICA)
 """Parameters that are components."""
 
 
@@ -112,6 +123,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "Preference-Applied": _text(
         "That this was a dry run: nothing is done.", "tx=rollback", const="tx=rollback"
     ),
+    "Replica-Applied": _text("That a read replica gave this answer.", "replica", const="replica"),
     "Link": _text(
         'The next page, with `rel="next"`; absent on the last one (RFC 8288).',
         '</v1/skills?limit=50&cursor=AbC>; rel="next"',
@@ -161,7 +173,11 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
 }
 """Headers of answers by the name of their component; NAMES has those that are named otherwise."""
 
-NAMES: Final = {"Current-ETag": "ETag", "Optional-Retry-After": "Retry-After"}
+NAMES: Final = {
+    "Current-ETag": "ETag",
+    "Optional-Retry-After": "Retry-After",
+    "Replica-Applied": "Preference-Applied",
+}
 
 OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),

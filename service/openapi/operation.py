@@ -14,7 +14,10 @@ NDJSON_TOO = "application/ndjson"
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """Something in the path, the query or a header; `type` is one of service.model.fields."""
+    """Something in the path, the query or a header; `type` is one of service.model.fields.
+
+    `component`: its name among the components, where that is not its own.
+    """
 
     name: str
     where: Literal["path", "query", "header"]
@@ -23,6 +26,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
     required: bool = False
     default: object | UnsetType = UNSET
     example: object | UnsetType = UNSET
+    component: str | None = None
 
 
 class Body(Struct, frozen=True, kw_only=True):

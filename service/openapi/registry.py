@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import structs
+
 from service.openapi import (
     amendments,
     compliance,
@@ -11,14 +13,29 @@ from service.openapi import (
     imports,
     service,
 )
+from service.openapi.headers import REPLICA
 from service.openapi.operation import Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (
-    *entities.operations(),
-    *history.operations(),
-    *amendments.operations(),
-    *compliance.operations(),
-    *imports.operations(),
-    *exports.operations(),
-    *service.operations(),
+
+def _replicable(one: Operation) -> Operation:
+    """Let what only reads be asked of a replica."""
+    if one.method != "GET" or one.scopes != ("read",):
+        return one
+    answers = tuple(
+        structs.replace(each, headers=(*each.headers, "Replica-Applied")) for each in one.answers
+    )
+    return structs.replace(one, parameters=(*one.parameters, REPLICA), answers=answers)
+
+
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(
+    _replicable(one)
+    for one in (
+        *entities.operations(),
+        *history.operations(),
+        *amendments.operations(),
+        *compliance.operations(),
+        *imports.operations(),
+        *exports.operations(),
+        *service.operations(),
+    )
 )

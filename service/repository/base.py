@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, get_args
 
 import asyncpg
 from msgspec import Struct, structs
@@ -21,7 +22,7 @@ from service.catalog.statement import Statement
 from service.database.pool import Pool
 from service.errors import Problem
 from service.refusal import Refusal
-from service.sqlstate import classify, retryable
+from service.sqlstate import classify, demoted, retry_kind
 
 R = TypeVar("R", bound=Struct)
 
@@ -31,6 +32,10 @@ ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 RETRY_S: Final = 0.02
 """Mean pause before the first repetition; it doubles and is drawn at random."""
+
+
+Effect = Literal["read", "note", "write"]
+"""What a statement does; a note is made in passing, and one that is lost is no loss."""
 
 
 class StatementMismatch(Refusal):
@@ -59,6 +64,7 @@ class Query(Struct, Generic[R], frozen=True):
     """
 
     cardinality: ClassVar[str]
+    effect: ClassVar[Effect] = "read"
     bytes_max: ClassVar[int] = 0
 
 
@@ -81,14 +87,24 @@ class Many(Query[R], Generic[R], frozen=True):
 
 
 class Repository:
-    """Sends queries over a pool, or over a connection that the caller holds."""
+    """Sends queries over a pool, or over a connection that the caller holds.
 
-    def __init__(self, catalog: Catalog, pool: Pool) -> None:
+    What changes something goes over `pool`, what only reads over `reads`, which may be the same.
+    """
+
+    def __init__(self, catalog: Catalog, pool: Pool, reads: Pool | None = None) -> None:
         self.catalog = catalog
         self.pool = pool
+        self.reads = reads or pool
         self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
-        self.retries = 0
+        self.retries = Counter[str]()
         self.imports, self.exports = Counter[str](), Counter[str]()
+
+    def reading(self, reads: Pool) -> Self:
+        """Give the same repository with its reads over another pool; what is counted is shared."""
+        other = copy.copy(self)
+        other.reads = reads
+        return other
 
     async def one(self, query: One[R], context: Context | None = None, **how: Any) -> R:
         """Run a statement that always returns a row."""
@@ -108,7 +124,7 @@ class Repository:
         """Run a write for its answer alone: what COMMIT would check is checked, all is undone."""
         statement, row = self._binding(type(query))
         arguments = structs.astuple(query) + context.arguments
-        found = await self._tried(statement, arguments, lend=self.pool.rehearsal)
+        found = await self._tried(statement, arguments, self.pool.rehearsal)
         would: R = row(*found[0].values())
         return would
 
@@ -123,9 +139,7 @@ class Repository:
     ) -> list[R]:
         """Run one of the statements of a family, which differ in what they ask for only."""
         statement = self.catalog[stem].capped(bytes_max)
-        return await self._sent(
-            statement, row, arguments, context, writes=False, connection=connection
-        )
+        return await self._sent(statement, row, arguments, context, connection=connection)
 
     async def _rows(
         self,
@@ -142,7 +156,7 @@ class Repository:
             row,
             structs.astuple(query),
             context,
-            writes=writes,
+            effect="write" if writes else query.effect,
             connection=connection,
             timeout_s=timeout_s,
         )
@@ -154,7 +168,7 @@ class Repository:
         arguments: tuple[object, ...],
         context: Context | None,
         *,
-        writes: bool,
+        effect: Effect = "read",
         connection: asyncpg.Connection[Any] | None = None,
         timeout_s: float | None = None,
     ) -> list[R]:
@@ -165,22 +179,24 @@ class Repository:
         if connection is not None:
             found = await connection.fetch(statement.query, *arguments, timeout=timeout_s)
         else:
-            found = await self._tried(statement, arguments, writes=writes)
+            pool = self.reads if effect == "read" else self.pool
+            found = await self._tried(
+                statement, arguments, pool.connection, writes=effect == "write"
+            )
         return [row(*record.values()) for record in found]
 
     async def _tried(
         self,
         statement: Statement,
         arguments: tuple[object, ...],
+        lend: Callable[[], AbstractAsyncContextManager[asyncpg.Connection[Any]]],
         *,
         writes: bool = False,
-        lend: Callable[[], AbstractAsyncContextManager[asyncpg.Connection[Any]]] | None = None,
     ) -> list[Any]:
         """Send a statement that is a transaction of its own; repeat what failed without effect.
 
         Raises: Problem.
         """
-        lend = lend or self.pool.connection
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 async with lend() as connection:
@@ -188,11 +204,21 @@ class Repository:
             except Problem:
                 raise
             except Exception as exc:
-                if attempt == TRIES_MAX or not retryable(exc):
-                    raise classify(exc, committing=writes) from exc
-                self.retries += 1
-                await asyncio.sleep(pause_s(attempt))
+                problem = await self.given_up(exc, attempt, committing=writes)
+                if problem is not None:
+                    raise problem from exc
         raise AssertionError  # the last attempt returns or raises
+
+    async def given_up(self, exc: Exception, attempt: int, *, committing: bool) -> Problem | None:
+        """Give the problem that ends it; None, after a pause: it is to be tried again whole."""
+        kind = retry_kind(exc)
+        if attempt == TRIES_MAX or kind is None:
+            if demoted(exc):
+                await self.pool.renew()
+            return classify(exc, committing=committing)
+        self.retries[kind] += 1
+        await asyncio.sleep(pause_s(attempt))
+        return None
 
     def _binding(self, query: type[Query[Any]]) -> tuple[Statement, type[Any]]:
         bound = self._bound.get(query)
@@ -218,29 +244,3 @@ def row_type(query: type[Query[Any]]) -> type[Struct]:
         for argument in get_args(base):
             return argument  # type: ignore[no-any-return]
     raise StatementMismatch(f"{query.__name__} names no row.", "Write Maybe[Row] and the like.")
-
-
-def check(catalog: Catalog, queries: Iterator[type[Query[Any]]]) -> None:
-    """Compare structs with their files, position by position.
-
-    Raises: StatementMismatch.
-    """
-    for query in queries:
-        name = stem(query)
-        statement = catalog.get(name)
-        if statement is None:
-            raise StatementMismatch(f"{query.__name__} has no file {name}.sql.", "Add it.")
-        for what, mine, theirs in (
-            ("parameters", query.__struct_fields__, statement.params),
-            ("columns", row_type(query).__struct_fields__, statement.returns),
-        ):
-            if list(mine) != [column.name for column in theirs]:
-                raise StatementMismatch(
-                    f"{query.__name__} and {name}.sql differ in their {what}.",
-                    f"{list(mine)} should equal {[column.name for column in theirs]}.",
-                )
-        if query.cardinality != statement.cardinality:
-            raise StatementMismatch(
-                f"{query.__name__} is :{query.cardinality}, {name}.sql :{statement.cardinality}.",
-                "Make them equal.",
-            )

@@ -92,8 +92,9 @@ class Ping(Struct, frozen=True):
 
 
 class KeyAuthenticate(Maybe[Identity], frozen=True):
-    """Find the identity behind the sha256 of a key."""
+    """Find the identity behind the sha256 of a key, and note that it was used."""
 
+    effect = "note"
     key_hash: bytes
 
 

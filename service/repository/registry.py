@@ -15,8 +15,10 @@ from service.repository import (
     idempotency,
     imports,
     keys,
+    replica,
 )
-from service.repository.base import Query, StatementMismatch, check
+from service.repository.base import Query, StatementMismatch
+from service.repository.check import check
 from service.repository.compliance import check_statements
 from service.repository.lists import list_statements
 
@@ -30,6 +32,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     idempotency,
     imports,
     keys,
+    replica,
 )
 
 

@@ -26,7 +26,7 @@ async def compliance(
     repository: Repository, context: Context, kind: str, identity: str
 ) -> Compliance | None:
     """Ask every check of a kind about one entity; none when the caller sees no such entity."""
-    async with repository.pool.transaction(isolation="repeatable_read") as connection:
+    async with repository.reads.transaction(isolation="repeatable_read") as connection:
         subject = await repository.maybe(
             ComplianceSubject(kind, identity), context, connection=connection
         )

@@ -26,6 +26,9 @@ EXPORTS_MAX: Final = 2
 EXPORTS_EACH: Final = 1
 """Of them, one tenant's."""
 
+TIMEOUT_MS: Final = 3_600_000
+"""How long a whole export may take: its snapshot keeps the server from tidying up."""
+
 IDLE_TIMEOUT_MS: Final = 60_000
 """How long a transaction may wait for who reads the export."""
 
@@ -53,8 +56,8 @@ async def export(
         repository.exports, context.tenant_id, "exports", most=EXPORTS_MAX, each=EXPORTS_EACH
     ):
         digest, count = sha256(), 0
-        async with repository.pool.transaction(
-            isolation="repeatable_read", idle_timeout_ms=IDLE_TIMEOUT_MS
+        async with repository.reads.transaction(
+            isolation="repeatable_read", timeout_ms=TIMEOUT_MS, idle_timeout_ms=IDLE_TIMEOUT_MS
         ) as connection:
             for kind in KINDS:
                 after = FIRST

@@ -13,15 +13,17 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from service.errors import Problem
-from service.repository.base import TRIES_MAX, Context, One, Query, Repository, pause_s
+from service.repository.base import TRIES_MAX, Context, One, Query, Repository
 from service.repository.imports import ImportBegin, ImportEnd
-from service.sqlstate import classify, retryable
 from service.usecases.places import place
 
 T = TypeVar("T")
 
 CHUNK_TIMEOUT_MS: Final = 300_000
-"""A chunk is long on purpose: the deadlines of a request are not for it."""
+"""A chunk is one statement, and long on purpose: the deadlines of a request are not for it."""
+
+CHUNK_MARGIN_MS: Final = 2_500
+"""By how much its transaction may take longer than the statement."""
 
 MARGIN_S: Final = 5.0
 """By how much the server is given up later than it ends a statement: whoever gives up first does
@@ -33,6 +35,9 @@ the server to have broken it off."""
 
 IMPORTS_MAX: Final = 4
 """Imports of one process at a time: each keeps a connection, and others want some too."""
+
+SPARED: Final = 2
+"""Connections of the pool that imports leave to others, where it has so many."""
 
 IMPORTS_EACH: Final = IMPORTS_MAX // 2
 """Of them, one tenant's: whoever is slowest must not keep the others out."""
@@ -56,7 +61,8 @@ class Session:
         Raises: Unavailable.
         """
         taken, tenant = self._repository.imports, self._context.tenant_id
-        with place(taken, tenant, "imports", most=IMPORTS_MAX, each=IMPORTS_EACH):
+        most = min(IMPORTS_MAX, max(1, self._repository.pool.size_max - SPARED))
+        with place(taken, tenant, "imports", most=most, each=IMPORTS_EACH):
             async with self._repository.pool.connection() as self._connection:
                 try:
                     (begun,) = await self.run(ImportBegin(self._import_id))
@@ -104,16 +110,18 @@ class Session:
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 async with self._repository.pool.transaction(
-                    statement_timeout_ms=CHUNK_TIMEOUT_MS, held=self._connection
+                    timeout_ms=CHUNK_TIMEOUT_MS + CHUNK_MARGIN_MS,
+                    statement_timeout_ms=CHUNK_TIMEOUT_MS,
+                    held=self._connection,
                 ):
                     return await self._sent(query, CHUNK_TIMEOUT_MS / 1000 + MARGIN_S)
             except Problem:
                 raise
             except Exception as exc:
-                if attempt == TRIES_MAX or not retryable(exc):
-                    raise classify(exc, committing=committing) from exc
-                self._repository.retries += 1
-                await asyncio.sleep(pause_s(attempt))
+                runner = self._repository
+                problem = await runner.given_up(exc, attempt, committing=committing)
+                if problem is not None:
+                    raise problem from exc
         raise AssertionError  # the last attempt returns or raises
 
     async def _sent(self, query: Query[Any], timeout_s: float) -> list[Any]:

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.database
 
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
-WHERE application_name = 'plant app' AND datname = current_database() AND wait_event_type = 'Lock'
+WHERE application_name LIKE 'plant app%' AND datname = current_database()
+AND wait_event_type = 'Lock'
 """
 CHUNKED = {"Content-Type": "application/x-ndjson", "Transfer-Encoding": "chunked"}
 

@@ -19,6 +19,7 @@ from service.database.target import Target
 from service.doctor.look import look
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke, KeysList, TenantsList
+from service.repository.replica import ReplicaPosition
 from service.settings import Settings
 from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
@@ -129,7 +130,7 @@ async def bring(api: Api) -> None:
 
 
 async def keep(settings: Settings, owner: Repository, worker: Repository) -> None:
-    """Do what commands do: keys, tenants, tidying, the doctor."""
+    """Do what commands do: keys, tenants, tidying, the doctor with a replica to look at."""
     name = unique("t").replace(" ", "-")
     made = await create_key(owner, name, "agent", ["read"])
     await create_key(owner, name, "agent", ["read"], existing=True)
@@ -137,6 +138,7 @@ async def keep(settings: Settings, owner: Repository, worker: Repository) -> Non
     await owner.maybe(KeyRevoke(rotated.key_id), writes=True)
     await owner.many(KeysList(name))
     await owner.many(TenantsList())
+    await owner.one(ReplicaPosition())
     await tidy(worker)
     await look(settings, Target(settings))
 

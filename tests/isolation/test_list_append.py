@@ -24,7 +24,7 @@ from service.database.pool import Isolation
 from service.errors import Problem
 from service.repository.base import TRIES_MAX, pause_s
 from service.settings import Settings
-from service.sqlstate import is_database_failure, retryable
+from service.sqlstate import is_database_failure, retry_kind
 from tests.isolation.acts import change, etag_of, see, skill
 from tests.isolation.arena import Arena, Torn, arena_on, without
 from tests.isolation.list_append import (
@@ -188,7 +188,7 @@ class Workload:
             except Exception as error:
                 if not is_database_failure(error) and not isinstance(error, Problem):
                     raise
-                if retryable(error) and attempt < TRIES_MAX:
+                if retry_kind(error) and attempt < TRIES_MAX:
                     await asyncio.sleep(pause_s(attempt))
                     continue
             return Transaction(tuple(done), outcome)

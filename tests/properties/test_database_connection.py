@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from service.database.pool import Pool
+from service.errors import Unavailable
 from service.repository.base import One, Repository
 from service.repository.entities import EntityById, SkillCreate, Written
 from service.settings import Settings
@@ -141,7 +142,7 @@ async def test_async_session_lifecycle(open_pool: Open, superuser: Connection) -
     assert (1, 0) == (lent.in_use, lent.idle)
     assert (0, 1) == (back.in_use, back.idle)
     assert (0, 0) == (pool.statistics.size, gone)
-    with pytest.raises(asyncpg.InterfaceError):
+    with pytest.raises(Unavailable, match="shutting down"):
         async with pool.connection():
             pass
 

@@ -11,7 +11,7 @@ import pytest
 from service import errors
 from service.constraints import BY_CONSTRAINT, HOUSE, Violation
 from service.errors import Problem
-from service.sqlstate import classify, from_diagnostics, is_database_failure, retryable
+from service.sqlstate import classify, from_diagnostics, is_database_failure, retry_kind
 
 ROW = "Failing row contains (secret, another column)."
 
@@ -256,31 +256,34 @@ def test_a_ring_of_causes_ends() -> None:
     first.__cause__, second.__cause__ = second, first
 
     assert errors.Defect is type(classify(first))
-    assert not retryable(first)
+    assert retry_kind(first) is None
 
 
 @pytest.mark.parametrize(
     "exc,expected",
     [
-        (server_error("40001"), True),
-        (server_error("40P01"), True),
-        (chained(asyncpg.InterfaceError("connection is closed"), server_error("40001")), True),
-        (server_error("0A000", function="RevalidateCachedQuery"), True),
-        (asyncpg.OutdatedSchemaCacheError("changed"), True),
-        (classify(server_error("40001")), True),
-        (server_error("0A000"), False),
-        (server_error("55P03"), False),
-        (server_error("57014"), False),
-        (server_error("23505"), False),
-        (server_error("08003"), False),
-        (TimeoutError(), False),
-        (chained(KeyError(), server_error("40001")), False),
-        (errors.NotFound(), False),
+        (server_error("40001"), "serialization_failure"),
+        (server_error("40P01"), "deadlock"),
+        (
+            chained(asyncpg.InterfaceError("connection is closed"), server_error("40001")),
+            "serialization_failure",
+        ),
+        (server_error("0A000", function="RevalidateCachedQuery"), "stale_plan"),
+        (asyncpg.OutdatedSchemaCacheError("changed"), "stale_plan"),
+        (classify(server_error("40001")), "serialization_failure"),
+        (server_error("0A000"), None),
+        (server_error("55P03"), None),
+        (server_error("57014"), None),
+        (server_error("23505"), None),
+        (server_error("08003"), None),
+        (TimeoutError(), None),
+        (chained(KeyError(), server_error("40001")), None),
+        (errors.NotFound(), None),
     ],
 )
-def test_only_harmless_repetition_is_offered(exc: BaseException, expected: bool) -> None:  # noqa: FBT001
+def test_only_harmless_repetition_is_offered(exc: BaseException, expected: str | None) -> None:
     """Serialization failures, deadlocks and stale plans are repeated, nothing else."""
-    assert expected is retryable(exc)
+    assert expected == retry_kind(exc)
 
 
 def test_database_failures_are_told_from_others() -> None:
