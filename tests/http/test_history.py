@@ -749,7 +749,8 @@ class TestLists:
     ) -> None:
         """Whatever hides between what is shown, and however far a page looks: not by its id."""
         monkeypatch.setattr("service.usecases.history.WALK_MAX", walk)
-        drafts, shown = [], []
+        drafts: list[dict[str, Any]] = []
+        shown: list[dict[str, Any]] = []
         for status in ("draft", "draft", "under_review", *["draft"] * 4, *["under_review"] * 2,
                        *["draft"] * 3):  # fmt: skip
             one = await api.made("skill", status)
