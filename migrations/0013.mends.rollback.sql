@@ -302,6 +302,38 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION app.import_parent(p_import_id uuid, p_kin boolean)
+RETURNS TABLE (
+    line bigint, parent_line bigint, parent_depth integer, family text, parent_family text
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT child.line, parent.line, parent.depth, child.family, parent.family
+FROM app.import_line AS child
+CROSS JOIN LATERAL app.referenced_external_ids(child.body -> 'parent_ids')
+    AS reference (external_id)
+INNER JOIN app.import_line AS parent
+    ON
+        parent.tenant_id = (SELECT app.tenant_id())
+        AND parent.import_id = p_import_id
+        AND parent.kind = child.kind
+        AND parent.external_id = reference.external_id
+        AND parent.body IS NOT NULL
+WHERE
+    child.tenant_id = (SELECT app.tenant_id())
+    AND child.import_id = p_import_id
+    AND CASE WHEN p_kin THEN child.kind IN ('team', 'agent') ELSE child.depth IS NULL END
+    AND child.body IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = (SELECT app.tenant_id())
+            AND base_entity.entity_type = child.kind
+            AND base_entity.external_id = reference.external_id
+    )
+$$;
+
 CREATE OR REPLACE FUNCTION app.import_try(p_import_id uuid, p_lines bigint[], p_active boolean)
 RETURNS SETOF app.import_outcome
 LANGUAGE plpgsql

@@ -522,6 +522,53 @@ SELECT EXISTS (
 )
 $$;
 
+-- As in 0010, and by plans that need not know how many lines there are: where statistics
+-- are not fresh an import seems to be a line or none, and each of its lines would be compared
+-- with each other one. So lines are joined with lines by hashing, and entities are looked up
+-- one by one, which no join can replace.
+CREATE OR REPLACE FUNCTION app.import_parent(p_import_id uuid, p_kin boolean)
+RETURNS TABLE (
+    line bigint, parent_line bigint, parent_depth integer, family text, parent_family text
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
+AS $$
+WITH referring AS MATERIALIZED (
+    SELECT child.line, child.kind, child.family, reference.external_id
+    FROM app.import_line AS child
+    CROSS JOIN LATERAL app.referenced_external_ids(child.body -> 'parent_ids')
+        AS reference (external_id)
+    WHERE
+        child.tenant_id = (SELECT app.tenant_id())
+        AND child.import_id = p_import_id
+        AND CASE
+            WHEN p_kin THEN child.kind IN ('team', 'agent') ELSE child.depth IS NULL
+        END
+        AND child.body IS NOT NULL
+)
+
+SELECT referring.line, parent.line, parent.depth, referring.family, parent.family
+FROM referring
+INNER JOIN app.import_line AS parent
+    ON
+        parent.tenant_id = (SELECT app.tenant_id())
+        AND parent.import_id = p_import_id
+        AND parent.kind = referring.kind
+        AND parent.external_id = referring.external_id
+        AND parent.body IS NOT NULL
+LEFT JOIN LATERAL (
+    SELECT base_entity.id
+    FROM app.base_entity
+    WHERE
+        base_entity.tenant_id = (SELECT app.tenant_id())
+        AND base_entity.entity_type = referring.kind
+        AND base_entity.external_id = referring.external_id
+    OFFSET 0
+) AS entity ON TRUE
+WHERE entity.id IS NULL
+$$;
+
 -- What hangs together in an import is found in memory, with one pass over the pairs: rounds
 -- over the staging table cost the square of its lines, and some a power more.
 CREATE FUNCTION app.numbered(
@@ -661,38 +708,36 @@ COMMENT ON FUNCTION app.components(bigint[], bigint[]) IS 'The lowest node of al
 CREATE FUNCTION app.import_depths(p_import_id uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 DECLARE
     v_depth_max constant integer := 101;
     v_after bigint[];
     v_before bigint[];
-    v_deep record;
-    v_is_any_too_deep boolean := FALSE;
+    v_is_any_too_deep boolean;
 BEGIN
     SELECT array_agg(parent.line), array_agg(parent.parent_line) INTO v_after, v_before
     FROM app.import_parent(p_import_id, FALSE) AS parent;
     UPDATE app.import_line SET depth = 0
     WHERE import_line.tenant_id = app.tenant_id() AND import_line.import_id = p_import_id;
-    FOR v_deep IN
-        SELECT
-            deep.depth, array_agg(deep.node) AS lines, bool_or(deep.level IS NOT NULL) AS has_level
-        FROM (
-            SELECT
-                found.node, found.level,
-                CASE WHEN found.level <= v_depth_max THEN found.level END AS depth
-            FROM app.levels(v_after, v_before) AS found
-            WHERE found.level IS DISTINCT FROM 0
-        ) AS deep
-        GROUP BY deep.depth
-    LOOP
-        v_is_any_too_deep :=
-            v_is_any_too_deep OR (v_deep.depth IS NULL AND v_deep.has_level);
-        UPDATE app.import_line SET depth = v_deep.depth
+    WITH found AS MATERIALIZED (
+        SELECT level.node, level.level
+        FROM app.levels(v_after, v_before) AS level
+        WHERE level.level IS DISTINCT FROM 0
+    ),
+
+    deep AS (
+        UPDATE app.import_line SET
+            depth = CASE WHEN found.level <= v_depth_max THEN found.level END
+        FROM found
         WHERE
             import_line.tenant_id = app.tenant_id()
             AND import_line.import_id = p_import_id
-            AND import_line.line = ANY(v_deep.lines);
-    END LOOP;
+            AND import_line.line = found.node
+    )
+
+    SELECT coalesce(bool_or(found.level > v_depth_max), FALSE) INTO v_is_any_too_deep
+    FROM found;
     RETURN v_is_any_too_deep;
 END
 $$;
@@ -704,6 +749,7 @@ COMMENT ON FUNCTION app.import_depths(uuid) IS 'Sets the depth of every line tha
 CREATE OR REPLACE FUNCTION app.import_families(p_import_id uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 DECLARE
     v_ones bigint[];
@@ -750,6 +796,7 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 SELECT
     import_line.line,
@@ -778,17 +825,22 @@ SELECT
         WHEN import_line.body ? 'level' THEN import_line.body ->> 'level'
         ELSE entity.level::text
     END
-FROM app.import_line
+FROM unnest(p_lines) AS given (line)
+INNER JOIN app.import_line ON given.line = import_line.line
 LEFT JOIN LATERAL (
     SELECT
         base_entity.id, base_entity.status, base_entity.name, base_entity.name_key,
-        base_entity.name_scope, industry_entity.scheme, industry_entity.code,
-        industry_entity.level
+        base_entity.name_scope, industry.scheme, industry.code, industry.level
     FROM app.base_entity
-    LEFT JOIN app.industry_entity
-        ON
-            base_entity.tenant_id = industry_entity.tenant_id
-            AND base_entity.id = industry_entity.id
+    LEFT JOIN LATERAL (
+        SELECT industry_entity.scheme, industry_entity.code, industry_entity.level
+        FROM app.industry_entity
+        WHERE
+            base_entity.entity_type = 'industry'
+            AND industry_entity.tenant_id = (SELECT app.tenant_id())
+            AND industry_entity.id = base_entity.id
+        OFFSET 0
+    ) AS industry ON TRUE
     WHERE
         base_entity.tenant_id = (SELECT app.tenant_id())
         AND base_entity.entity_type = import_line.kind
@@ -798,7 +850,6 @@ LEFT JOIN LATERAL (
 WHERE
     import_line.tenant_id = (SELECT app.tenant_id())
     AND import_line.import_id = p_import_id
-    AND import_line.line = ANY(p_lines)
 $$;
 COMMENT ON FUNCTION app.import_said(uuid, bigint[]) IS 'Name and classification of lines as they say them, and as their entities have them.';
 
@@ -808,6 +859,7 @@ CREATE FUNCTION app.import_names(p_import_id uuid, p_lines bigint[])
 RETURNS TABLE (line bigint, before bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 WITH said AS MATERIALIZED (
     SELECT said.* FROM app.import_said(p_import_id, p_lines) AS said
@@ -857,6 +909,7 @@ CREATE FUNCTION app.import_waits(p_import_id uuid)
 RETURNS TABLE (line bigint, level integer)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 WITH named AS MATERIALIZED (
     SELECT array_agg(wait.line) AS lines, array_agg(wait.before) AS before
@@ -880,6 +933,7 @@ CREATE FUNCTION app.import_needs(p_import_id uuid, p_lines bigint[])
 RETURNS TABLE (line bigint, before bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 WITH given AS MATERIALIZED (
     SELECT
@@ -888,18 +942,23 @@ WITH given AS MATERIALIZED (
         import_line.external_id,
         import_line.body #>> '{team_id,external_id}' AS team,
         import_line.body -> 'parent_ids' AS parents
-    FROM app.import_line
+    FROM unnest(p_lines) AS one (line)
+    INNER JOIN app.import_line ON one.line = import_line.line
     WHERE
         import_line.tenant_id = (SELECT app.tenant_id())
         AND import_line.import_id = p_import_id
-        AND import_line.line = ANY(p_lines)
+),
+
+referring AS MATERIALIZED (
+    SELECT given.line, given.kind, reference.external_id
+    FROM given
+    CROSS JOIN LATERAL app.referenced_external_ids(given.parents) AS reference (external_id)
 )
 
-SELECT child.line, parent.line
-FROM given AS child
-CROSS JOIN LATERAL app.referenced_external_ids(child.parents) AS reference (external_id)
+SELECT referring.line, parent.line
+FROM referring
 INNER JOIN given AS parent
-    ON child.kind = parent.kind AND parent.external_id = reference.external_id
+    ON referring.kind = parent.kind AND referring.external_id = parent.external_id
 UNION
 SELECT member.line, team.line
 FROM given AS member
@@ -1072,6 +1131,7 @@ CREATE FUNCTION app.import_parts(p_import_id uuid, p_lines bigint[], p_active bo
 RETURNS TABLE (level integer, lines bigint[])
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 WITH wait AS MATERIALIZED (
     SELECT wait.line, wait.before FROM app.import_names(p_import_id, p_lines) AS wait
@@ -1106,12 +1166,12 @@ given AS (
             WHEN 'team' THEN import_line.external_id
             ELSE import_line.body #>> '{team_id,external_id}'
         END AS team
-    FROM app.import_line
+    FROM unnest(p_lines) AS one (line)
+    INNER JOIN app.import_line ON one.line = import_line.line
     LEFT JOIN waiting ON import_line.line = waiting.line
     WHERE
         import_line.tenant_id = (SELECT app.tenant_id())
         AND import_line.import_id = p_import_id
-        AND import_line.line = ANY(p_lines)
 ),
 
 levelled AS (
@@ -1365,6 +1425,7 @@ CREATE FUNCTION app.import_free(
 ) RETURNS bigint[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 SELECT coalesce(array_agg(given.line), '{}')
 FROM (
@@ -1671,7 +1732,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION app.import_arrange(uuid, boolean) IS 'Orders an import into chunks; returns them with kind and size. Wants fresh statistics (app.import_analyse), and makes none.';
+COMMENT ON FUNCTION app.import_arrange(uuid, boolean) IS 'Orders an import into chunks; returns them with kind and size. Makes no statistics, and needs none.';
 
 SET LOCAL ROLE plant_auth;
 CREATE OR REPLACE FUNCTION app.authenticate(p_key_hash bytea)

@@ -127,6 +127,7 @@ CREATE FUNCTION app.import_reject_unplaced(p_import_id uuid, p_too_deep boolean)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 DECLARE
     v_found boolean;
@@ -701,7 +702,8 @@ WITH moving AS MATERIALIZED (
         import_line.body -> 'parent_ids' AS parents,
         coalesce(jsonb_array_length(import_line.body -> 'required_skills'), 0)
         + coalesce(jsonb_array_length(import_line.body -> 'skill_ids'), 0) AS links
-    FROM app.import_line
+    FROM unnest(p_lines) AS given (line)
+    INNER JOIN app.import_line ON given.line = import_line.line
     CROSS JOIN LATERAL (
         SELECT base_entity.document::jsonb -> 'parent_ids' AS parents
         FROM app.base_entity
@@ -732,7 +734,6 @@ WITH moving AS MATERIALIZED (
     WHERE
         import_line.tenant_id = (SELECT app.tenant_id())
         AND import_line.import_id = p_import_id
-        AND import_line.line = ANY(p_lines)
         AND jsonb_typeof(import_line.body -> 'parent_ids') = 'array'
         AND entity.parents <> wanted.parents
 ),
@@ -1219,6 +1220,7 @@ CREATE OR REPLACE FUNCTION app.import_arrange(p_import_id uuid, p_active boolean
 RETURNS TABLE (chunk bigint, kind text, lines bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 #variable_conflict use_column
 DECLARE
