@@ -94,7 +94,7 @@ async def rows(session: asyncpg.Connection, tenant: Tenant, lines: list[Line]) -
     assert len(lines) == sum(chunk["lines"] for chunk in arranged)
     plans = [json.loads(text[text.index("{") :]) for text in heard if "Query Text" in text]
     return sum(
-        node.get(name, 0) * node.get("Actual Loops", 0)
+        float(node.get(name, 0) * node.get("Actual Loops", 0))
         for plan in plans
         for node in nodes(plan["Plan"])
         for name in ROWS
