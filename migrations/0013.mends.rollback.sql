@@ -302,6 +302,130 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION app.import_parent(p_import_id uuid, p_kin boolean)
+RETURNS TABLE (
+    line bigint, parent_line bigint, parent_depth integer, family text, parent_family text
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT child.line, parent.line, parent.depth, child.family, parent.family
+FROM app.import_line AS child
+CROSS JOIN LATERAL app.referenced_external_ids(child.body -> 'parent_ids')
+    AS reference (external_id)
+INNER JOIN app.import_line AS parent
+    ON
+        parent.tenant_id = (SELECT app.tenant_id())
+        AND parent.import_id = p_import_id
+        AND parent.kind = child.kind
+        AND parent.external_id = reference.external_id
+        AND parent.body IS NOT NULL
+WHERE
+    child.tenant_id = (SELECT app.tenant_id())
+    AND child.import_id = p_import_id
+    AND CASE WHEN p_kin THEN child.kind IN ('team', 'agent') ELSE child.depth IS NULL END
+    AND child.body IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = (SELECT app.tenant_id())
+            AND base_entity.entity_type = child.kind
+            AND base_entity.external_id = reference.external_id
+    )
+$$;
+
+CREATE OR REPLACE FUNCTION app.import_try(p_import_id uuid, p_lines bigint[], p_active boolean)
+RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_outcomes app.import_outcome[];
+    v_part app.import_outcome[];
+    v_kind text;
+    v_state text;
+    v_constraint text;
+    v_column text;
+    v_message text;
+    v_detail text;
+    v_teams bigint[];
+    v_members bigint[];
+    v_member bigint;
+    v_problem jsonb;
+    v_half integer := cardinality(p_lines) / 2;
+BEGIN
+    IF cardinality(p_lines) = 0 THEN
+        RETURN;
+    END IF;
+    BEGIN
+        FOREACH v_kind IN ARRAY '{industry,skill,job_role,agent,team}'::text[] LOOP
+            SELECT array_agg(written) INTO v_part
+            FROM app.import_write(p_import_id, v_kind, p_lines, p_active) AS written;
+            v_outcomes := v_outcomes || v_part;
+        END LOOP;
+        -- Foreign keys are deferred: ask now, while the set is still known.
+        SET CONSTRAINTS ALL IMMEDIATE;
+        SET CONSTRAINTS ALL DEFERRED;
+        RETURN QUERY SELECT (unnest(v_outcomes)).*;
+        RETURN;
+    EXCEPTION
+        WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS
+                v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
+                v_column = COLUMN_NAME, v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+            v_problem := app.import_problem(
+                v_state, v_constraint, v_column, v_message, v_detail);
+            IF v_problem IS NULL THEN
+                RAISE;
+            END IF;
+    END;
+
+    IF cardinality(p_lines) = 1 THEN
+        RETURN NEXT ROW(
+            p_lines[1], 'rejected', NULL, NULL, v_problem
+        )::app.import_outcome;
+        RETURN;
+    END IF;
+
+    SELECT
+        array_agg(import_line.line ORDER BY import_line.line)
+            FILTER (WHERE import_line.kind = 'team'),
+        array_agg(import_line.line ORDER BY import_line.line)
+            FILTER (WHERE import_line.kind = 'agent')
+    INTO v_teams, v_members
+    FROM app.import_line
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.line = ANY(p_lines);
+    IF v_teams IS NULL OR v_members IS NULL THEN
+        RETURN QUERY SELECT * FROM app.import_try(p_import_id, p_lines[1:v_half], p_active);
+        RETURN QUERY SELECT * FROM app.import_try(p_import_id, p_lines[v_half + 1:], p_active);
+    ELSIF cardinality(v_teams) > 1 THEN
+        RETURN QUERY SELECT * FROM app.import_halves(p_import_id, p_lines, v_teams, p_active);
+    ELSE
+        -- One team: with the first member that lets it stand, then the others alone.
+        v_part := NULL;
+        FOREACH v_member IN ARRAY v_members LOOP
+            SELECT coalesce(array_agg(tried), v_part) INTO v_part
+            FROM app.import_pair(p_import_id, ARRAY[v_teams[1], v_member], p_active) AS tried;
+            IF cardinality(v_part) = 2 THEN
+                v_members := array_remove(v_members, v_member);
+                EXIT;
+            END IF;
+            -- Another member may make up for a rule, for nothing else.
+            EXIT WHEN (v_part[1]).problem ->> 'sqlstate' <> 'PL006';
+        END LOOP;
+        IF v_part IS NULL THEN
+            RETURN QUERY SELECT * FROM app.import_try(p_import_id, v_teams, p_active);
+        ELSE
+            RETURN QUERY SELECT (unnest(v_part)).*;
+        END IF;
+        RETURN QUERY SELECT * FROM app.import_try(p_import_id, v_members, p_active);
+    END IF;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION app.import_turns(p_import_id uuid, p_lines bigint[], p_active boolean)
 RETURNS SETOF app.import_outcome
 LANGUAGE plpgsql
@@ -742,9 +866,17 @@ $$;
 REVOKE EXECUTE ON FUNCTION app.name_key(text) FROM plant_writer;
 DROP FUNCTION app.import_again(uuid, bigint[], bigint[], bigint[], bigint[], bigint[]);
 DROP FUNCTION app.import_needs(uuid, bigint[]);
-DROP FUNCTION app.import_parts(uuid, bigint[], bigint[]);
+DROP FUNCTION app.import_parts(uuid, bigint[], boolean);
 DROP FUNCTION app.import_waits(uuid);
 DROP FUNCTION app.import_names(uuid, bigint[]);
+DROP FUNCTION app.import_free(uuid, bigint[], app.import_outcome[], boolean);
+DROP FUNCTION app.import_last(app.import_outcome[]);
+DROP FUNCTION app.import_tell(uuid, bigint[], text[], boolean);
+DROP FUNCTION app.import_taken_problem(text);
+DROP FUNCTION app.import_taken(uuid, bigint[], boolean);
+DROP FUNCTION app.taken(text, uuid, text, text, text, text, text);
+DROP FUNCTION app.name_holder(text, text, text, uuid);
+DROP FUNCTION app.import_said(uuid, bigint[]);
 DROP FUNCTION app.import_depths(uuid);
 DROP FUNCTION app.components(bigint[], bigint[]);
 DROP FUNCTION app.levels(bigint[], bigint[]);

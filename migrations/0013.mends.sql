@@ -522,6 +522,53 @@ SELECT EXISTS (
 )
 $$;
 
+-- As in 0010, and by plans that need not know how many lines there are: where statistics
+-- are not fresh an import seems to be a line or none, and each of its lines would be compared
+-- with each other one. So lines are joined with lines by hashing, and entities are looked up
+-- one by one, which no join can replace.
+CREATE OR REPLACE FUNCTION app.import_parent(p_import_id uuid, p_kin boolean)
+RETURNS TABLE (
+    line bigint, parent_line bigint, parent_depth integer, family text, parent_family text
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
+AS $$
+WITH referring AS MATERIALIZED (
+    SELECT child.line, child.kind, child.family, reference.external_id
+    FROM app.import_line AS child
+    CROSS JOIN LATERAL app.referenced_external_ids(child.body -> 'parent_ids')
+        AS reference (external_id)
+    WHERE
+        child.tenant_id = (SELECT app.tenant_id())
+        AND child.import_id = p_import_id
+        AND CASE
+            WHEN p_kin THEN child.kind IN ('team', 'agent') ELSE child.depth IS NULL
+        END
+        AND child.body IS NOT NULL
+)
+
+SELECT referring.line, parent.line, parent.depth, referring.family, parent.family
+FROM referring
+INNER JOIN app.import_line AS parent
+    ON
+        parent.tenant_id = (SELECT app.tenant_id())
+        AND parent.import_id = p_import_id
+        AND parent.kind = referring.kind
+        AND parent.external_id = referring.external_id
+        AND parent.body IS NOT NULL
+LEFT JOIN LATERAL (
+    SELECT base_entity.id
+    FROM app.base_entity
+    WHERE
+        base_entity.tenant_id = (SELECT app.tenant_id())
+        AND base_entity.entity_type = referring.kind
+        AND base_entity.external_id = referring.external_id
+    OFFSET 0
+) AS entity ON TRUE
+WHERE entity.id IS NULL
+$$;
+
 -- What hangs together in an import is found in memory, with one pass over the pairs: rounds
 -- over the staging table cost the square of its lines, and some a power more.
 CREATE FUNCTION app.numbered(
@@ -661,38 +708,36 @@ COMMENT ON FUNCTION app.components(bigint[], bigint[]) IS 'The lowest node of al
 CREATE FUNCTION app.import_depths(p_import_id uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 DECLARE
     v_depth_max constant integer := 101;
     v_after bigint[];
     v_before bigint[];
-    v_deep record;
-    v_is_any_too_deep boolean := FALSE;
+    v_is_any_too_deep boolean;
 BEGIN
     SELECT array_agg(parent.line), array_agg(parent.parent_line) INTO v_after, v_before
     FROM app.import_parent(p_import_id, FALSE) AS parent;
     UPDATE app.import_line SET depth = 0
     WHERE import_line.tenant_id = app.tenant_id() AND import_line.import_id = p_import_id;
-    FOR v_deep IN
-        SELECT
-            deep.depth, array_agg(deep.node) AS lines, bool_or(deep.level IS NOT NULL) AS has_level
-        FROM (
-            SELECT
-                found.node, found.level,
-                CASE WHEN found.level <= v_depth_max THEN found.level END AS depth
-            FROM app.levels(v_after, v_before) AS found
-            WHERE found.level IS DISTINCT FROM 0
-        ) AS deep
-        GROUP BY deep.depth
-    LOOP
-        v_is_any_too_deep :=
-            v_is_any_too_deep OR (v_deep.depth IS NULL AND v_deep.has_level);
-        UPDATE app.import_line SET depth = v_deep.depth
+    WITH found AS MATERIALIZED (
+        SELECT level.node, level.level
+        FROM app.levels(v_after, v_before) AS level
+        WHERE level.level IS DISTINCT FROM 0
+    ),
+
+    deep AS (
+        UPDATE app.import_line SET
+            depth = CASE WHEN found.level <= v_depth_max THEN found.level END
+        FROM found
         WHERE
             import_line.tenant_id = app.tenant_id()
             AND import_line.import_id = p_import_id
-            AND import_line.line = ANY(v_deep.lines);
-    END LOOP;
+            AND import_line.line = found.node
+    )
+
+    SELECT coalesce(bool_or(found.level > v_depth_max), FALSE) INTO v_is_any_too_deep
+    FROM found;
     RETURN v_is_any_too_deep;
 END
 $$;
@@ -704,6 +749,7 @@ COMMENT ON FUNCTION app.import_depths(uuid) IS 'Sets the depth of every line tha
 CREATE OR REPLACE FUNCTION app.import_families(p_import_id uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 DECLARE
     v_ones bigint[];
@@ -740,54 +786,83 @@ BEGIN
 END
 $$;
 
+-- What each line would have its entity be called and classified as, and what that is now.
+-- What is archived holds nothing.
+CREATE FUNCTION app.import_said(p_import_id uuid, p_lines bigint[])
+RETURNS TABLE (
+    line bigint, kind text, external_id text, team text, entity_id uuid, status text,
+    held_name text, held_key text, held_scope text, held_scheme text, held_code text,
+    name text, scheme text, code text, level text
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
+AS $$
+SELECT
+    import_line.line,
+    import_line.kind,
+    import_line.external_id,
+    CASE import_line.kind
+        WHEN 'team' THEN import_line.external_id
+        ELSE import_line.body #>> '{team_id,external_id}'
+    END,
+    entity.id,
+    entity.status,
+    entity.name,
+    entity.name_key,
+    entity.name_scope,
+    entity.scheme,
+    entity.code,
+    coalesce(import_line.body ->> 'name', entity.name),
+    CASE
+        WHEN import_line.body ? 'scheme' THEN import_line.body ->> 'scheme'
+        ELSE entity.scheme
+    END,
+    CASE
+        WHEN import_line.body ? 'code' THEN import_line.body ->> 'code' ELSE entity.code
+    END,
+    CASE
+        WHEN import_line.body ? 'level' THEN import_line.body ->> 'level'
+        ELSE entity.level::text
+    END
+FROM unnest(p_lines) AS given (line)
+INNER JOIN app.import_line ON given.line = import_line.line
+LEFT JOIN LATERAL (
+    SELECT
+        base_entity.id, base_entity.status, base_entity.name, base_entity.name_key,
+        base_entity.name_scope, industry.scheme, industry.code, industry.level
+    FROM app.base_entity
+    LEFT JOIN LATERAL (
+        SELECT industry_entity.scheme, industry_entity.code, industry_entity.level
+        FROM app.industry_entity
+        WHERE
+            base_entity.entity_type = 'industry'
+            AND industry_entity.tenant_id = (SELECT app.tenant_id())
+            AND industry_entity.id = base_entity.id
+        OFFSET 0
+    ) AS industry ON TRUE
+    WHERE
+        base_entity.tenant_id = (SELECT app.tenant_id())
+        AND base_entity.entity_type = import_line.kind
+        AND base_entity.external_id = import_line.external_id
+    OFFSET 0
+) AS entity ON entity.status <> 'archived'
+WHERE
+    import_line.tenant_id = (SELECT app.tenant_id())
+    AND import_line.import_id = p_import_id
+$$;
+COMMENT ON FUNCTION app.import_said(uuid, bigint[]) IS 'Name and classification of lines as they say them, and as their entities have them.';
+
 -- A name is free for a line once the line of who has it has given it up, and so are scheme
 -- and code. An external id is never given up.
 CREATE FUNCTION app.import_names(p_import_id uuid, p_lines bigint[])
 RETURNS TABLE (line bigint, before bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 WITH said AS MATERIALIZED (
-    SELECT
-        import_line.line,
-        import_line.kind,
-        entity.name_key AS held_key,
-        entity.name_scope AS held_scope,
-        entity.scheme AS held_scheme,
-        entity.code AS held_code,
-        entity.name AS held_name,
-        coalesce(import_line.body ->> 'name', entity.name) AS name,
-        CASE
-            WHEN import_line.body ? 'scheme' THEN import_line.body ->> 'scheme'
-            ELSE entity.scheme
-        END AS scheme,
-        CASE
-            WHEN import_line.body ? 'code' THEN import_line.body ->> 'code' ELSE entity.code
-        END AS code,
-        CASE
-            WHEN import_line.body ? 'level' THEN import_line.body ->> 'level'
-            ELSE entity.level::text
-        END AS level
-    FROM app.import_line
-    LEFT JOIN LATERAL (
-        SELECT
-            base_entity.status, base_entity.name, base_entity.name_key, base_entity.name_scope,
-            industry_entity.scheme, industry_entity.code, industry_entity.level
-        FROM app.base_entity
-        LEFT JOIN app.industry_entity
-            ON
-                base_entity.tenant_id = industry_entity.tenant_id
-                AND base_entity.id = industry_entity.id
-        WHERE
-            base_entity.tenant_id = (SELECT app.tenant_id())
-            AND base_entity.entity_type = import_line.kind
-            AND base_entity.external_id = import_line.external_id
-        OFFSET 0
-    ) AS entity ON entity.status <> 'archived'
-    WHERE
-        import_line.tenant_id = (SELECT app.tenant_id())
-        AND import_line.import_id = p_import_id
-        AND import_line.line = ANY(p_lines)
+    SELECT said.* FROM app.import_said(p_import_id, p_lines) AS said
 ),
 
 giving AS MATERIALIZED (
@@ -834,6 +909,7 @@ CREATE FUNCTION app.import_waits(p_import_id uuid)
 RETURNS TABLE (line bigint, level integer)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 WITH named AS MATERIALIZED (
     SELECT array_agg(wait.line) AS lines, array_agg(wait.before) AS before
@@ -853,64 +929,11 @@ CROSS JOIN LATERAL app.levels(named.lines, named.before) AS found
 $$;
 COMMENT ON FUNCTION app.import_waits(uuid) IS 'For how many names, one after another, lines of an import wait that others give up.';
 
--- The parts in which lines are written, in this order: what waits for nobody, then by levels
--- what waits for a name, at last those whose names go round in a circle and who waits for
--- one of them. A team stays with its members. Alone are those of the circles, whom nothing
--- can help but others, and those that were refused alone already.
-CREATE FUNCTION app.import_parts(p_import_id uuid, p_lines bigint[], p_alone bigint[])
-RETURNS TABLE (level integer, lines bigint[])
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-WITH named AS MATERIALIZED (
-    SELECT array_agg(wait.line) AS lines, array_agg(wait.before) AS before
-    FROM app.import_names(p_import_id, p_lines) AS wait
-),
-
-waiting AS MATERIALIZED (
-    SELECT found.node AS line, coalesce(found.level, 2147483647) AS level
-    FROM named
-    CROSS JOIN LATERAL app.levels(named.lines, named.before) AS found
-),
-
-given AS (
-    SELECT
-        import_line.line,
-        coalesce(waiting.level, 0) AS level,
-        CASE import_line.kind
-            WHEN 'team' THEN import_line.external_id
-            ELSE import_line.body #>> '{team_id,external_id}'
-        END AS team
-    FROM app.import_line
-    LEFT JOIN waiting ON import_line.line = waiting.line
-    WHERE
-        import_line.tenant_id = (SELECT app.tenant_id())
-        AND import_line.import_id = p_import_id
-        AND import_line.line = ANY(p_lines)
-),
-
-levelled AS (
-    SELECT
-        given.line,
-        CASE
-            WHEN given.team IS NULL THEN given.level
-            ELSE max(given.level) OVER (PARTITION BY given.team)
-        END AS level,
-        given.team IS NULL
-        AND (given.level = 2147483647 OR given.line = ANY(p_alone)) AS is_alone
-    FROM given
-)
-
-SELECT levelled.level, array_agg(levelled.line ORDER BY levelled.line)
-FROM levelled
-GROUP BY levelled.level, CASE WHEN levelled.is_alone THEN levelled.line END
-$$;
-COMMENT ON FUNCTION app.import_parts(uuid, bigint[], bigint[]) IS 'Lines in parts, each of which needs no name of a later one.';
-
 CREATE FUNCTION app.import_needs(p_import_id uuid, p_lines bigint[])
 RETURNS TABLE (line bigint, before bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 WITH given AS MATERIALIZED (
     SELECT
@@ -919,18 +942,23 @@ WITH given AS MATERIALIZED (
         import_line.external_id,
         import_line.body #>> '{team_id,external_id}' AS team,
         import_line.body -> 'parent_ids' AS parents
-    FROM app.import_line
+    FROM unnest(p_lines) AS one (line)
+    INNER JOIN app.import_line ON one.line = import_line.line
     WHERE
         import_line.tenant_id = (SELECT app.tenant_id())
         AND import_line.import_id = p_import_id
-        AND import_line.line = ANY(p_lines)
+),
+
+referring AS MATERIALIZED (
+    SELECT given.line, given.kind, reference.external_id
+    FROM given
+    CROSS JOIN LATERAL app.referenced_external_ids(given.parents) AS reference (external_id)
 )
 
-SELECT child.line, parent.line
-FROM given AS child
-CROSS JOIN LATERAL app.referenced_external_ids(child.parents) AS reference (external_id)
+SELECT referring.line, parent.line
+FROM referring
 INNER JOIN given AS parent
-    ON child.kind = parent.kind AND parent.external_id = reference.external_id
+    ON referring.kind = parent.kind AND referring.external_id = parent.external_id
 UNION
 SELECT member.line, team.line
 FROM given AS member
@@ -995,11 +1023,430 @@ $$;
 COMMENT ON FUNCTION app.import_again(uuid, bigint[], bigint[], bigint[], bigint[], bigint[])
 IS 'Of the refused lines those that need one that is done, those to try anyway, and who comes with them.';
 
+-- As far as who asks may see it. Between a key and itself, and in the order of the index by
+-- name: of an equality any index that begins with tenant and kind seems as good where the
+-- tenant's rows have not been counted yet.
+CREATE FUNCTION app.name_holder(p_kind text, p_name_key text, p_name_scope text, p_but uuid)
+RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = OFF
+AS $$
+BEGIN
+    RETURN (
+        SELECT base_entity.id
+        FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = app.tenant_id()
+            AND base_entity.entity_type = p_kind
+            AND base_entity.name_key >= p_name_key
+            AND base_entity.name_key <= p_name_key
+            AND base_entity.name_scope IS NOT DISTINCT FROM p_name_scope
+            AND base_entity.status <> 'archived'
+            AND base_entity.id IS DISTINCT FROM p_but
+        ORDER BY base_entity.name_key ASC, base_entity.id DESC
+        LIMIT 1
+    );
+END
+$$;
+COMMENT ON FUNCTION app.name_holder(text, text, text, uuid) IS 'The entity, but for one, that has a name within a scope.';
+
+-- What is unique and another entity has, whoever may see that one: the constraint that
+-- writing this would meet first. What is unique of a kind stands in its own row, which is
+-- written before the base row, and there indexes are asked in the order of their making.
+CREATE FUNCTION app.taken(
+    p_kind text, p_id uuid, p_external_id text, p_name_key text, p_name_scope text,
+    p_scheme text, p_code text
+) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A plan made while a table was small must not read it whole once it has grown.
+SET enable_seqscan = OFF
+AS $$
+BEGIN
+    IF p_kind = 'industry' AND EXISTS (
+        SELECT
+        FROM app.industry_entity
+        WHERE
+            industry_entity.tenant_id = app.tenant_id()
+            AND industry_entity.scheme = p_scheme
+            AND industry_entity.code = p_code
+            AND industry_entity.id IS DISTINCT FROM p_id
+    ) THEN
+        RETURN 'industry_entity_code_key';
+    END IF;
+    IF p_id IS NULL AND EXISTS (
+        SELECT
+        FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = app.tenant_id()
+            AND base_entity.entity_type = p_kind
+            AND base_entity.external_id = p_external_id
+            -- What the caller sees it would change.
+            AND base_entity.private_to <> app.governance_agent_id()
+    ) THEN
+        RETURN 'base_entity_external_id_key';
+    END IF;
+    IF app.name_holder(p_kind, p_name_key, p_name_scope, p_id) IS NOT NULL THEN
+        RETURN 'base_entity_name_key_key';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION app.taken(text, uuid, text, text, text, text, text) IS 'The constraint by which an entity would be refused because another one has what it says.';
+
+-- Proposals take no name, and as active a team and its members are not told apart.
+CREATE FUNCTION app.import_taken(p_import_id uuid, p_lines bigint[], p_active boolean)
+RETURNS TABLE (line bigint, constraint_name text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT found.line, found.constraint_name
+FROM (
+    SELECT
+        said.line,
+        app.taken(
+            said.kind, said.entity_id, said.external_id, app.name_key(said.name),
+            CASE WHEN said.kind = 'industry' THEN said.scheme || ' ' || said.level END,
+            said.scheme, said.code
+        ) AS constraint_name
+    FROM app.import_said(p_import_id, p_lines) AS said
+    WHERE
+        CASE
+            WHEN p_active THEN said.team IS NULL
+            ELSE app.is_in_force(said.status) IS NOT TRUE
+        END
+    -- Asked once, not once more for the condition.
+    OFFSET 0
+) AS found
+WHERE found.constraint_name IS NOT NULL
+$$;
+COMMENT ON FUNCTION app.import_taken(uuid, bigint[], boolean) IS 'Lines that want what another entity has, and the constraint that refuses them.';
+
+-- The parts in which lines are written, in this order: what waits for nobody, then by levels
+-- what waits for a name, at last who cannot come to one: those whose names go round in a
+-- circle, those who want what none of these lines gives up, and who waits for one of them.
+-- A team stays with its members.
+CREATE FUNCTION app.import_parts(p_import_id uuid, p_lines bigint[], p_active boolean)
+RETURNS TABLE (level integer, lines bigint[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
+AS $$
+WITH wait AS MATERIALIZED (
+    SELECT wait.line, wait.before FROM app.import_names(p_import_id, p_lines) AS wait
+),
+
+named AS MATERIALIZED (
+    SELECT array_agg(pair.line) AS lines, array_agg(pair.before) AS before
+    FROM (
+        SELECT wait.line, wait.before FROM wait
+        UNION ALL
+        -- Who waits for itself comes to no level, nor does who waits for that one.
+        SELECT helpless.line, helpless.line
+        FROM (
+            SELECT taken.line FROM app.import_taken(p_import_id, p_lines, p_active) AS taken
+            EXCEPT
+            SELECT wait.line FROM wait
+        ) AS helpless
+    ) AS pair
+),
+
+waiting AS MATERIALIZED (
+    SELECT found.node AS line, coalesce(found.level, 2147483647) AS level
+    FROM named
+    CROSS JOIN LATERAL app.levels(named.lines, named.before) AS found
+),
+
+given AS (
+    SELECT
+        import_line.line,
+        coalesce(waiting.level, 0) AS level,
+        CASE import_line.kind
+            WHEN 'team' THEN import_line.external_id
+            ELSE import_line.body #>> '{team_id,external_id}'
+        END AS team
+    FROM unnest(p_lines) AS one (line)
+    INNER JOIN app.import_line ON one.line = import_line.line
+    LEFT JOIN waiting ON import_line.line = waiting.line
+    WHERE
+        import_line.tenant_id = (SELECT app.tenant_id())
+        AND import_line.import_id = p_import_id
+),
+
+levelled AS (
+    SELECT
+        given.line,
+        CASE
+            WHEN given.team IS NULL THEN given.level
+            ELSE max(given.level) OVER (PARTITION BY given.team)
+        END AS level
+    FROM given
+)
+
+SELECT levelled.level, array_agg(levelled.line ORDER BY levelled.line)
+FROM levelled
+GROUP BY levelled.level
+$$;
+COMMENT ON FUNCTION app.import_parts(uuid, bigint[], boolean) IS 'Lines in parts, each of which needs no name of a later one.';
+
+-- Tells lines that want what another has. What would be in a line's way before that comes
+-- first: so they are written under other names, and undone. By sets, as in app.import_try:
+-- one try for each line let a few hundred names that go round in a circle take half a minute.
+CREATE FUNCTION app.import_tell(
+    p_import_id uuid, p_lines bigint[], p_constraints text[], p_active boolean
+) RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_outcomes app.import_outcome[];
+    v_part app.import_outcome[];
+    v_is_well boolean := FALSE;
+    v_kind text;
+    v_state text;
+    v_constraint text;
+    v_column text;
+    v_message text;
+    v_detail text;
+    v_problem jsonb;
+    v_half integer := cardinality(p_lines) / 2;
+BEGIN
+    BEGIN
+        UPDATE app.import_line SET
+            external_id = CASE taken.constraint_name
+                WHEN 'base_entity_external_id_key' THEN uuidv7()::text
+                ELSE import_line.external_id
+            END,
+            body = import_line.body
+                -- A new line without a name is refused for that before its external id is.
+                || CASE
+                    WHEN import_line.body ? 'name'
+                        OR taken.constraint_name <> 'base_entity_external_id_key'
+                        THEN jsonb_build_object('name', uuidv7())
+                    ELSE '{}'
+                END
+                || CASE taken.constraint_name
+                    WHEN 'industry_entity_code_key' THEN jsonb_build_object('code', uuidv7())
+                    ELSE '{}'
+                END
+        FROM unnest(p_lines, p_constraints) AS taken (line, constraint_name)
+        WHERE
+            import_line.tenant_id = app.tenant_id()
+            AND import_line.import_id = p_import_id
+            AND import_line.line = ANY(p_lines)
+            AND import_line.line = taken.line;
+        FOREACH v_kind IN ARRAY '{industry,skill,job_role,agent,team}'::text[] LOOP
+            SELECT array_agg(written) INTO v_part
+            FROM app.import_write(p_import_id, v_kind, p_lines, p_active) AS written;
+            v_outcomes := v_outcomes || v_part;
+        END LOOP;
+        v_is_well := TRUE;
+        RAISE EXCEPTION 'Nothing of this stays.' USING ERRCODE = 'PL013';
+    EXCEPTION
+        WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS
+                v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
+                v_column = COLUMN_NAME, v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+            v_problem := app.import_problem(
+                v_state, v_constraint, v_column, v_message, v_detail);
+            IF v_problem IS NULL THEN
+                RAISE;
+            END IF;
+    END;
+
+    IF v_is_well THEN
+        RETURN QUERY
+            SELECT
+                outcome.line, 'rejected', NULL::uuid, NULL::text,
+                CASE outcome.outcome
+                    WHEN 'rejected' THEN outcome.problem
+                    ELSE app.import_taken_problem(
+                        p_constraints[array_position(p_lines, outcome.line)])
+                END
+            FROM unnest(v_outcomes) AS outcome;
+    ELSIF cardinality(p_lines) > 1 THEN
+        RETURN QUERY SELECT * FROM app.import_tell(
+            p_import_id, p_lines[1:v_half], p_constraints[1:v_half], p_active);
+        RETURN QUERY SELECT * FROM app.import_tell(
+            p_import_id, p_lines[v_half + 1:], p_constraints[v_half + 1:], p_active);
+    ELSE
+        -- A code is asked with the industry's own row, before what other rows are refused for.
+        RETURN NEXT ROW(
+            p_lines[1], 'rejected', NULL, NULL,
+            CASE
+                WHEN p_constraints[1] = 'industry_entity_code_key'
+                    AND NOT starts_with(v_constraint, 'industry_entity_')
+                    THEN app.import_taken_problem(p_constraints[1])
+                ELSE v_problem
+            END
+        )::app.import_outcome;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION app.import_tell(uuid, bigint[], text[], boolean) IS 'Rejects lines that want what another entity has, each with what is in its way first.';
+
+CREATE FUNCTION app.import_taken_problem(p_constraint text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN app.import_problem(
+    '23505', p_constraint, '',
+    'duplicate key value violates unique constraint "' || p_constraint || '"', NULL);
+COMMENT ON FUNCTION app.import_taken_problem(text) IS 'What a unique constraint would have raised, as the outcome of a line keeps it.';
+
+-- Writes a set of lines; when one of them cannot be written, halves the set until it
+-- stands alone and is rejected with its reason. Families (a team and its new members)
+-- are not torn apart before they have to be. Lines that want what another has are told so
+-- together.
+CREATE OR REPLACE FUNCTION app.import_try(p_import_id uuid, p_lines bigint[], p_active boolean)
+RETURNS SETOF app.import_outcome
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_outcomes app.import_outcome[];
+    v_part app.import_outcome[];
+    v_kind text;
+    v_state text;
+    v_constraint text;
+    v_column text;
+    v_message text;
+    v_detail text;
+    v_teams bigint[];
+    v_members bigint[];
+    v_member bigint;
+    v_problem jsonb;
+    v_taken bigint[];
+    v_constraints text[];
+    v_half integer := cardinality(p_lines) / 2;
+BEGIN
+    IF cardinality(p_lines) = 0 THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(taken.line), array_agg(taken.constraint_name)
+    INTO v_taken, v_constraints
+    FROM app.import_taken(p_import_id, p_lines, p_active) AS taken;
+    IF v_taken IS NOT NULL THEN
+        RETURN QUERY
+            SELECT * FROM app.import_tell(p_import_id, v_taken, v_constraints, p_active);
+        RETURN QUERY
+            SELECT * FROM app.import_try(p_import_id, ARRAY(
+                SELECT given.line
+                FROM (
+                    SELECT unnest(p_lines) AS line EXCEPT SELECT unnest(v_taken)
+                ) AS given
+                ORDER BY given.line
+            ), p_active);
+        RETURN;
+    END IF;
+    BEGIN
+        FOREACH v_kind IN ARRAY '{industry,skill,job_role,agent,team}'::text[] LOOP
+            SELECT array_agg(written) INTO v_part
+            FROM app.import_write(p_import_id, v_kind, p_lines, p_active) AS written;
+            v_outcomes := v_outcomes || v_part;
+        END LOOP;
+        -- Foreign keys are deferred: ask now, while the set is still known.
+        SET CONSTRAINTS ALL IMMEDIATE;
+        SET CONSTRAINTS ALL DEFERRED;
+        RETURN QUERY SELECT (unnest(v_outcomes)).*;
+        RETURN;
+    EXCEPTION
+        WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS
+                v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
+                v_column = COLUMN_NAME, v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+            v_problem := app.import_problem(
+                v_state, v_constraint, v_column, v_message, v_detail);
+            IF v_problem IS NULL THEN
+                RAISE;
+            END IF;
+    END;
+
+    IF cardinality(p_lines) = 1 THEN
+        RETURN NEXT ROW(
+            p_lines[1], 'rejected', NULL, NULL, v_problem
+        )::app.import_outcome;
+        RETURN;
+    END IF;
+
+    SELECT
+        array_agg(import_line.line ORDER BY import_line.line)
+            FILTER (WHERE import_line.kind = 'team'),
+        array_agg(import_line.line ORDER BY import_line.line)
+            FILTER (WHERE import_line.kind = 'agent')
+    INTO v_teams, v_members
+    FROM app.import_line
+    WHERE
+        import_line.tenant_id = app.tenant_id()
+        AND import_line.import_id = p_import_id
+        AND import_line.line = ANY(p_lines);
+    IF v_teams IS NULL OR v_members IS NULL THEN
+        RETURN QUERY SELECT * FROM app.import_try(p_import_id, p_lines[1:v_half], p_active);
+        RETURN QUERY SELECT * FROM app.import_try(p_import_id, p_lines[v_half + 1:], p_active);
+    ELSIF cardinality(v_teams) > 1 THEN
+        RETURN QUERY SELECT * FROM app.import_halves(p_import_id, p_lines, v_teams, p_active);
+    ELSE
+        -- One team: with the first member that lets it stand, then the others alone.
+        v_part := NULL;
+        FOREACH v_member IN ARRAY v_members LOOP
+            SELECT coalesce(array_agg(tried), v_part) INTO v_part
+            FROM app.import_pair(p_import_id, ARRAY[v_teams[1], v_member], p_active) AS tried;
+            IF cardinality(v_part) = 2 THEN
+                v_members := array_remove(v_members, v_member);
+                EXIT;
+            END IF;
+            -- Another member may make up for a rule, for nothing else.
+            EXIT WHEN (v_part[1]).problem ->> 'sqlstate' <> 'PL006';
+        END LOOP;
+        IF v_part IS NULL THEN
+            RETURN QUERY SELECT * FROM app.import_try(p_import_id, v_teams, p_active);
+        ELSE
+            RETURN QUERY SELECT (unnest(v_part)).*;
+        END IF;
+        RETURN QUERY SELECT * FROM app.import_try(p_import_id, v_members, p_active);
+    END IF;
+END
+$$;
+
+-- What became of a line at last.
+CREATE FUNCTION app.import_last(p_outcomes app.import_outcome[])
+RETURNS SETOF app.import_outcome
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT DISTINCT ON (told.line) told.line, told.outcome, told.id, told.external_id, told.problem
+FROM unnest(p_outcomes) WITH ORDINALITY
+    AS told (line, outcome, id, external_id, problem, place)
+ORDER BY told.line, told.place DESC
+$$;
+COMMENT ON FUNCTION app.import_last(app.import_outcome[]) IS 'The last outcome of each line.';
+
+CREATE FUNCTION app.import_free(
+    p_import_id uuid, p_lines bigint[], p_outcomes app.import_outcome[], p_active boolean
+) RETURNS bigint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
+AS $$
+SELECT coalesce(array_agg(given.line), '{}')
+FROM (
+    SELECT unnest(p_lines) AS line
+    EXCEPT
+    SELECT taken.line
+    FROM app.import_taken(p_import_id, p_lines, p_active) AS taken
+    INNER JOIN app.import_last(p_outcomes) AS last
+        ON
+            taken.line = last.line
+            AND taken.constraint_name = last.problem ->> 'constraint'
+    WHERE last.problem ->> 'sqlstate' = '23505'
+) AS given
+$$;
+COMMENT ON FUNCTION app.import_free(uuid, bigint[], app.import_outcome[], boolean) IS 'Lines without those of which it is known that what they want is still another''s.';
+
 -- Lines as import_try writes them, those that want a name after who gives it up. A line that
 -- was refused for want of another one gets another turn when that one has gone in. Where
--- something was taken each gets one more in any case: by who has just committed what this
--- line says. So a line is tried twice, and once more for each turn in which something that
--- it needs has come.
+-- something was taken each gets one more look in any case: by who has just committed what
+-- this line says. So a line is tried twice at most, and once more for each turn in which
+-- something that it needs has come; not at all while what it wants is still another's.
 CREATE OR REPLACE FUNCTION app.import_turns(p_import_id uuid, p_lines bigint[], p_active boolean)
 RETURNS SETOF app.import_outcome
 LANGUAGE plpgsql
@@ -1007,7 +1454,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_lines bigint[] := p_lines;
-    v_alone bigint[] := '{}';
     v_part bigint[];
     v_tried app.import_outcome[];
     v_outcomes app.import_outcome[] := '{}';
@@ -1022,8 +1468,8 @@ BEGIN
         v_tried := '{}';
         FOR v_part IN
             SELECT part.lines
-            FROM app.import_parts(p_import_id, v_lines, v_alone) AS part
-            ORDER BY part.level, part.lines
+            FROM app.import_parts(p_import_id, v_lines, p_active) AS part
+            ORDER BY part.level
         LOOP
             v_tried := v_tried || ARRAY(
                 SELECT tried FROM app.import_try(p_import_id, v_part, p_active) AS tried);
@@ -1047,19 +1493,14 @@ BEGIN
             INTO v_needing, v_needed
             FROM app.import_needs(p_import_id, p_lines) AS need;
         END IF;
-        v_alone := ARRAY(SELECT unnest(v_taken) EXCEPT SELECT unnest(v_had_second_look));
-        v_had_second_look := v_had_second_look || v_alone;
+        v_taken := ARRAY(SELECT unnest(v_taken) EXCEPT SELECT unnest(v_had_second_look));
+        v_had_second_look := v_had_second_look || v_taken;
         v_lines := app.import_again(
-            p_import_id, v_needing, v_needed, v_refused, v_done, v_alone);
+            p_import_id, v_needing, v_needed, v_refused, v_done, v_taken);
+        v_lines := app.import_free(p_import_id, v_lines, v_outcomes, p_active);
         EXIT WHEN cardinality(v_lines) = 0;
-        v_alone := v_taken;
     END LOOP;
-    RETURN QUERY
-        SELECT DISTINCT ON (told.line)
-            told.line, told.outcome, told.id, told.external_id, told.problem
-        FROM unnest(v_outcomes) WITH ORDINALITY
-            AS told (line, outcome, id, external_id, problem, place)
-        ORDER BY told.line, told.place DESC;
+    RETURN QUERY SELECT last.* FROM app.import_last(v_outcomes) AS last;
 END
 $$;
 
@@ -1088,9 +1529,19 @@ GRANT EXECUTE ON FUNCTION
 app.name_key(text), app.numbered(bigint[], bigint[]), app.levels(bigint[], bigint[]),
 app.components(bigint[], bigint[]), app.import_depths(uuid),
 app.import_names(uuid, bigint[]), app.import_waits(uuid),
-app.import_parts(uuid, bigint[], bigint[]), app.import_needs(uuid, bigint[]),
-app.import_again(uuid, bigint[], bigint[], bigint[], bigint[], bigint[])
+app.import_said(uuid, bigint[]), app.import_parts(uuid, bigint[], boolean),
+app.import_needs(uuid, bigint[]),
+app.import_again(uuid, bigint[], bigint[], bigint[], bigint[], bigint[]),
+app.name_holder(text, text, text, uuid),
+app.taken(text, uuid, text, text, text, text, text),
+app.import_taken(uuid, bigint[], boolean), app.import_taken_problem(text),
+app.import_tell(uuid, bigint[], text[], boolean), app.import_last(app.import_outcome[]),
+app.import_free(uuid, bigint[], app.import_outcome[], boolean)
 TO plant_writer;
+GRANT CREATE ON SCHEMA app TO plant_rules;
+GRANT EXECUTE ON FUNCTION app.name_holder(text, text, text, uuid) TO plant_rules;
+ALTER FUNCTION app.taken(text, uuid, text, text, text, text, text) OWNER TO plant_rules;
+REVOKE CREATE ON SCHEMA app FROM plant_rules;
 
 GRANT CREATE ON SCHEMA app TO plant_writer, plant_auth;
 SET LOCAL ROLE plant_writer;
@@ -1300,7 +1751,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION app.import_arrange(uuid, boolean) IS 'Orders an import into chunks; returns them with kind and size. Wants fresh statistics (app.import_analyse), and makes none.';
+COMMENT ON FUNCTION app.import_arrange(uuid, boolean) IS 'Orders an import into chunks; returns them with kind and size. Makes no statistics, and needs none.';
 
 SET LOCAL ROLE plant_auth;
 CREATE OR REPLACE FUNCTION app.authenticate(p_key_hash bytea)

@@ -618,6 +618,7 @@ DROP FUNCTION app.has_dependents(uuid);
 DROP FUNCTION app.id_namespace(text);
 REVOKE SELECT ON app.entity_reference FROM plant_writer;
 DROP FUNCTION app.import_explained(uuid, app.import_outcome[]);
+DROP FUNCTION app.import_moves(uuid, bigint[]);
 DROP FUNCTION app.import_reject_unplaced(uuid, boolean);
 CREATE OR REPLACE FUNCTION app.resolve_references(p_kind text, p_bodies jsonb[])
 RETURNS TABLE (line integer, body jsonb, missing jsonb)

@@ -127,6 +127,7 @@ CREATE FUNCTION app.import_reject_unplaced(p_import_id uuid, p_too_deep boolean)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 DECLARE
     v_found boolean;
@@ -220,21 +221,21 @@ LEFT JOIN LATERAL (
         AND base_entity.tenant_id = (SELECT app.tenant_id())
         AND base_entity.entity_type = staged.kind
         AND base_entity.external_id = staged.external_id
+    OFFSET 0
 ) AS entity ON TRUE
 CROSS JOIN LATERAL (
     SELECT coalesce(entity.document, '{}') || coalesce(staged.body, '{}') AS body
 ) AS wanted
 LEFT JOIN LATERAL (
-    SELECT base_entity.id
-    FROM app.base_entity
-    WHERE
-        outcome.problem ->> 'constraint' = 'base_entity_name_key_key'
-        AND base_entity.tenant_id = (SELECT app.tenant_id())
-        AND base_entity.entity_type = staged.kind
-        AND base_entity.name_key = app.name_key(wanted.body ->> 'name')
-        AND base_entity.name_scope IS NOT DISTINCT FROM
-        (wanted.body ->> 'scheme') || ' ' || (wanted.body ->> 'level')
-        AND base_entity.status <> 'archived'
+    SELECT named.id
+    FROM (
+        SELECT app.name_holder(
+            staged.kind, app.name_key(wanted.body ->> 'name'),
+            (wanted.body ->> 'scheme') || ' ' || (wanted.body ->> 'level'), entity.id
+        ) AS id
+        WHERE outcome.problem ->> 'constraint' = 'base_entity_name_key_key'
+    ) AS named
+    WHERE named.id IS NOT NULL
     UNION ALL
     SELECT industry_entity.id
     FROM app.industry_entity
@@ -574,6 +575,10 @@ BEGIN
                     CASE
                         WHEN in_force.is_in_force
                             THEN app.amendable_body(base_entity.document::jsonb, resolved.body)
+                        -- Who changes no parents keeps nobody from changing theirs.
+                        WHEN (base_entity.document::jsonb -> 'parent_ids')::text
+                            = (resolved.body -> 'parent_ids')::text
+                            THEN resolved.body - 'parent_ids'
                         ELSE resolved.body
                     END AS body
                 FROM (
@@ -679,9 +684,92 @@ BEGIN
 END
 $$;
 
+-- Lines that give what is in the registry other parents than it has. Whoever does so keeps
+-- all others of the tenant from it until COMMIT. Ordered by what they say, upper ones first:
+-- then no part of them closes a cycle that the whole of them does not have.
+CREATE FUNCTION app.import_moves(p_import_id uuid, p_lines bigint[])
+RETURNS TABLE (line bigint, depth integer, weight bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+-- What is staged is joined by hashing, whatever is known of how much it is.
+SET enable_nestloop = OFF
+AS $$
+WITH moving AS MATERIALIZED (
+    SELECT
+        import_line.line,
+        import_line.kind,
+        import_line.external_id,
+        import_line.body -> 'parent_ids' AS parents,
+        coalesce(jsonb_array_length(import_line.body -> 'required_skills'), 0)
+        + coalesce(jsonb_array_length(import_line.body -> 'skill_ids'), 0) AS links
+    FROM unnest(p_lines) AS given (line)
+    INNER JOIN app.import_line ON given.line = import_line.line
+    CROSS JOIN LATERAL (
+        SELECT base_entity.document::jsonb -> 'parent_ids' AS parents
+        FROM app.base_entity
+        WHERE
+            base_entity.tenant_id = (SELECT app.tenant_id())
+            AND base_entity.entity_type = import_line.kind
+            AND base_entity.external_id = import_line.external_id
+        OFFSET 0
+    ) AS entity
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(parent.id ORDER BY parent.id), '[]') AS parents
+        FROM jsonb_array_elements(import_line.body -> 'parent_ids') AS reference (value)
+        LEFT JOIN LATERAL (
+            SELECT base_entity.id::text AS id
+            FROM app.base_entity
+            WHERE
+                base_entity.tenant_id = (SELECT app.tenant_id())
+                AND base_entity.entity_type = import_line.kind
+                AND base_entity.external_id = CASE jsonb_typeof(reference.value)
+                    WHEN 'object' THEN reference.value ->> 'external_id'
+                END
+            UNION ALL
+            SELECT coalesce(reference.value ->> 'id', reference.value #>> '{}')
+            WHERE reference.value ->> 'external_id' IS NULL
+            OFFSET 0
+        ) AS parent ON TRUE
+    ) AS wanted
+    WHERE
+        import_line.tenant_id = (SELECT app.tenant_id())
+        AND import_line.import_id = p_import_id
+        AND jsonb_typeof(import_line.body -> 'parent_ids') = 'array'
+        AND entity.parents <> wanted.parents
+),
+
+referring AS MATERIALIZED (
+    SELECT moving.line, moving.kind, reference.external_id
+    FROM moving
+    CROSS JOIN LATERAL app.referenced_external_ids(moving.parents) AS reference (external_id)
+),
+
+tie AS MATERIALIZED (
+    SELECT array_agg(referring.line) AS lines, array_agg(moving.line) AS before
+    FROM referring
+    INNER JOIN moving
+        ON referring.kind = moving.kind AND referring.external_id = moving.external_id
+),
+
+placed AS MATERIALIZED (
+    SELECT found.node AS line, found.level
+    FROM tie
+    CROSS JOIN LATERAL app.levels(tie.lines, tie.before) AS found
+)
+
+-- What is in a cycle or below one comes last.
+SELECT
+    moving.line,
+    CASE WHEN placed.line IS NULL THEN 0 ELSE coalesce(placed.level, 2147483647) END,
+    10 + moving.links / 5
+FROM moving
+LEFT JOIN placed ON moving.line = placed.line
+$$;
+COMMENT ON FUNCTION app.import_moves(uuid, bigint[]) IS 'Lines that change parents, how deep each lies below others of them, and what it weighs: a chunk takes 500.';
+
 GRANT SELECT ON app.entity_reference TO plant_writer;
 GRANT EXECUTE ON FUNCTION
-app.import_reject_unplaced(uuid, boolean),
+app.import_reject_unplaced(uuid, boolean), app.import_moves(uuid, bigint[]),
 app.import_explained(uuid, app.import_outcome[]), app.id_namespace(text),
 app.has_dependents(uuid), app.dependents(uuid), app.amendable_body(jsonb, jsonb),
 app.import_patch(text, jsonb, jsonb), app.import_propose(uuid[], jsonb[])
@@ -770,7 +858,6 @@ SET lock_timeout = '60s'
 AS $$
 DECLARE
     v_lines bigint[];
-    v_changes_parents boolean;
     v_outcomes app.import_outcome[];
 BEGIN
     SELECT
@@ -778,22 +865,12 @@ BEGIN
             array_agg(import_line.line ORDER BY import_line.line)
                 FILTER (WHERE import_line.body IS NOT NULL),
             '{}'),
-        bool_or(
-            import_line.body ? 'parent_ids'
-            AND EXISTS (
-                SELECT FROM app.base_entity
-                WHERE
-                    base_entity.tenant_id = app.tenant_id()
-                    AND base_entity.entity_type = import_line.kind
-                    AND base_entity.external_id = import_line.external_id
-            )
-        ),
         array_agg(
             ROW(
                 import_line.line, 'rejected', NULL, NULL, import_line.problem
             )::app.import_outcome
         ) FILTER (WHERE import_line.problem IS NOT NULL)
-    INTO v_lines, v_changes_parents, v_outcomes
+    INTO v_lines, v_outcomes
     FROM app.import_line
     WHERE
         import_line.tenant_id = app.tenant_id()
@@ -802,7 +879,7 @@ BEGIN
     -- Statistics are renewed between chunks, not inside one (app.renew_statistics).
     PERFORM set_config('app.importing', 'yes', TRUE);
     -- Before any row, as single writes do; what is new has nobody below it to lock for.
-    IF v_changes_parents THEN
+    IF EXISTS (SELECT FROM app.import_moves(p_import_id, v_lines) AS move) THEN
         PERFORM pg_advisory_xact_lock(
             hashtextextended('plant parents ' || app.tenant_id(), 0));
     END IF;
@@ -1137,11 +1214,13 @@ ALTER FUNCTION app.import_take_absent(uuid, boolean) OWNER TO plant_writer;
 -- are not inherited.
 SET LOCAL ROLE plant_writer;
 
--- As in 0010, but for what becomes of lines that have no place and the kind of chunks.
+-- As in 0013, but for what becomes of lines that have no place, the kind of chunks, and lines
+-- that change parents: fifty of them make a chunk, so that others get their turn in between.
 CREATE OR REPLACE FUNCTION app.import_arrange(p_import_id uuid, p_active boolean)
 RETURNS TABLE (chunk bigint, kind text, lines bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = OFF
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -1179,6 +1258,18 @@ BEGIN
         SELECT wait.line, wait.level FROM app.import_waits(p_import_id) AS wait
     ),
 
+    moving AS MATERIALIZED (
+        SELECT move.line, move.depth, move.weight
+        FROM app.import_moves(p_import_id, ARRAY(
+            SELECT import_line.line
+            FROM app.import_line
+            WHERE
+                import_line.tenant_id = v_tenant_id
+                AND import_line.import_id = p_import_id
+                AND import_line.body ? 'parent_ids'
+        )) AS move
+    ),
+
     ranked AS (
         SELECT
             import_line.line,
@@ -1214,20 +1305,24 @@ BEGIN
             ranked.family,
             -- Who wants a name comes after who gives it up, also where chunks are cut.
             max(coalesce(waiting.level, 0)) OVER (PARTITION BY ranked.family) AS wait,
+            max(coalesce(moving.depth, 0)) OVER (PARTITION BY ranked.family) AS move,
+            coalesce(moving.weight, 1) AS weight,
             dense_rank() OVER (
                 ORDER BY ranked.occurrence, ranked.kind_rank, ranked.depth
             ) AS level
         FROM ranked
         LEFT JOIN waiting ON ranked.line = waiting.line
+        LEFT JOIN moving ON ranked.line = moving.line
     ),
 
     numbered AS (
         SELECT
             levelled.*,
-            row_number() OVER (
+            -- What comes before it in its level.
+            sum(levelled.weight) OVER (
                 PARTITION BY levelled.level
-                ORDER BY levelled.wait, levelled.first_line, levelled.line
-            ) AS place
+                ORDER BY levelled.wait, levelled.move, levelled.first_line, levelled.line
+            ) - levelled.weight AS place
         FROM (
             SELECT
                 levelled.*,
@@ -1242,7 +1337,7 @@ BEGIN
         SELECT
             numbered.line,
             dense_rank() OVER (
-                ORDER BY numbered.level, (numbered.first_place - 1) / 500
+                ORDER BY numbered.level, div(numbered.first_place, 500)
             ) AS chunk
         FROM (
             SELECT

@@ -93,3 +93,25 @@ OFFSET 0;
 END;
 COMMENT ON FUNCTION app.matching_entity(uuid, jsonb) IS 'The entity with this id if it meets every one of these filters.';
 GRANT EXECUTE ON FUNCTION app.matching_entity(uuid, jsonb) TO plant_app, plant_readonly;
+
+-- Prefixes as ranges of keys. One that begins with another one adds nothing to it.
+CREATE FUNCTION app.name_ranges(p_prefixes text[])
+RETURNS TABLE (low text, high text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH wanted AS MATERIALIZED (
+    SELECT DISTINCT app.name_key(given.prefix) AS low
+    FROM unnest(p_prefixes) AS given (prefix)
+)
+
+SELECT wanted.low, app.prefix_end(wanted.low)
+FROM wanted
+WHERE NOT EXISTS (
+    SELECT
+    FROM wanted AS shorter
+    WHERE shorter.low <> wanted.low AND starts_with(wanted.low, shorter.low)
+)
+$$;
+COMMENT ON FUNCTION app.name_ranges(text[]) IS 'The ranges of name keys that begin with one of these prefixes, none within another.';
+GRANT EXECUTE ON FUNCTION app.name_ranges(text[]) TO plant_app, plant_readonly;

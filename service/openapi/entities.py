@@ -103,7 +103,9 @@ def _list(kind: Kind) -> Operation:
         tag=tag_of(kind),
         summary=f"List {kind.path.replace('-', ' ')}",
         description="Newest first; with the filter `name` by name. "
-        f"{filters.MEANING} A page is the registry as it is when it is asked for.",
+        f"{filters.MEANING} A page is the registry as it is when it is asked for. With several "
+        "filters, or with `as_of`, it looks at 20,000 entities at most: it may be shorter than "
+        "`limit`, even empty, and yet have a `next_cursor`. The list ends where that is null.",
         scopes=("read",),
         parameters=(*filters.filters(kind), LISTED_AS_OF),
         answers=(

@@ -1,7 +1,7 @@
 """Lists: which statement of sql/list serves which filters, and where a page begins."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -16,10 +16,28 @@ class Listed(Struct, frozen=True):
     No document where the answer has no room for it.
     """
 
+    is_found: ClassVar[bool] = True
+    is_last: ClassVar[bool] = False
+
     id: UUID
     document: str | None
     name_key: str = ""
 
+
+class Walked(Struct, frozen=True):
+    """One row of a list that asks several filters: what was found, or where the walk ended.
+
+    The walk is of rows that the caller may see, so the last one may stand in a cursor.
+    """
+
+    id: UUID
+    document: str | None
+    is_found: bool
+    is_last: bool
+    name_key: str = ""
+
+
+Row: TypeAlias = Listed | Walked
 
 # Which filter drives a list, most selective first; the statement of each carries the order. With
 # a name the order is by name, so a name always drives. True: the statement is one of the kind's
@@ -52,6 +70,9 @@ _DRIVERS: Final[tuple[tuple[str, Mapping[str, tuple[str, bool]]], ...]] = (
     ("status", {"*": ("entities_by_status", False)}),
 )
 
+_FEW: Final = "entities_by_external_id"
+"""Has as many rows as it has values, at most: there is no walk to bound."""
+
 LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 """Above every id: a list begins below it."""
 
@@ -61,7 +82,7 @@ def start(order: str) -> tuple[str, ...]:
     return ("", LAST_ID) if order == "name" else (LAST_ID,)
 
 
-def position(order: str, row: Listed) -> tuple[str, ...]:
+def position(order: str, row: Row) -> tuple[str, ...]:
     """Give the position behind a row of a list in this order."""
     return (row.name_key, str(row.id)) if order == "name" else (str(row.id),)
 
@@ -73,32 +94,51 @@ async def listed(
     filters: Mapping[str, tuple[str, ...]],
     after: tuple[str, ...],
     count: int,
-) -> list[Listed]:
-    """List a kind: one filter drives, the others are asked of each document on the way."""
-    statement, arguments, rest = _driven(kind, filters)
+    walk: int,
+) -> Sequence[Row]:
+    """List a kind: one filter drives, the others are asked of each row on the way.
+
+    No more than `walk` rows are asked: where that ends one is the last, found or not.
+    """
+    statement, arguments, values, rest = _driven(kind, filters)
     arguments += (*after, count)
+    row: type[Row] = Listed
     if rest:
-        statement += "_matching"
         arguments += (msgspec.json.encode(rest).decode(),)
-    return await repository.page(statement, Listed, arguments, context, bytes_max=ANSWER_BYTES)
+        if statement != _FEW:
+            row = Walked
+            arguments += (max(1, walk // values),)
+        statement += "_matching"
+    return await repository.page(statement, row, arguments, context, bytes_max=ANSWER_BYTES)
 
 
-def fitting(rows: list[Listed], limit: int) -> tuple[list[Listed], bool]:
-    """Give what of the rows is a page, at least one, and whether anything comes after it."""
-    page = [row for row in rows[:limit] if row.document is not None]
-    return page, len(page) < len(rows)
+def fitting(rows: Sequence[Row], limit: int) -> tuple[list[Row], Row | None]:
+    """Give what of the rows is a page, and the row behind which the next one begins.
+
+    At least one of what was found fits.
+    """
+    page: list[Row] = []
+    for row in rows:
+        if row.is_found and (len(page) == limit or row.document is None):
+            return page, page[-1]
+        if row.is_found:
+            page.append(row)
+        if row.is_last:
+            return page, row
+    return page, None
 
 
 def _driven(
     kind: str, filters: Mapping[str, tuple[str, ...]]
-) -> tuple[str, tuple[object, ...], dict[str, tuple[str, ...]]]:
+) -> tuple[str, tuple[object, ...], int, dict[str, tuple[str, ...]]]:
+    """Give the statement, what it begins with, of how many values, and the other filters."""
     for name, statements in _DRIVERS:
         if name in filters:
             stem, own = statements.get(kind) or statements["*"]
             rest = {other: values for other, values in filters.items() if other != name}
             values = list(filters[name])
-            return stem, (values,) if own else (kind, values), rest
-    return "entities_newest", (kind,), {}
+            return stem, (values,) if own else (kind, values), len(values), rest
+    return "entities_newest", (kind,), 0, {}
 
 
 def list_statements() -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Reads of the present and the past: which statement answers, and that no time has yet to come."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,10 +19,11 @@ from service.repository.history import (
     EntityVersion,
     HistoryNow,
 )
-from service.repository.lists import Listed, fitting, listed, position
+from service.repository.lists import Listed, Row, fitting, listed, position
 
 WALK_MAX: Final = 20_000
-"""Entities that one page of the past looks at: a third of a second, whatever they hide."""
+"""Entities that one page of the past, or of several filters, looks at: a third of a second,
+whatever they hide."""
 
 
 async def document_then(
@@ -47,7 +49,7 @@ async def document_then(
 
 async def page_of(
     repository: Repository, context: Context, query: ListQuery, after: tuple[str, ...]
-) -> tuple[list[Listed], tuple[str, ...] | None]:
+) -> tuple[list[Row], tuple[str, ...] | None]:
     """Read a page of a list, as it is or as it was, and the place where the next one begins.
 
     A place names the last entity that was shown; in a list of the past, where a whole page found
@@ -57,7 +59,7 @@ async def page_of(
     """
     kind, count = query.kind.name, query.limit + 1
     if query.as_of is None:
-        rows = await listed(repository, context, kind, query.filters, after, count)
+        rows = await listed(repository, context, kind, query.filters, after, count, WALK_MAX)
         return _cut(query, rows)
     # A cursor is signed: its time had come when the first page was read.
     if query.cursor is None:
@@ -77,10 +79,10 @@ async def page_of(
     return page, place
 
 
-def _cut(query: ListQuery, rows: list[Listed]) -> tuple[list[Listed], tuple[str, ...] | None]:
-    """Keep what fits the page; a row beyond it shows that there is another."""
-    page, more = fitting(rows, query.limit)
-    return page, position(query.order, page[-1]) if more else None
+def _cut(query: ListQuery, rows: Sequence[Row]) -> tuple[list[Row], tuple[str, ...] | None]:
+    """Keep what fits the page, and the place where the next one begins."""
+    page, end = fitting(rows, query.limit)
+    return page, position(query.order, end) if end else None
 
 
 async def refuse_future(repository: Repository, at: datetime) -> None:

@@ -1,11 +1,15 @@
 -- name: agents_by_job_role_matching :many
 -- List agents by job role, newest first, among those that meet the other filters too.
 --
+-- No more than `walk` of them are asked for each value; where that ends a row is_last, found
+-- or not.
+--
 -- param: $1 job_role_ids uuid[]
 -- param: $2 before uuid
 -- param: $3 count bigint
 -- param: $4 filters jsonb
--- returns: id uuid, document text
+-- param: $5 walk bigint
+-- returns: id uuid, document text, is_found boolean, is_last boolean
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -14,19 +18,31 @@
 -- set: plan_cache_mode = force_custom_plan
 SELECT
     page.id,
-    page.document
+    page.document,
+    page.is_found,
+    page.is_last
 FROM unnest($1::uuid[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            entity.id,
-            entity.document
-        FROM app.agent_entity
-        CROSS JOIN LATERAL app.matching_entity(agent_entity.id, $4) AS entity
-        WHERE
-            agent_entity.job_role_id = wanted.value
-            AND agent_entity.id < $2
-        ORDER BY agent_entity.id DESC
+            step.id,
+            entity.document,
+            entity.id IS NOT NULL AS is_found,
+            step.nth = $5 AS is_last
+        FROM (
+            SELECT
+                agent_entity.id,
+                row_number() OVER (ORDER BY agent_entity.id DESC) AS nth
+            FROM app.agent_entity
+            WHERE
+                agent_entity.job_role_id = wanted.value
+                AND agent_entity.id < $2
+            ORDER BY agent_entity.id DESC
+            LIMIT $5
+        ) AS step
+        LEFT OUTER JOIN LATERAL app.matching_entity(step.id, $4) AS entity ON TRUE
+        WHERE entity.id IS NOT NULL OR step.nth = $5
+        ORDER BY step.id DESC
         LIMIT $3
     ) AS page
 ORDER BY page.id DESC

@@ -2,11 +2,15 @@
 -- List agents that have any of these skills, newest first, among those that meet the
 -- other filters too.
 --
+-- No more than `walk` of them are asked for each value; where that ends a row is_last, found
+-- or not.
+--
 -- param: $1 skill_ids uuid[]
 -- param: $2 before uuid
 -- param: $3 count bigint
 -- param: $4 filters jsonb
--- returns: id uuid, document text
+-- param: $5 walk bigint
+-- returns: id uuid, document text, is_found boolean, is_last boolean
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -15,20 +19,32 @@
 -- set: plan_cache_mode = force_custom_plan
 SELECT DISTINCT ON (page.id)
     page.id,
-    page.document
+    page.document,
+    page.is_found,
+    page.is_last
 FROM unnest($1::uuid[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            entity.id,
-            entity.document
-        FROM app.agent_skill
-        CROSS JOIN LATERAL app.matching_entity(agent_skill.agent_id, $4) AS entity
-        WHERE
-            agent_skill.skill_id = wanted.value
-            AND agent_skill.agent_id < $2
-        ORDER BY agent_skill.agent_id DESC
+            step.id,
+            entity.document,
+            entity.id IS NOT NULL AS is_found,
+            step.nth = $5 AS is_last
+        FROM (
+            SELECT
+                agent_skill.agent_id AS id,
+                row_number() OVER (ORDER BY agent_skill.agent_id DESC) AS nth
+            FROM app.agent_skill
+            WHERE
+                agent_skill.skill_id = wanted.value
+                AND agent_skill.agent_id < $2
+            ORDER BY agent_skill.agent_id DESC
+            LIMIT $5
+        ) AS step
+        LEFT OUTER JOIN LATERAL app.matching_entity(step.id, $4) AS entity ON TRUE
+        WHERE entity.id IS NOT NULL OR step.nth = $5
+        ORDER BY step.id DESC
         LIMIT $3
     ) AS page
-ORDER BY page.id DESC
+ORDER BY page.id DESC, page.is_last DESC
 LIMIT $3;

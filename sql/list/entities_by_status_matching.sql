@@ -2,12 +2,16 @@
 -- List a kind by state, newest first: one ordered scan per state, merged, among those
 -- that meet the other filters too.
 --
+-- No more than `walk` of them are asked for each value; where that ends a row is_last, found
+-- or not.
+--
 -- param: $1 kind text
 -- param: $2 statuses text[]
 -- param: $3 before uuid
 -- param: $4 count bigint
 -- param: $5 filters jsonb
--- returns: id uuid, document text
+-- param: $6 walk bigint
+-- returns: id uuid, document text, is_found boolean, is_last boolean
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -16,20 +20,32 @@
 -- set: plan_cache_mode = force_custom_plan
 SELECT
     page.id,
-    page.document
+    page.document,
+    page.is_found,
+    page.is_last
 FROM unnest($2::text[]) AS wanted (status)
 CROSS JOIN
     LATERAL (
         SELECT
-            base_entity.id,
-            entity.document
-        FROM app.base_entity
-        CROSS JOIN LATERAL app.matching_entity(base_entity.id, $5) AS entity
-        WHERE
-            base_entity.entity_type = $1
-            AND base_entity.status = wanted.status
-            AND base_entity.id < $3
-        ORDER BY base_entity.id DESC
+            step.id,
+            entity.document,
+            entity.id IS NOT NULL AS is_found,
+            step.nth = $6 AS is_last
+        FROM (
+            SELECT
+                base_entity.id,
+                row_number() OVER (ORDER BY base_entity.id DESC) AS nth
+            FROM app.base_entity
+            WHERE
+                base_entity.entity_type = $1
+                AND base_entity.status = wanted.status
+                AND base_entity.id < $3
+            ORDER BY base_entity.id DESC
+            LIMIT $6
+        ) AS step
+        LEFT OUTER JOIN LATERAL app.matching_entity(step.id, $5) AS entity ON TRUE
+        WHERE entity.id IS NOT NULL OR step.nth = $6
+        ORDER BY step.id DESC
         LIMIT $4
     ) AS page
 ORDER BY page.id DESC

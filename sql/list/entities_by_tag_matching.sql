@@ -1,12 +1,16 @@
 -- name: entities_by_tag_matching :many
 -- List a kind by tag, newest first, among those that meet the other filters too.
 --
+-- No more than `walk` of them are asked for each value; where that ends a row is_last, found
+-- or not.
+--
 -- param: $1 kind text
 -- param: $2 tags text[]
 -- param: $3 before uuid
 -- param: $4 count bigint
 -- param: $5 filters jsonb
--- returns: id uuid, document text
+-- param: $6 walk bigint
+-- returns: id uuid, document text, is_found boolean, is_last boolean
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -15,21 +19,33 @@
 -- set: plan_cache_mode = force_custom_plan
 SELECT DISTINCT ON (page.id)
     page.id,
-    page.document
+    page.document,
+    page.is_found,
+    page.is_last
 FROM unnest($2::text[]) AS wanted (tag)
 CROSS JOIN
     LATERAL (
         SELECT
-            entity.id,
-            entity.document
-        FROM app.entity_tag
-        CROSS JOIN LATERAL app.matching_entity(entity_tag.entity_id, $5) AS entity
-        WHERE
-            entity_tag.entity_type = $1
-            AND entity_tag.tag = wanted.tag
-            AND entity_tag.entity_id < $3
-        ORDER BY entity_tag.entity_id DESC
+            step.id,
+            entity.document,
+            entity.id IS NOT NULL AS is_found,
+            step.nth = $6 AS is_last
+        FROM (
+            SELECT
+                entity_tag.entity_id AS id,
+                row_number() OVER (ORDER BY entity_tag.entity_id DESC) AS nth
+            FROM app.entity_tag
+            WHERE
+                entity_tag.entity_type = $1
+                AND entity_tag.tag = wanted.tag
+                AND entity_tag.entity_id < $3
+            ORDER BY entity_tag.entity_id DESC
+            LIMIT $6
+        ) AS step
+        LEFT OUTER JOIN LATERAL app.matching_entity(step.id, $5) AS entity ON TRUE
+        WHERE entity.id IS NOT NULL OR step.nth = $6
+        ORDER BY step.id DESC
         LIMIT $4
     ) AS page
-ORDER BY page.id DESC
+ORDER BY page.id DESC, page.is_last DESC
 LIMIT $4;

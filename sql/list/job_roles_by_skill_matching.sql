@@ -2,11 +2,15 @@
 -- List job roles that need any of these skills, newest first, among those that meet
 -- the other filters too.
 --
+-- No more than `walk` of them are asked for each value; where that ends a row is_last, found
+-- or not.
+--
 -- param: $1 skill_ids uuid[]
 -- param: $2 before uuid
 -- param: $3 count bigint
 -- param: $4 filters jsonb
--- returns: id uuid, document text
+-- param: $5 walk bigint
+-- returns: id uuid, document text, is_found boolean, is_last boolean
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -15,20 +19,32 @@
 -- set: plan_cache_mode = force_custom_plan
 SELECT DISTINCT ON (page.id)
     page.id,
-    page.document
+    page.document,
+    page.is_found,
+    page.is_last
 FROM unnest($1::uuid[]) AS wanted (value)
 CROSS JOIN
     LATERAL (
         SELECT
-            entity.id,
-            entity.document
-        FROM app.job_role_skill
-        CROSS JOIN LATERAL app.matching_entity(job_role_skill.job_role_id, $4) AS entity
-        WHERE
-            job_role_skill.skill_id = wanted.value
-            AND job_role_skill.job_role_id < $2
-        ORDER BY job_role_skill.job_role_id DESC
+            step.id,
+            entity.document,
+            entity.id IS NOT NULL AS is_found,
+            step.nth = $5 AS is_last
+        FROM (
+            SELECT
+                job_role_skill.job_role_id AS id,
+                row_number() OVER (ORDER BY job_role_skill.job_role_id DESC) AS nth
+            FROM app.job_role_skill
+            WHERE
+                job_role_skill.skill_id = wanted.value
+                AND job_role_skill.job_role_id < $2
+            ORDER BY job_role_skill.job_role_id DESC
+            LIMIT $5
+        ) AS step
+        LEFT OUTER JOIN LATERAL app.matching_entity(step.id, $4) AS entity ON TRUE
+        WHERE entity.id IS NOT NULL OR step.nth = $5
+        ORDER BY step.id DESC
         LIMIT $3
     ) AS page
-ORDER BY page.id DESC
+ORDER BY page.id DESC, page.is_last DESC
 LIMIT $3;

@@ -270,6 +270,58 @@ class TestFilters:
         assert (403, "read") == (answer.status, answer.json["required_scope"])
 
 
+class TestWalk:
+    """GET /v1/{kinds} by several filters: a page asks so many rows and no more."""
+
+    @pytest.mark.parametrize("kind", NAMES)
+    @pytest.mark.parametrize("walk", [1, 2, 4])
+    async def test_a_walk_that_is_cut_short_goes_on_where_it_ended(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, kind: str, walk: int
+    ) -> None:
+        """However few rows a page asks, the pages together are the whole list, in its order."""
+        stock = await Stock.make(api)
+        everything = [one for page in await pages(api, PATHS[kind]) for one in page]
+        monkeypatch.setattr("service.usecases.history.WALK_MAX", walk)
+        filters = stock.filters(kind)
+        asked = set()
+        for (name, ones), (other, others) in combinations(filters.items(), 2):
+            for given in ({name: ones, other: others}, {name: ones[1:], other: others[1:]}):
+                wanted = [one for one in everything
+                          if all(matches(one, field, given[field]) for field in given)]  # fmt: skip
+                if "name" in given:
+                    wanted.sort(key=lambda one: str(one["name"]).casefold())
+                found = await pages(api, query(PATHS[kind], **given, limit=2))
+                assert wanted == [one for page in found for one in page], given
+                asked.add(len(found) > 1 and not all(found))
+
+        # Some pages were empty, and yet others came.
+        assert walk > 2 or True in asked
+
+    async def test_a_cursor_tells_nothing_of_what_is_hidden(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The walk passes over another's drafts, and ends at a row that its reader may see."""
+        hidden = api.by(api.tenant.certifier)
+        for number in range(4):
+            for one, whose in (("seen", api), ("hush", hidden)):
+                await whose.create("skill", name=f"s {number} {one}", tags=["t"])
+        monkeypatch.setattr("service.usecases.history.WALK_MAX", 1)
+        shown = {one["id"] for one in (await api.get("/v1/skills")).json["items"]}
+        for filters in ({"name": "s"}, {"tag": "t"}, {"category": "technical"}):
+            path = query("/v1/skills", **filters, status="archived")
+            ends = []
+            while path:
+                answer = await api.get(path)
+                assert [] == answer.json["items"]
+                token = answer.json["next_cursor"]
+                path = token and query("/v1/skills", **filters, status="archived", cursor=token)
+                ends += [urlsafe_b64decode(token + "==")] if token else []
+
+            assert 4 == len(ends)
+            assert b"hush" not in b"".join(ends)
+            assert shown == {one for one in shown if any(one.encode() in end for end in ends)}
+
+
 LAST = "\U0010ffff"
 BEFORE_SURROGATES = "\ud7ff"
 

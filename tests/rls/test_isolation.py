@@ -537,7 +537,7 @@ def lookups(kind: str, row: Any, shown: dict[str, Any]) -> list[tuple[str, tuple
         ("entities_by_parent", (kind, [row["parent_id"]], *page)),
         ("entities_by_external_id", (kind, [row["external_id"]], *page)),
         ("entities_by_name", (kind, ["hush"], "", *page)),
-        ("entities_by_tag_matching", (kind, ["hush"], *page, '{"status": ["draft"]}')),
+        ("entities_by_tag_matching", (kind, ["hush"], *page, '{"status": ["draft"]}', 9)),
     ]
     own: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         "skill": [("skills_by_category", ([shown.get("category")], *page))],
