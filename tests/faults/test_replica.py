@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from msgspec import structs
 
-from service.database.embedded import EmbeddedServer
+from service.database.embedded import EmbeddedServer, embedded_server
 from service.http.reading import REPLICA
 from service.usecases.replica import Replica
 from tests.api import Answer, Api
@@ -21,7 +21,7 @@ from tests.edge import served
 from tests.factories import Tenant
 from tests.postgres import Server
 from tests.proxy import Proxy
-from tests.servers import plant
+from tests.servers import plant, settings_with_room
 from tests.standby import Standby, standby
 
 LAG_MS = 1_000
@@ -327,6 +327,26 @@ async def test_a_service_starts_and_serves_without_it(
         made = await api.create("skill")
         answer = await api.get(f"/v1/skills/{made.json['id']}", Prefer="replica")
     assert (made.body, False) == (answer.body, from_replica(answer))
+
+
+async def test_a_standby_of_another_cluster_is_never_used(
+    cluster: Server, database: str, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its positions mean nothing here, however far they are."""
+
+    async def said() -> bool:
+        return "it follows another cluster" in caplog.text
+
+    with settings_with_room() as room, embedded_server(room) as other, standby(other) as strange:
+        url = strange.url(other.url("postgres"))
+        async with (
+            served(SMALL, cluster.url("app", database), replica_url=url) as service,
+            Api.open(service.url, tenant) as api,
+        ):
+            await until(said, bool)
+            answer = await api.get("/v1/skills", Prefer="replica")
+            assert not service.app[REPLICA].usable
+    assert (200, False) == (answer.status, from_replica(answer))
 
 
 def test_the_doctor_looks_at_it(
