@@ -16,7 +16,7 @@ from service.repository.entities import AMEND
 from service.usecases.compliance import compliance
 from tests.amending import amended
 from tests.api import PATHS, Api
-from tests.chain import NOTHING, entry_hash, history, payload_hash
+from tests.chain import LOG, NOTHING, entry_hash, history, payload_hash
 from tests.factories import Tenant, World, amend, create, raise_to, skill_body, step, unique
 from tests.properties.bodies import body_of
 from tests.properties.contents import contents, grown
@@ -248,7 +248,7 @@ async def test_created_at_indexed_for_audit(
 async def test_audit_log_retention(
     repository: Repository, superuser: Connection, connect: Connect, tenant: Tenant
 ) -> None:
-    """Restated: entries outlive all that roles may do; an erased payload leaves the chain whole."""
+    """Restated: entries outlive what any role may do; without its payload an entry still hashes."""
     made = await create(repository, tenant.author, "skill", skill_body())
     await step(repository, tenant.author, "skill", made.id, "archived")
     kept = await history(superuser, made.id)
@@ -278,7 +278,12 @@ async def test_audit_log_retention(
     assert {"42501", "PL013"} == states
     assert kept == still
     assert ["23514", "23514"] == halves
-    assert await passes(repository, tenant, "L0-04", made.id)
+    rows = await superuser.fetch(LOG, made.id)
+    hashes = [entry_hash(row) for row in rows]
+    assert rows[0]["body"] is None
+    assert [NOTHING, *hashes] == [*(row["prev_hash"] for row in rows), rows[-1]["entry_hash"]]
+    # Nobody has erased anything: what is missing is reported.
+    assert not await passes(repository, tenant, "L0-04", made.id)
 
 
 async def planted(superuser: Connection, statement: str, *arguments: object) -> str | None:
