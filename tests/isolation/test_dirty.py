@@ -17,6 +17,7 @@ from service.repository.history import EntityAsOf, EntityVersions, HistoryNow
 from service.repository.lists import listed, start
 from service.settings import Settings
 from service.usecases.exporting import export
+from service.usecases.history import WALK_MAX
 from tests.isolation.acts import change, see, skill
 from tests.isolation.arena import Arena, Torn, arena_on, beside
 from tests.postgres import Server
@@ -77,7 +78,7 @@ async def by_id(arena: Arena, identity: str) -> str:
 async def by_list(arena: Arena, identity: str) -> str:
     """Read the notes from a list of what is newest."""
     context = arena.tenant.author.context
-    rows = await listed(arena.repository, context, "skill", {}, start("id"), 200)
+    rows = await listed(arena.repository, context, "skill", {}, start("id"), 200, WALK_MAX)
     (found,) = [row.document for row in rows if str(row.id) == identity]
     return str(json.loads(str(found))["governance_notes"])
 

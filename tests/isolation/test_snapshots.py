@@ -181,7 +181,7 @@ async def as_of(arena: Arena, moment: datetime) -> list[tuple[str, str]]:
 async def page(arena: Arena, after: tuple[str, ...], count: int) -> list[str]:
     """Read one page of the newest skills."""
     context = arena.tenant.author.context
-    rows = await listed(arena.repository, context, "skill", {}, after, count)
+    rows = await listed(arena.repository, context, "skill", {}, after, count, WALK_MAX)
     return [str(row.id) for row in rows]
 
 
