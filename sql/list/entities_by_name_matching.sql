@@ -38,8 +38,12 @@ CROSS JOIN
             SELECT
                 base_entity.id,
                 base_entity.name_key,
-                ($6::jsonb -> 'status') ? base_entity.status IS NOT FALSE
-                AND ($6::jsonb -> 'external_id') ? base_entity.external_id IS NOT FALSE AS may_match,
+                CASE
+                    WHEN
+                        ($6::jsonb -> 'status') ? base_entity.status IS NOT FALSE
+                        AND ($6::jsonb -> 'external_id') ? base_entity.external_id IS NOT FALSE
+                        THEN base_entity.id
+                END AS asked_id,
                 row_number() OVER (
                     ORDER BY base_entity.name_key ASC, base_entity.id DESC
                 ) AS nth
@@ -53,8 +57,7 @@ CROSS JOIN
             ORDER BY base_entity.name_key ASC, base_entity.id DESC
             LIMIT $7
         ) AS step
-        LEFT OUTER JOIN LATERAL
-            app.matching_entity(CASE WHEN step.may_match THEN step.id END, $6) AS entity ON TRUE
+        LEFT OUTER JOIN LATERAL app.matching_entity(step.asked_id, $6) AS entity ON TRUE
         WHERE entity.id IS NOT NULL OR step.nth = $7
         ORDER BY step.name_key ASC, step.id DESC
         LIMIT $5

@@ -170,6 +170,7 @@ DEFINERS = {
     "app.base_entity_guard": "plant_rules",
     "app.base_entity_privacy": "plant_rules",
     "app.check_parents": "plant_rules",
+    "app.taken": "plant_rules",
     "app.entity_step": "plant_rules",
     "app.remembered": "plant_rules",
     "app.remember": "plant_writer",
@@ -222,6 +223,7 @@ CALLABLE = (
         "app.prefix_end",
         "app.document_matches",
         "app.matching_entity",
+        "app.name_ranges",
         "audit.entry_bytes",
     }
     | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
