@@ -3,12 +3,14 @@
 Over the whole history of this release, however long that is.
 """
 
+import itertools
 import json
 import random
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -24,7 +26,11 @@ from tests.servers import BARE, PLANT
 # The history is walked several times; slow machines need their time.
 pytestmark = [pytest.mark.database, pytest.mark.migrations, pytest.mark.timeout(300)]
 
+M = TypeVar("M")
+
 SAMPLED = 10
+# Each worker may take one.
+PARTS = 2
 BARE_SAMPLED = 5
 DEPLOYERS = 5
 AFTER_FUNCTIONS = 5
@@ -239,14 +245,14 @@ class TestKilled:
 
     @pytest.mark.nightly
     @pytest.mark.timeout(3600)
-    @pytest.mark.parametrize("how", HOWS)
+    @pytest.mark.parametrize("part", range(PARTS))
     def test_at_every_statement(
-        self, walk: Walk, history: History, deployers: Deployers, how: How
+        self, walk: Walk, history: History, deployers: Deployers, part: int
     ) -> None:
-        """As above, at every statement that there is."""
-        assert [] == faults(
-            walk, history, deployers, [(each, how) for each in history.boundaries()]
-        )
+        """As above, at every statement that there is, the ways to die in turn."""
+        deaths = in_turn(history.boundaries())
+
+        assert [] == faults(walk, history, deployers, deaths[part::PARTS])
 
     def test_on_a_server_without_roles(self, bare: Cluster, deployers: Deployers) -> None:
         """The very first run makes owner, roles and extension: died at any moment, it is mended."""
@@ -262,15 +268,16 @@ class TestKilled:
 
     @pytest.mark.nightly
     @pytest.mark.timeout(3600)
-    @pytest.mark.parametrize("how", HOWS)
     def test_on_a_server_without_roles_at_every_statement(
-        self, bare: Cluster, deployers: Deployers, how: How
+        self, bare: Cluster, deployers: Deployers
     ) -> None:
-        """As above, at every moment of it."""
-        count = deployers.send(bare_order(bare, 0, how)).exchanges
+        """As above, at every moment of it, the ways to die in turn."""
+        count = deployers.send(bare_order(bare, 0, "unsent")).exchanges
 
         assert [] == [
-            fault for at in range(1, count + 1) for fault in survived_bare(bare, deployers, at, how)
+            fault
+            for at, how in in_turn(range(1, count + 1))
+            for fault in survived_bare(bare, deployers, at, how)
         ]
 
     def test_statements_are_all_counted(self, history: History) -> None:
@@ -282,6 +289,13 @@ class TestKilled:
             len(migration.forward.parts) < count
             for migration, count in zip(files, history.exchanges, strict=True)
         )
+
+
+def in_turn(moments: Iterable[M]) -> list[tuple[M, How]]:
+    """Give each moment one way to die, beginning with any: night by night all come round."""
+    ways = itertools.cycle(HOWS)
+    first = itertools.islice(ways, random.randrange(len(HOWS)), None)
+    return list(zip(moments, first, strict=False))
 
 
 def bare_order(bare: Cluster, at: int, how: How) -> Order:
