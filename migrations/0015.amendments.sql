@@ -836,11 +836,14 @@ DECLARE
     v_entity app.base_entity;
     v_open app.amendment;
     v_etag text;
-    v_patch jsonb;
+    v_patch jsonb := p_patch;
     v_written app.written;
 BEGIN
-    PERFORM app.require_fields(p_kind, p_patch);
-    v_patch := app.resolved_body(p_kind, p_patch);
+    -- What is no reference cannot be looked up; the other fields are the guard's to ask.
+    IF p_patch ?| '{parent_ids,required_skills,skill_ids,industry_id,job_role_id,team_id}' THEN
+        PERFORM app.require_fields(p_kind, p_patch);
+        v_patch := app.resolved_body(p_kind, p_patch);
+    END IF;
     -- Before the amendment is looked for, so that of two first patches the second finds what
     -- the first has made.
     SELECT base_entity.* INTO v_entity

@@ -36,9 +36,10 @@ class Now(Struct, frozen=True):
 
 
 class Walked(Struct, frozen=True):
-    """How many entities were looked at."""
+    """How many entities were looked at, and the last of them."""
 
     walked: int
+    last: UUID | None
 
 
 class EntityVersion(Maybe[Document], frozen=True):
@@ -85,7 +86,6 @@ class EntitiesAsOf(Many[ListedById], frozen=True):
     before: str
     count: int
     walk: int
-    skip: int
 
 
 class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
@@ -99,7 +99,6 @@ class EntitiesAsOfByStatus(Many[ListedById], frozen=True):
     count: int
     statuses: tuple[str, ...]
     walk: int
-    skip: int
 
 
 class EntitiesAsOfWalked(One[Walked], frozen=True):
@@ -109,7 +108,6 @@ class EntitiesAsOfWalked(One[Walked], frozen=True):
     as_of: datetime
     before: str
     walk: int
-    skip: int
 
 
 class HistoryNow(One[Now], frozen=True):

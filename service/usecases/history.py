@@ -64,18 +64,22 @@ async def page_of(
     # A cursor is signed: its time had come when the first page was read.
     if query.cursor is None:
         await refuse_future(repository, query.as_of)
-    before, *passed = after
+    behind, *passed = after
     skip, statuses = sum(map(int, passed)), query.filters.get("status")
-    then: Many[ListedById] = EntitiesAsOf(kind, query.as_of, before, count, WALK_MAX, skip)
+    before = behind
+    if skip:
+        reached = await repository.one(EntitiesAsOfWalked(kind, query.as_of, behind, skip), context)
+        before = str(reached.last or behind)
+    then: Many[ListedById] = EntitiesAsOf(kind, query.as_of, before, count, WALK_MAX)
     if statuses is not None:
-        then = EntitiesAsOfByStatus(kind, query.as_of, before, count, statuses, WALK_MAX, skip)
+        then = EntitiesAsOfByStatus(kind, query.as_of, before, count, statuses, WALK_MAX)
     found = await repository.many(then, context)
     page, place = _cut(query, [Listed(row.id, row.document) for row in found])
     if place is None:
-        reach = EntitiesAsOfWalked(kind, query.as_of, before, WALK_MAX, skip)
-        if (await repository.one(reach, context)).walked == WALK_MAX:
+        walk = EntitiesAsOfWalked(kind, query.as_of, before, WALK_MAX)
+        if (await repository.one(walk, context)).walked == WALK_MAX:
             # Not by where the walk ended: the id of a draft says to others when it was made.
-            place = position(query.order, page[-1]) if page else (before, str(skip + WALK_MAX))
+            place = position(query.order, page[-1]) if page else (behind, str(skip + WALK_MAX))
     return page, place
 
 

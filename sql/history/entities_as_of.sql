@@ -5,15 +5,13 @@
 -- that time is chosen first and only then looked at: where it is hidden, because it was
 -- written as another governance agent's draft, an older one must not stand in for it.
 -- Of what is hidden or in another state there may be any number: no more than `walk`
--- entities are looked at, and entities_as_of_walked says whether they were as many. The next
--- page passes over these by their number (`skip`): the id of what is hidden is told to nobody.
+-- entities are looked at, and entities_as_of_walked says where that ends.
 --
 -- param: $1 kind text
 -- param: $2 as_of timestamptz
 -- param: $3 before uuid
 -- param: $4 count bigint
 -- param: $5 walk bigint
--- param: $6 skip bigint
 -- returns: id uuid, document text
 -- raises: -
 -- isolation: read committed
@@ -34,7 +32,7 @@ FROM (
         AND entry.at <= $2
         AND entry.entity_id < $3
     ORDER BY entry.entity_id DESC
-    LIMIT $5 OFFSET $6
+    LIMIT $5
 ) AS birth
 CROSS JOIN
     LATERAL (

@@ -1,5 +1,5 @@
 -- name: entities_as_of_walked :one
--- Tell how many entities a list of the past has looked at.
+-- Tell how many entities a list of the past has looked at, and which of them last.
 --
 -- Asked where a page is not full: it ends because there is no more, or because it has walked
 -- as far as one page may.
@@ -8,14 +8,15 @@
 -- param: $2 as_of timestamptz
 -- param: $3 before uuid
 -- param: $4 walk bigint
--- param: $5 skip bigint
--- returns: walked bigint
+-- returns: walked bigint, last uuid
 -- raises: -
 -- isolation: read committed
 -- call: function
 -- role: app
 -- plan: entry_birth_idx
-SELECT count(*) AS walked
+SELECT
+    count(*) AS walked,
+    (array_agg(birth.entity_id ORDER BY birth.entity_id DESC))[count(*)::integer] AS last
 FROM (
     SELECT entry.entity_id
     FROM audit.entry
@@ -25,5 +26,5 @@ FROM (
         AND entry.at <= $2
         AND entry.entity_id < $3
     ORDER BY entry.entity_id DESC
-    LIMIT $4 OFFSET $5
+    LIMIT $4
 ) AS birth;

@@ -63,7 +63,7 @@ FIELDS = [
     ("industry", {"scheme": "s", "code": "c", "level": 100}, "/level", "number-range"),
     ("industry", {"scheme": "s", "code": "c", "level": 1.5}, "/level", "type"),
     ("industry", {"scheme": "s", "code": "c", "level": "1"}, "/level", "type"),
-    ("industry", {"scheme": "s"}, "/scheme", "all-or-none"),
+    ("industry", {"scheme": "s", "code": None}, "/scheme", "all-or-none"),
     ("job_role", {"seniority_level": "chief"}, "/seniority_level", "one-of"),
     ("job_role", {"industry_id": 5}, "/industry_id", "type"),
     ("job_role", {"required_skills": [{"relation": "essential"}]}, "/required_skills/0", "type"),

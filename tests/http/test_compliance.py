@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from service.repository.compliance import CHECKS
 from tests.api import PATHS, Api
-from tests.factories import skill_body
+from tests.factories import skill_body, unique
 
 pytestmark = pytest.mark.database
 
@@ -304,6 +304,31 @@ async def test_a_world_in_force_meets_every_check(api: Api, kind: str) -> None:
     assert list(CHECKS[kind]) == [check["id"] for check in answer.json["checks"]]
     assert answer.json["compliant"]
     assert answer.json["checked_at"] > world[kind]["updated_at"]
+
+
+async def test_a_long_life_meets_every_check_of_the_log(api: Api) -> None:
+    """Sent back, taken back, tagged, amended, retired: at each step, asked by whoever sees it."""
+    certifier, reader = api.by(api.tenant.certifier), api.by(api.tenant.reader)
+    answer = await api.create("skill")
+    skill = answer.json
+    path = f"{PATHS['skill']}/{skill['id']}"
+    for who, what in (
+        (api, {"description": "Better."}),
+        (api, "under_review"), (api, {"tags": ["seen"]}), (certifier, "draft"),
+        (api, {"name": unique("better")}), (api, "under_review"), (api, "draft"),
+        (api, "under_review"), (certifier, "certified"), (certifier, {"tags": ["in force"]}),
+        (api, "active"), (api, "deprecated"), (api, "archived"),
+    ):  # fmt: skip
+        answer = await (
+            who.step(path, what, answer.etag)
+            if isinstance(what, str)
+            else who.patch(path, what, answer.etag)
+        )
+        assert 200 == answer.status, answer.body
+        assert set() == await failed(api, skill)
+        found = await reader.get(f"{path}/compliance")
+        assert (404 if answer.json["status"] == "draft" else 200) == found.status
+        assert 404 == found.status or found.json["compliant"]
 
 
 async def test_a_draft_is_told_what_it_lacks(api: Api) -> None:

@@ -173,7 +173,7 @@ class TestReadSkew:
 
 async def as_of(arena: Arena, moment: datetime) -> list[tuple[str, str]]:
     """List the skills as they were: ids and documents."""
-    query = EntitiesAsOf("skill", moment, LAST_ID, 200, WALK_MAX, 0)
+    query = EntitiesAsOf("skill", moment, LAST_ID, 200, WALK_MAX)
     rows = await arena.repository.many(query, arena.tenant.author.context)
     return [(str(row.id), str(row.document)) for row in rows]
 

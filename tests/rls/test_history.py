@@ -55,11 +55,11 @@ async def found(session: Connection, catalog: Catalog, past: Past, version: int)
         "entity_as_of": ("skill", past.id, moment),
         "entity_versions": ("skill", past.id, version + 1, 1),
         "entity_version_pair": ("skill", past.id, version, version),
-        "entities_as_of": ("skill", moment, LAST_ID, 10, 100, 0),
+        "entities_as_of": ("skill", moment, LAST_ID, 10, 100),
         "entities_as_of_by_status": (
             *("skill", moment, LAST_ID, 10),
             ["draft", "under_review", "certified"],
-            *(100, 0),
+            100,
         ),
     }
     assert TEXTS.keys() == arguments.keys()
@@ -138,7 +138,8 @@ async def test_the_context_of_the_call_decides(
                 "skill",
                 now,
                 LAST_ID,
-                *(10, 100, 0),
+                10,
+                100,
                 *actor.context.arguments,
             )
         return [row["id"] for row in rows]
