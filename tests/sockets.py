@@ -26,7 +26,8 @@ async def exchange(
             writer.write(data)
             await writer.drain()
             while True:
-                async with asyncio.timeout(quiet_s if found else patience_s):
+                wait_s = ANSWER_S if _is_open(found) else quiet_s
+                async with asyncio.timeout(wait_s if found else patience_s):
                     piece = await reader.read(65536)
                 if not piece:
                     break
@@ -39,6 +40,11 @@ async def exchange(
         with suppress(ConnectionError):
             await writer.wait_closed()
     return found
+
+
+def _is_open(said: bytes) -> bool:
+    """Say whether a server has begun chunks and owes the last one, however long it pauses."""
+    return b"\nTransfer-Encoding: chunked\r\n" in said and not said.endswith(b"0\r\n\r\n")
 
 
 def is_whole(data: bytes) -> bool:

@@ -91,8 +91,7 @@ class Run:
             said = await exchange(
                 self.api.url,
                 data,
-                # An import pauses between its chunks and its totals; then the server closes.
-                quiet_s=ANSWER_S if whole and _closing_import(data) else 0.1,
+                quiet_s=0.1,
                 patience_s=ANSWER_S if whole else 0.3,
             )
         except TimeoutError:
@@ -146,11 +145,6 @@ class Run:
             self.known[same[0]] = new
         elif len(self.known) < KNOWN_MAX:
             self.known.append(new)
-
-
-def _closing_import(data: bytes) -> bool:
-    """Say whether a request is an import at whose end the server closes the connection."""
-    return b"/v1/imports" in data[:200] and b"\nconnection: close\r" in data.lower()
 
 
 @pytest.mark.timeout(120 + REQUESTS // 20)
