@@ -33,6 +33,7 @@ _ASSIGNED: Final = "the right side of an assignment is parsed as a statement of 
 UNREADABLE: Final = {
     "app.import_try": _ASSIGNED,
     "app.import_pair": _ASSIGNED,
+    "app.import_tell": _ASSIGNED,
     "app.amendment_take_step": _COMPOSITE,
     "app.amendment_step_once": _COMPOSITE,
 }
