@@ -128,7 +128,7 @@ def condition_end(code: str, start: int) -> int:
             if code.startswith("BETWEEN", at):
                 between = True
             end = ENDS.match(code, at)
-            if end and (at == 0 or not code[at - 1].isalnum()) and code[at - 1] not in "._":
+            if end and not (end.group().isalpha() and re.match(r"[\w.]", code[at - 1 : at])):
                 if not (between and end.group() == "AND"):
                     return at
                 between = False
