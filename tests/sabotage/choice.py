@@ -13,9 +13,12 @@ from tests.sabotage.record import Record, Seen, functions, source
 
 UNCOUNTED = Path(__file__).with_name("uncounted.toml")
 TEST_S_MAX = 20.0
-# Seconds that the tests of a batch took on the sound database, and from how many files they come.
 WORD = re.compile(r"\w+")
-BATCHES = ((2.0, 2), (6.0, 5))
+FILE_S = 1.0
+"""What the database and the service of a file of tests take to come and go."""
+
+# Seconds that the tests of a batch took on the sound database, and from how many files they come.
+BATCHES = ((4.0, 2), (12.0, 6))
 
 
 def uncounted() -> list[str]:
@@ -115,8 +118,8 @@ def _filled(
         file = item.nodeid.partition("::")[0]
         if (left > 0 or not batch) and (file in files or len(files) < files_max):
             batch.append(item)
+            left -= seen.seconds + (0.0 if file in files else FILE_S)
             files.add(file)
-            left -= seen.seconds
         else:
             rest.append((item, seen))
     return batch, rest
