@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,22 +29,27 @@ def drawn(tree: Path) -> Iterator[list[Mutant]]:
     takes and that changes what the database does is the mutant. Rollbacks are no lines here: each
     is broken by the list. Whoever draws stops after `LINES` lines.
     """
-    lines = []
+    lines: list[tuple[Path, int]] = []
+    texts: dict[Path, str] = {}
+    places: dict[tuple[Path, int], list[Change]] = defaultdict(list)
     for folder in ("migrations", "sql"):
         for path in sorted((tree / folder).rglob("*.sql")):
-            if not path.name.endswith(".rollback.sql"):
-                code = masked(path.read_text(encoding="utf-8")).splitlines()
-                lines += [(path, n) for n, line in enumerate(code, 1) if _says(line)]
+            if path.name.endswith(".rollback.sql"):
+                continue
+            text = texts[path] = path.read_text(encoding="utf-8")
+            code = enumerate(masked(text).splitlines(), 1)
+            lines += [(path, number) for number, line in code if _says(line)]
+            for change in changes(text, whole_lines=True):
+                places[path, change.line].append(change)
     chance = random.Random(SEED)
     chance.shuffle(lines)
     for path, line in lines:
-        text = path.read_text(encoding="utf-8")
-        ways = [change for change in changes(text, whole_lines=True) if change.line == line]
+        ways = places[path, line]
         chance.shuffle(ways)
         # Losing a whole line is what remains when nothing finer does.
         ways.sort(key=lambda change: change.kind == "line dropped")
         name = path.relative_to(tree)
-        yield [_mutant("line", name, text, change, "") for change in ways]
+        yield [_mutant("line", name, texts[path], change, "") for change in ways]
 
 
 def _says(line: str) -> bool:
