@@ -19,6 +19,7 @@ from tests.sabotage.choice import Choice
 from tests.sabotage.ground import Ground, ground
 from tests.sabotage.hunt import Hunt
 from tests.sabotage.mutant import Mutant
+from tests.sabotage.reach import reach
 from tests.sabotage.record import Record
 from tests.sabotage.report import write
 from tests.sabotage.results import Result, Results
@@ -77,7 +78,9 @@ class Campaign:
             record = Record(self._state / "record.json")
             if not self._options.as_recorded:
                 record.complete(session, found.template, tree, log)
-            hunt = Hunt(session, found, Choice(session, record, tree), tree, log)
+            hunt = Hunt(
+                session, found, Choice(session, record, tree, reach(found, tree)), tree, log
+            )
             self._controlled(hunt)
             for group in self._options.group or GROUPS:
                 self._hunted(hunt, group, list(every_of(group, found, tree)))

@@ -30,7 +30,13 @@ def uncounted() -> list[str]:
 class Choice:
     """Knows what each test touches, and learns which tests catch what."""
 
-    def __init__(self, session: pytest.Session, record: Record, tree: Path) -> None:
+    def __init__(
+        self,
+        session: pytest.Session,
+        record: Record,
+        tree: Path,
+        reached: dict[str, frozenset[str]],
+    ) -> None:
         patterns = uncounted()
         self._record = record
         self._tree = tree
@@ -43,6 +49,10 @@ class Choice:
         self._words = {
             item.nodeid: frozenset(WORD.findall(f"{item.nodeid}\n{source(item)}"))
             for item, _ in self._items
+        }
+        self._reached = {
+            item.nodeid: frozenset[str]().union(*(reached.get(one, ()) for one in seen.statements))
+            for item, seen in self._items
         }
         self._caught: dict[str, Counter[str]] = defaultdict(Counter)
 
@@ -87,7 +97,7 @@ class Choice:
         score = 0.0
         for name in mutant.names:
             score += 6.0 * (name in words)
-            score += 3.0 * (name in touched)
+            score += 4.0 * (name in self._reached[item.nodeid]) + 1.0 * (name in touched)
             score += 8.0 * min(self._caught[name][item.nodeid], 3)
         for edit in mutant.edits:
             score += 8.0 * min(self._caught[edit.path][item.nodeid], 3)
