@@ -69,6 +69,7 @@ class Campaign:
         self._state = home / ".sabotage"
         self._options = options
         self._results = Results(self._state / "results.jsonl")
+        self._made: dict[str, int] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run everything that is asked for and has no result yet."""
@@ -84,7 +85,7 @@ class Campaign:
             self._controlled(hunt)
             for group in self._options.group or GROUPS:
                 self._hunted(hunt, group, list(every_of(group, found, tree)))
-        write(self._home, self._results)
+        write(self._home, self._results, self._made)
         return True
 
     def _controlled(self, hunt: Hunt) -> None:
@@ -110,6 +111,7 @@ class Campaign:
     def _hunted(self, hunt: Hunt, group: str, every: list[list[Mutant]]) -> None:
         """Hunt the mutants of a group that are asked for."""
         options = self._options
+        self._made[group] = statements.LINES if group == "line" else len(every)
         if options.only:
             every = [ways for ways in every if any(options.only in one.id for one in ways)]
         if group != "line":

@@ -4,6 +4,7 @@ Why this is no tool of others stands in ARCHITECTURE.md.
 """
 
 import ast
+import functools
 import gc
 import random
 import types
@@ -156,7 +157,10 @@ def put_in_place(tree: Path, edit: Edit) -> None:
     }
     done = 0
     for function in gc.get_objects():
-        if isinstance(function, types.FunctionType):
+        if isinstance(function, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no other name
+            # What the sound code has answered is forgotten.
+            function.cache_clear()
+        elif isinstance(function, types.FunctionType):
             old = function.__code__
             new = codes.get((old.co_qualname, old.co_firstlineno))
             if old.co_filename == str(path) and new is not None and new != old:

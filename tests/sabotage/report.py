@@ -29,17 +29,17 @@ def harmless(result: Result) -> str | None:
     return None
 
 
-def write(home: Path, results: Results) -> None:
-    """Write both reports from every result so far."""
+def write(home: Path, results: Results, made: dict[str, int]) -> None:
+    """Write both reports from every result so far; `made`: how many mutants a class has."""
     found = [one for one in results.found.values() if one.outcome != "stillborn"]
     found.sort(key=lambda one: one.id)
     rows = [{"id": one.id, "what": one.what, "caught_by": one.caught_by} for one in found]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (home / "docs/sabotage.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    (home / "docs/sabotage.md").write_text("\n".join(page(found)) + "\n", encoding="utf-8")
+    (home / "docs/sabotage.md").write_text("\n".join(page(found, made)) + "\n", encoding="utf-8")
 
 
-def page(found: list[Result]) -> list[str]:
+def page(found: list[Result], made: dict[str, int]) -> list[str]:
     """Write the page for readers, line by line."""
     return [
         "# Sabotage",
@@ -53,6 +53,8 @@ def page(found: list[Result]) -> list[str]:
         "## Scores",
         "",
         *_scores(found),
+        "",
+        *_progress(found, made),
         "",
         "## Survivors that do no harm",
         "",
@@ -81,6 +83,15 @@ def _scores(found: list[Result]) -> list[str]:
         lines.append(
             f"| {name} | {words} | {len(ones)} | {caught} | {excused} | {gaps} | {share:.1f} % |"
         )
+    return lines
+
+
+def _progress(found: list[Result], made: dict[str, int]) -> list[str]:
+    """Say of each class that was run how much of it has a result."""
+    lines = []
+    for group, many in made.items():
+        tried = sum(one.id.startswith(f"{group}/") for one in found)
+        lines.append(f"- {group}: {tried} of at most {many} mutants have a result.")
     return lines
 
 
