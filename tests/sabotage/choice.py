@@ -1,6 +1,7 @@
 """Which tests to run for a mutant, most telling and quickest first."""
 
 import fnmatch
+import math
 import re
 import tomllib
 from collections import Counter, defaultdict
@@ -54,11 +55,12 @@ class Choice:
             item.nodeid: frozenset[str]().union(*(reached.get(one, ()) for one in seen.statements))
             for item, seen in self._items
         }
+        self._rarities: dict[tuple[str, int], float] = {}
         self._caught: dict[str, Counter[str]] = defaultdict(Counter)
 
     def learn(self, mutant: Mutant, tests: list[str]) -> None:
         """Remember who caught a mutant: it may catch the next of the same names too."""
-        for name in (mutant.group, *mutant.names, *(edit.path for edit in mutant.edits)):
+        for name in (mutant.kind, *mutant.names, *(edit.path for edit in mutant.edits)):
             self._caught[name].update(tests)
 
     def batches(self, mutant: Mutant, patience: float) -> list[list[pytest.Item]]:
@@ -96,12 +98,21 @@ class Choice:
         touched = self._record.modules[file].touched
         score = 0.0
         for name in mutant.names:
-            score += 6.0 * (name in words)
-            score += 4.0 * (name in self._reached[item.nodeid]) + 1.0 * (name in touched)
+            score += 4.0 * self._rarity(name, self._words) * (name in words)
+            score += 2.0 * self._rarity(name, self._reached) * (name in self._reached[item.nodeid])
+            score += 1.0 * (name in touched)
             score += 8.0 * min(self._caught[name][item.nodeid], 3)
         for edit in mutant.edits:
             score += 8.0 * min(self._caught[edit.path][item.nodeid], 3)
-        return score + min(self._caught[mutant.group][item.nodeid], 4)
+        return score + 5.0 * min(self._caught[mutant.kind][item.nodeid], 4)
+
+    def _rarity(self, name: str, where: dict[str, frozenset[str]]) -> float:
+        """Say how telling it is that a test has a name: the fewer have it, the more."""
+        known = self._rarities.get((name, id(where)))
+        if known is None:
+            many = sum(name in names for names in where.values())
+            known = self._rarities[name, id(where)] = math.log((1 + len(where)) / (1 + many))
+        return known
 
 
 def _varied(ranked: list[tuple[pytest.Item, Seen]]) -> list[tuple[pytest.Item, Seen]]:

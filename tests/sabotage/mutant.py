@@ -39,13 +39,18 @@ class Mutant(Struct, frozen=True, kw_only=True):
     edits: tuple[Edit, ...] = ()
     remade: Remade = "nothing"
     names: tuple[str, ...] = ()
-    first: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Name what is done, so that a result of another text is not taken for this one's."""
         done = msgspec.json.encode([self.sql, self.undo, self.edits, self.remade])
         return hashlib.sha256(done).hexdigest()[:16]
+
+    @property
+    def kind(self) -> str:
+        """Name what sort of thing is broken: a policy, a grant, a body of a function."""
+        parts = self.id.split("/")
+        return f"kind of {parts[2] if self.group == 'listed' else parts[1]}"
 
     @property
     def code(self) -> tuple[Edit, ...]:
