@@ -5,7 +5,9 @@ import math
 import re
 import tomllib
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests.sabotage.mutant import Mutant
 from tests.sabotage.record import Record, Seen, functions, source
 
 UNCOUNTED = Path(__file__).with_name("uncounted.toml")
+HINTS = Path(__file__).with_name("hints.toml")
 TEST_S_MAX = 20.0
 WORD = re.compile(r"\w+")
 FILE_S = 1.0
@@ -26,6 +29,22 @@ def uncounted() -> list[str]:
     """Give the patterns of tests that observe no behaviour."""
     given = tomllib.loads(UNCOUNTED.read_text(encoding="utf-8"))
     return [entry["tests"] for entry in given["uncounted"]]
+
+
+@cache
+def hints() -> list[dict[str, Any]]:
+    """Give the rules of hints.toml."""
+    found: list[dict[str, Any]] = tomllib.loads(HINTS.read_text(encoding="utf-8"))["hint"]
+    return found
+
+
+def hinted(kind: str, test: str) -> bool:
+    """Say whether a rule puts a test first for a kind of mutant."""
+    return any(
+        fnmatch.fnmatchcase(test, hint["tests"])
+        and any(fnmatch.fnmatchcase(kind, one) for one in hint["kinds"])
+        for hint in hints()
+    )
 
 
 class Choice:
@@ -60,7 +79,7 @@ class Choice:
 
     def learn(self, mutant: Mutant, tests: list[str]) -> None:
         """Remember who caught a mutant: it may catch the next of the same names too."""
-        for name in (mutant.kind, *mutant.names, *(edit.path for edit in mutant.edits)):
+        for name in (f"kind {mutant.kind}", *mutant.names, *(edit.path for edit in mutant.edits)):
             self._caught[name].update(tests)
 
     def batches(self, mutant: Mutant, patience: float) -> list[list[pytest.Item]]:
@@ -104,7 +123,9 @@ class Choice:
             score += 8.0 * min(self._caught[name][item.nodeid], 3)
         for edit in mutant.edits:
             score += 8.0 * min(self._caught[edit.path][item.nodeid], 3)
-        return score + 5.0 * min(self._caught[mutant.kind][item.nodeid], 4)
+        if hinted(mutant.kind, item.nodeid):
+            score += 30.0
+        return score + 5.0 * min(self._caught[f"kind {mutant.kind}"][item.nodeid], 4)
 
     def _rarity(self, name: str, where: dict[str, frozenset[str]]) -> float:
         """Say how telling it is that a test has a name: the fewer have it, the more."""

@@ -50,7 +50,7 @@ class Mutant(Struct, frozen=True, kw_only=True):
     def kind(self) -> str:
         """Name what sort of thing is broken: a policy, a grant, a body of a function."""
         parts = self.id.split("/")
-        return f"kind of {parts[2] if self.group == 'listed' else parts[1]}"
+        return parts[2] if self.group == "listed" else parts[1]
 
     @property
     def code(self) -> tuple[Edit, ...]:
