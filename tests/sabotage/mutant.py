@@ -49,8 +49,8 @@ class Mutant(Struct, frozen=True, kw_only=True):
     @property
     def kind(self) -> str:
         """Name what sort of thing is broken: a policy, a grant, a body of a function."""
-        parts = self.id.split("/")
-        return parts[2] if self.group == "listed" else parts[1]
+        parts = self.id.split("/")[2 if self.group == "listed" else 1 :]
+        return f"body {parts[-2]}" if parts[0] == "body" else parts[0]
 
     @property
     def code(self) -> tuple[Edit, ...]:
