@@ -25,10 +25,16 @@ FILE_S = 1.0
 BATCHES = ((4.0, 2), (12.0, 6))
 
 
+@cache
 def uncounted() -> list[str]:
     """Give the patterns of tests that observe no behaviour."""
     given = tomllib.loads(UNCOUNTED.read_text(encoding="utf-8"))
     return [entry["tests"] for entry in given["uncounted"]]
+
+
+def counts(test: str) -> bool:
+    """Say whether a test observes behaviour."""
+    return not any(fnmatch.fnmatchcase(test, pattern) for pattern in uncounted())
 
 
 @cache
@@ -57,14 +63,12 @@ class Choice:
         tree: Path,
         reached: dict[str, frozenset[str]],
     ) -> None:
-        patterns = uncounted()
         self._record = record
         self._tree = tree
         self._items: list[tuple[pytest.Item, Seen]] = []
         for item in session.items:
             seen = record.seen(item)
-            out = any(fnmatch.fnmatchcase(item.nodeid, pattern) for pattern in patterns)
-            if seen and seen.passed and seen.seconds <= TEST_S_MAX and not out:
+            if seen and seen.passed and seen.seconds <= TEST_S_MAX and counts(item.nodeid):
                 self._items.append((item, seen))
         self._words = {
             item.nodeid: frozenset(WORD.findall(f"{item.nodeid}\n{source(item)}"))

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from tests.sabotage.choice import counts
 from tests.sabotage.mutant import Mutant
 
 Outcome = Literal["caught", "survived", "stillborn"]
@@ -33,7 +34,9 @@ class Results:
         if path.is_file():
             for line in path.read_bytes().splitlines():
                 result = msgspec.json.decode(line, type=Result)
-                self.found[result.id] = result
+                # Whoever caught it may count no longer.
+                if all(map(counts, result.caught_by)):
+                    self.found[result.id] = result
 
     def of(self, mutant: Mutant) -> Result | None:
         """Give the result of this very mutant."""
