@@ -14,7 +14,7 @@ from tests.sabotage.mutant import Edit, Mutant
 from tests.sabotage.python_code import UnplaceableError, put_in_place
 from tests.sabotage.results import Result
 
-MARGIN_S = 90.0
+MARGIN_S = 150.0
 UNSTEADY_MAX = 3
 NOTHING = Mutant(id="control/nothing", group="control", what="nothing")
 
