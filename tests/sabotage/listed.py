@@ -67,17 +67,23 @@ def _stated(entry: dict[str, Any]) -> Mutant:
 
 
 def _rewritten(entry: dict[str, Any], texts: dict[str, str]) -> Mutant:
-    name, before = entry["name"], entry["before"]
-    text = texts.get(name, "")
-    if text.count(before) != 1 and not (entry.get("all") and before in text):
-        raise MisfitError(f"listed.toml, {entry['id']}: {name} does not hold once: {before}")
+    parts = [entry, entry["also"]] if "also" in entry else [entry]
+    names = [part["name"] for part in parts]
     return Mutant(
         id=_id(entry["item"], entry["id"]),
         group="listed",
         what=entry["what"],
-        sql=(text.replace(before, entry["after"]),),
-        names=(name.rpartition(".")[2], name),
+        sql=tuple(_replaced(entry["id"], part, texts) for part in parts),
+        names=(*(name.rpartition(".")[2] for name in names), *names),
     )
+
+
+def _replaced(mutant_id: str, part: dict[str, Any], texts: dict[str, str]) -> str:
+    name, before = part["name"], part["before"]
+    text = texts.get(name, "")
+    if text.count(before) != 1 and not (part.get("all") and before in text):
+        raise MisfitError(f"listed.toml, {mutant_id}: {name} does not hold once: {before}")
+    return text.replace(before, part["after"])
 
 
 def _edited(entry: dict[str, Any], tree: Path) -> Mutant:
