@@ -10,6 +10,7 @@ import msgspec
 
 from tests.sabotage.ground import Ground
 from tests.sabotage.mutant import Edit, Mutant
+from tests.sabotage.python_code import words
 
 LIST = Path(__file__).with_name("listed.toml")
 FUNCTION = """
@@ -100,7 +101,7 @@ def _edited(entry: dict[str, Any], tree: Path) -> Mutant:
         what=entry["what"],
         edits=(edit,),
         remade=entry.get("remade", "nothing"),
-        names=tuple(entry.get("names", ())),
+        names=(*entry.get("names", ()), *words(before)),
     )
 
 

@@ -7,6 +7,7 @@ import ast
 import functools
 import gc
 import random
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,8 +67,13 @@ def _of_file(path: Path, name: str) -> Iterator[Mutant]:
                 group="service",
                 what=f"{name}, line {node.lineno}, {owner}: {kind}: {was[:60]!r} → {after[:60]!r}",
                 edits=(Edit(name, start, end, after, node.lineno),),
-                names=(f"{path.name}:{owner}",),
+                names=(*words(owner), *words(text[start:end])),
             )
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Give the names in a piece of code; tests that have them too may be about it."""
+    return tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w{3,}", text)))
 
 
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[ast.AST, str]]:
