@@ -55,7 +55,13 @@ def cluster() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def template(cluster: Server) -> str:
-    """Have a migrated database to clone."""
+    """Have a migrated database to clone: one of one's own, or the one that is given.
+
+    PLANT_TEST_TEMPLATE names a database of that server; tests/sabotage gives broken ones.
+    """
+    given = os.environ.get("PLANT_TEST_TEMPLATE")
+    if given:
+        return given
     name = cluster.create("template")
     apply(cluster.url("owner", name))
     cluster.let_in(name)

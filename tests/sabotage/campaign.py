@@ -1,0 +1,178 @@
+"""The run itself, in the copied tree: record, make mutants, hunt them, write the report.
+
+Started by `python -m tests.sabotage`, which hands over the arguments.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from tests.sabotage import catalogue, listed, python_code, statements
+from tests.sabotage.choice import Choice
+from tests.sabotage.ground import Ground, ground
+from tests.sabotage.hunt import Hunt
+from tests.sabotage.mutant import Mutant
+from tests.sabotage.reach import reach
+from tests.sabotage.record import Record
+from tests.sabotage.report import write
+from tests.sabotage.results import Result, Results
+
+GROUPS = ("listed", "catalogue", "statement", "line", "service")
+TESTS = (
+    "tests/rls",
+    "tests/security",
+    "tests/properties",
+    "tests/faults",
+    "tests/isolation",
+    "tests/database",
+    "tests/http",
+    "tests/usecases",
+    "tests/unit",
+    "tests/cli",
+    "tests/migrations",
+)
+PYTEST = (
+    *("-q", "-s", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"),
+    *("--no-cov", "--timeout", "100", "--tb=line", "--no-showlocals"),
+)
+DRAWS_MAX = 20 * statements.LINES
+"""Lines that are looked at, most of which say what a later migration says anew."""
+
+CONTROLS = (
+    Mutant(id="control/nothing", group="control", what="nothing", sql=("SELECT 1",)),
+    Mutant(
+        id="control/everything",
+        group="control",
+        what="every write is refused",
+        sql=("DROP TABLE audit.entry CASCADE",),
+        names=("audit.entry",),
+    ),
+)
+
+
+class UncontrolledError(Exception):
+    """The run cannot be trusted: nothing was caught, or everything was missed."""
+
+
+class Campaign:
+    """A plugin of pytest whose loop runs tests once for each mutant."""
+
+    def __init__(self, home: Path, options: argparse.Namespace) -> None:
+        self._home = home
+        self._state = home / ".sabotage"
+        self._options = options
+        self._results = Results(self._state / "results.jsonl")
+        self._made: dict[str, int] = {}
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run everything that is asked for and has no result yet."""
+        tree, log = Path.cwd(), self._state / "log.txt"
+        with ground() as found:
+            os.environ["PLANT_TEST_DATABASE_URL"] = found.url
+            record = Record(self._state / "record.json")
+            if not self._options.as_recorded:
+                record.complete(session, found.template, tree, log)
+            hunt = Hunt(
+                session, found, Choice(session, record, tree, reach(found, tree)), tree, log
+            )
+            self._controlled(hunt)
+            for group in self._options.group or GROUPS:
+                self._hunted(hunt, group, list(every_of(group, found, tree)))
+        write(self._home, self._results, self._made)
+        return True
+
+    def _controlled(self, hunt: Hunt) -> None:
+        nothing, everything = (hunt.end_of(mutant, 2.0) for mutant in CONTROLS)
+        for result in (nothing, everything):
+            self._results.add(result)
+            _say(result)
+        if nothing.outcome != "survived" or everything.outcome != "caught":
+            raise UncontrolledError(f"{nothing} {everything}")
+
+    def _settled(self, hunt: Hunt, ways: list[Mutant]) -> bool:
+        """Have a result for the first of these mutants that is one."""
+        for mutant in ways:
+            result = self._results.of(mutant)
+            if result is None or (self._options.again and result.outcome == "survived"):
+                result = hunt.end_of(mutant, self._options.patience)
+                self._results.add(result)
+                _say(result)
+            if result.outcome != "stillborn":
+                return True
+        return False
+
+    def _hunted(self, hunt: Hunt, group: str, every: list[list[Mutant]]) -> None:
+        """Hunt the mutants of a group that are asked for."""
+        options = self._options
+        self._made[group] = statements.LINES if group == "line" else len(every)
+        if options.only:
+            every = [ways for ways in every if any(options.only in one.id for one in ways)]
+        if group != "line":
+            # A part of a run is a fair sample of the whole; lines are drawn already.
+            random.Random(statements.SEED).shuffle(every)
+        for mutant in (one for ways in every for one in ways):
+            known = self._results.of(mutant)
+            hunt.choice.learn(mutant, known.caught_by if known else [])
+        wanted = options.sample or (statements.LINES if group == "line" else len(every))
+        for ways in every:
+            if wanted == 0:
+                return
+            wanted -= self._settled(hunt, ways)
+
+
+def every_of(group: str, found: Ground, tree: Path) -> Iterator[list[Mutant]]:
+    """Give the mutants of a group, each as the ways to make it."""
+    if group == "line":
+        yield from islice(statements.drawn(tree), DRAWS_MAX)
+    elif group == "statement":
+        yield from ([mutant] for mutant in statements.mutants(tree))
+    elif group == "service":
+        yield from ([mutant] for mutant in python_code.mutants(tree))
+    else:
+        made = list(catalogue.mutants(found))
+        mine = listed.mutants(found, tree, made)
+        if group == "listed":
+            yield from ([mutant] for mutant in mine)
+        else:
+            taken = {mutant.digest for mutant in mine}
+            yield from ([mutant] for mutant in made if mutant.digest not in taken)
+
+
+def _say(result: Result) -> None:
+    by = result.caught_by[0] if result.caught_by else result.why
+    sys.stdout.write(f"{result.seconds:6.1f} s  {result.outcome:9}  {result.id}  {by}\n")
+    sys.stdout.flush()
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="tox -e sabotage --", description=__doc__)
+    parser.add_argument("--class", dest="group", action="append", choices=GROUPS)
+    parser.add_argument("--only", metavar="ID", help="mutants whose id holds this")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many of each class")
+    parser.add_argument("--again", action="store_true", help="hunt survivors once more")
+    parser.add_argument(
+        "--as-recorded", action="store_true", help="leave out tests that were not recorded yet"
+    )
+    parser.add_argument(
+        "--patience", type=float, default=90.0, metavar="S", help="seconds of tests for a survivor"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(home: Path, arguments: list[str]) -> int:
+    """Collect every test once and run the campaign over them; SIGTERM ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tests = [folder for folder in TESTS if Path(folder).is_dir()]
+    return int(pytest.main([*PYTEST, *tests], plugins=[Campaign(home, options(arguments))]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

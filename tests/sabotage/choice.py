@@ -1,0 +1,179 @@
+"""Which tests to run for a mutant, most telling and quickest first."""
+
+import fnmatch
+import math
+import re
+import tomllib
+from collections import Counter, defaultdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sabotage.mutant import Mutant
+from tests.sabotage.record import Record, Seen, functions, source
+
+UNCOUNTED = Path(__file__).with_name("uncounted.toml")
+HINTS = Path(__file__).with_name("hints.toml")
+TEST_S_MAX = 60.0
+WORD = re.compile(r"\w+")
+FILE_S = 1.0
+"""What the database and the service of a file of tests take to come and go."""
+
+# Seconds that the tests of a batch took on the sound database, and from how many files they come.
+BATCHES = ((4.0, 2), (12.0, 6))
+
+
+@cache
+def uncounted() -> list[str]:
+    """Give the patterns of tests that observe no behaviour."""
+    given = tomllib.loads(UNCOUNTED.read_text(encoding="utf-8"))
+    return [entry["tests"] for entry in given["uncounted"]]
+
+
+def counts(test: str) -> bool:
+    """Say whether a test observes behaviour."""
+    return not any(fnmatch.fnmatchcase(test, pattern) for pattern in uncounted())
+
+
+@cache
+def hints() -> list[dict[str, Any]]:
+    """Give the rules of hints.toml."""
+    found: list[dict[str, Any]] = tomllib.loads(HINTS.read_text(encoding="utf-8"))["hint"]
+    return found
+
+
+def hinted(kind: str, test: str) -> bool:
+    """Say whether a rule puts a test first for a kind of mutant."""
+    return any(
+        fnmatch.fnmatchcase(test, hint["tests"])
+        and any(fnmatch.fnmatchcase(kind, one) for one in hint["kinds"])
+        for hint in hints()
+    )
+
+
+class Choice:
+    """Knows what each test touches, and learns which tests catch what."""
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        record: Record,
+        tree: Path,
+        reached: dict[str, frozenset[str]],
+    ) -> None:
+        self._record = record
+        self._tree = tree
+        self._items: list[tuple[pytest.Item, Seen]] = []
+        for item in session.items:
+            seen = record.seen(item)
+            if seen and seen.passed and seen.seconds <= TEST_S_MAX and counts(item.nodeid):
+                self._items.append((item, seen))
+        self._words = {
+            item.nodeid: frozenset(WORD.findall(f"{item.nodeid}\n{source(item)}"))
+            for item, _ in self._items
+        }
+        self._reached = {
+            item.nodeid: frozenset[str]().union(*(reached.get(one, ()) for one in seen.statements))
+            for item, seen in self._items
+        }
+        self._rarities: dict[tuple[str, int], float] = {}
+        self._caught: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def learn(self, mutant: Mutant, tests: list[str]) -> None:
+        """Remember who caught a mutant: it may catch the next of the same names too."""
+        for name in (f"kind {mutant.kind}", *mutant.names, *(edit.path for edit in mutant.edits)):
+            self._caught[name].update(tests)
+
+    def batches(self, mutant: Mutant, patience: float) -> list[list[pytest.Item]]:
+        """Give the tests in the order to run them; the last batch may take `patience` seconds."""
+        ranked = sorted(
+            ((self._score(mutant, item, seen), item, seen) for item, seen in self._fit(mutant)),
+            key=lambda one: (-one[0], one[2].seconds),
+        )
+        rest = _varied([(item, seen) for _, item, seen in ranked])
+        batches = []
+        for seconds, files in (*BATCHES, (patience, len(ranked))):
+            batch, rest = _filled(rest, seconds, files)
+            batches.append(_by_file(batch))
+        return [batch for batch in batches if batch]
+
+    def _fit(self, mutant: Mutant) -> list[tuple[pytest.Item, Seen]]:
+        """Leave out tests that cannot notice."""
+        ran = {name for edit in mutant.code for name in self._owners(edit.path, edit.line)}
+        if ran and mutant.remade == "nothing":
+            return [(item, seen) for item, seen in self._items if not ran.isdisjoint(seen.code)]
+        if mutant.edits and mutant.remade == "nothing":
+            return [one for one in self._items if one[0].nodeid.startswith("tests/migrations/")]
+        cloned = [one for one in self._items if "template" in getattr(one[0], "fixturenames", ())]
+        stems = {Path(edit.path).stem for edit in mutant.edits if edit.path.startswith("sql/")}
+        sent = [one for one in cloned if not stems.isdisjoint(one[1].statements)]
+        return sent or cloned
+
+    def _owners(self, path: str, line: int) -> list[str]:
+        owner = functions(self._tree / path).get(line)
+        return [f"{Path(path).name}:{owner}"] if owner else []
+
+    def _score(self, mutant: Mutant, item: pytest.Item, seen: Seen) -> float:
+        words = self._words[item.nodeid]
+        file = item.nodeid.partition("::")[0]
+        touched = self._record.modules[file].touched
+        score = 0.0
+        for name in mutant.names:
+            score += 4.0 * self._rarity(name, self._words) * (name in words)
+            score += 2.0 * self._rarity(name, self._reached) * (name in self._reached[item.nodeid])
+            score += 1.0 * (name in touched)
+            score += 8.0 * min(self._caught[name][item.nodeid], 3)
+        for edit in mutant.edits:
+            score += 8.0 * min(self._caught[edit.path][item.nodeid], 3)
+        if hinted(mutant.kind, item.nodeid):
+            score += 30.0
+        return score + 5.0 * min(self._caught[f"kind {mutant.kind}"][item.nodeid], 4)
+
+    def _rarity(self, name: str, where: dict[str, frozenset[str]]) -> float:
+        """Say how telling it is that a test has a name: the fewer have it, the more."""
+        known = self._rarities.get((name, id(where)))
+        if known is None:
+            many = sum(name in names for names in where.values())
+            known = self._rarities[name, id(where)] = math.log((1 + len(where)) / (1 + many))
+        return known
+
+
+def _varied(ranked: list[tuple[pytest.Item, Seen]]) -> list[tuple[pytest.Item, Seen]]:
+    """Put the first case of every test before the second of any."""
+    cases: Counter[str] = Counter()
+    turns: list[list[tuple[pytest.Item, Seen]]] = []
+    for item, seen in ranked:
+        turn = cases[item.nodeid.partition("[")[0]]
+        cases[item.nodeid.partition("[")[0]] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append((item, seen))
+    return [one for turn in turns for one in turn]
+
+
+def _filled(
+    ranked: list[tuple[pytest.Item, Seen]], seconds: float, files_max: int
+) -> tuple[list[pytest.Item], list[tuple[pytest.Item, Seen]]]:
+    batch: list[pytest.Item] = []
+    rest = []
+    files: set[str] = set()
+    left = seconds
+    for item, seen in ranked:
+        file = item.nodeid.partition("::")[0]
+        if (left > 0 or not batch) and (file in files or len(files) < files_max):
+            batch.append(item)
+            left -= seen.seconds + (0.0 if file in files else FILE_S)
+            files.add(file)
+        else:
+            rest.append((item, seen))
+    return batch, rest
+
+
+def _by_file(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Keep the tests of a file together, so that its database is cloned once."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    return [item for group in files.values() for item in group]

@@ -1,0 +1,112 @@
+"""The reports that are committed: docs/sabotage.json for machines, .md for readers."""
+
+import fnmatch
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.sabotage.results import Result, Results
+
+HARMLESS = Path(__file__).with_name("harmless.toml")
+WORDS = {
+    "control": "what shows that the run can be trusted",
+    "listed": "the sabotage list",
+    "catalogue": "made from the catalogue of a migrated database",
+    "statement": "places of the statement files",
+    "line": "lines of `sql/` and `migrations/`, drawn by a seed",
+    "service": "places of functions of `service/`, drawn by a seed",
+}
+
+
+def harmless(result: Result) -> str | None:
+    """Say why it does no harm that a mutant survived."""
+    given = tomllib.loads(HARMLESS.read_text(encoding="utf-8"))["harmless"]
+    for entry in given:
+        if fnmatch.fnmatchcase(result.id, entry["mutants"]):
+            return str(entry["reason"])
+    return None
+
+
+def write(home: Path, results: Results, made: dict[str, int]) -> None:
+    """Write both reports from every result so far; `made`: how many mutants a class has."""
+    found = [one for one in results.found.values() if one.outcome != "stillborn"]
+    found.sort(key=lambda one: one.id)
+    rows = [{"id": one.id, "what": one.what, "caught_by": one.caught_by} for one in found]
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (home / "docs/sabotage.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    (home / "docs/sabotage.md").write_text("\n".join(page(found, made)) + "\n", encoding="utf-8")
+
+
+def page(found: list[Result], made: dict[str, int]) -> list[str]:
+    """Write the page for readers, line by line."""
+    return [
+        "# Sabotage",
+        "",
+        "What the suite notices when something is broken on purpose: `tox -e sabotage` breaks one",
+        "thing at a time and runs the tests that may notice. A catch counts only by a test that",
+        "observes behaviour and fails twice; those that do not count are in",
+        "[tests/sabotage/uncounted.toml](../tests/sabotage/uncounted.toml).",
+        "Which test caught which mutant is in [sabotage.json](sabotage.json).",
+        "",
+        "## Scores",
+        "",
+        *_scores(found),
+        "",
+        *_progress(found, made),
+        "",
+        "## Survivors that do no harm",
+        "",
+        *_survivors(one for one in found if harmless(one)),
+        "",
+        "## Gaps",
+        "",
+        "Survivors that no test notices and that no reason excuses:",
+        "",
+        *_survivors(one for one in found if not harmless(one)),
+    ]
+
+
+def _scores(found: list[Result]) -> list[str]:
+    groups: dict[str, list[Result]] = defaultdict(list)
+    for one in found:
+        groups[kind(one.id)].append(one)
+    lines = ["| class | of | mutants | caught | harmless | gaps | score |", "|" + "---|" * 7]
+    for name in sorted(groups, key=lambda name: (list(WORDS).index(name.split(" ")[0]), name)):
+        ones = groups[name]
+        caught = sum(one.outcome == "caught" for one in ones)
+        excused = sum(one.outcome == "survived" and bool(harmless(one)) for one in ones)
+        gaps = len(ones) - caught - excused
+        share = 100 * caught / (len(ones) - excused) if len(ones) > excused else 100.0
+        words = WORDS[name.split(" ")[0]]
+        lines.append(
+            f"| {name} | {words} | {len(ones)} | {caught} | {excused} | {gaps} | {share:.1f} % |"
+        )
+    return lines
+
+
+def _progress(found: list[Result], made: dict[str, int]) -> list[str]:
+    """Say of each class that was run how much of it has a result."""
+    lines = []
+    for group, many in made.items():
+        tried = sum(one.id.startswith(f"{group}/") for one in found)
+        lines.append(f"- {group}: {tried} of at most {many} mutants have a result.")
+    return lines
+
+
+def kind(mutant_id: str) -> str:
+    """Name the class of a mutant, of the list with its line."""
+    group, second = mutant_id.split("/")[:2]
+    return f"{group} {second}" if group in {"listed", "catalogue"} else group
+
+
+def _survivors(ones: Iterable[Result]) -> list[str]:
+    survivors = [one for one in ones if one.outcome == "survived"]
+    if not survivors:
+        return ["None."]
+    lines = ["| mutant | what | why |", "|---|---|---|"]
+    for one in survivors:
+        what = one.what.replace("|", "\\|")
+        lines.append(f"| `{one.id}` | {what} | {harmless(one) or 'no test notices'} |")
+    return lines

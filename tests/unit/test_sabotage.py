@@ -1,0 +1,129 @@
+"""What the sabotage run breaks, and what it leaves as it is."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.sabotage import python_code
+from tests.sabotage.fork import forked
+from tests.sabotage.ground import edited, inverse
+from tests.sabotage.mutant import Edit
+from tests.sabotage.sql_text import changes, masked
+
+
+def ways(text: str, kind: str) -> list[str]:
+    """Give the text after each change of a kind."""
+    return [
+        text[: change.start] + change.after + text[change.end :]
+        for change in changes(text)
+        if change.kind == kind
+    ]
+
+
+class TestSql:
+    """Changes of SQL."""
+
+    @pytest.mark.parametrize(
+        "text,kind,expected",
+        [
+            (
+                "SELECT FROM a WHERE b = 1 AND (c = 2 OR d) ORDER BY e",
+                "conjunct dropped",
+                [
+                    "SELECT FROM a WHERE TRUE AND (c = 2 OR d) ORDER BY e",
+                    "SELECT FROM a WHERE b = 1 ORDER BY e",
+                ],
+            ),
+            (
+                "WHERE a BETWEEN 1 AND 2 AND b;",
+                "conjunct dropped",
+                ["WHERE TRUE AND b;", "WHERE a BETWEEN 1 AND 2 ;"],
+            ),
+            (
+                "EXISTS (SELECT FROM a WHERE b AND c)",
+                "conjunct dropped",
+                ["EXISTS (SELECT FROM a WHERE TRUE AND c)", "EXISTS (SELECT FROM a WHERE b )"],
+            ),
+            ("array_agg(a ORDER BY b, c) FROM d", "ORDER BY dropped", ["array_agg(a ) FROM d"]),
+            ("ORDER BY a LIMIT $2;", "LIMIT dropped", ["ORDER BY a ;"]),
+            ("FOR NO KEY UPDATE OF a;", "lock", [";"]),
+            ("FOR UPDATE TO plant_app USING (a)", "lock", []),
+            ("IF a THEN b; END IF;", "guard dropped", ["IF FALSE THEN b; END IF;"]),
+            ("DROP TABLE IF EXISTS a;", "guard dropped", []),
+            ("    PERFORM a();\n", "statement dropped", ["NULL;\n"]),
+            ("v := a + 1;", "constant", ["v := a + 2;"]),
+            ("a IS NULL", "operator", ["a IS NOT NULL"]),
+        ],
+    )
+    def test_breaks_one_place(self, text: str, kind: str, expected: list[str]) -> None:
+        """A change of a kind breaks each of its places, one at a time."""
+        assert expected == ways(text, kind)
+
+    def test_leaves_comments_and_words_alone(self) -> None:
+        """What stands in a comment or inside a string is no code."""
+        text = "-- a = b AND c\nSELECT 'd = e; it''s FOR UPDATE';"
+
+        assert [] == list(changes(text))
+        assert len(text) == len(masked(text))
+
+
+class TestPython:
+    """Changes of Python, put into functions that live already."""
+
+    def test_a_living_function_is_changed(self, tmp_path: Path) -> None:
+        """A function that others hold by name behaves as the edited file says."""
+        path = tmp_path / "module.py"
+        text = "def answer(given):\n    return given == 1\n"
+        path.write_text(text, encoding="utf-8")
+        names: dict[str, object] = {}
+        exec(compile(text, str(path), "exec"), names)  # noqa: S102 - our own text
+        answer = names["answer"]
+        edit = Edit("module.py", text.index("=="), text.index("==") + 2, "!=", 2)
+        with edited(tmp_path, (edit,)):
+            python_code.put_in_place(tmp_path, edit)
+
+        assert False is answer(1)  # type: ignore[operator]
+        assert text == path.read_text(encoding="utf-8")
+
+    def test_an_edit_of_no_function_is_no_mutant(self, tmp_path: Path) -> None:
+        """Code that runs when a module is imported cannot be changed afterwards."""
+        (tmp_path / "module.py").write_text("VALUE = 2\n", encoding="utf-8")
+
+        with pytest.raises(python_code.UnplaceableError):
+            python_code.put_in_place(tmp_path, Edit("module.py", 8, 9, "2", 1))
+
+    def test_an_edit_is_undone_by_its_inverse(self, tmp_path: Path) -> None:
+        """An edit and its inverse leave a file as it was."""
+        (tmp_path / "file.sql").write_text("SELECT 1 LIMIT 2;", encoding="utf-8")
+        edit = Edit("file.sql", 9, 16, "", 1)
+        undo = inverse(tmp_path, (edit,))
+        with edited(tmp_path, (edit,)), edited(tmp_path, undo):
+            found = (tmp_path / "file.sql").read_text(encoding="utf-8")
+
+        assert "SELECT 1 LIMIT 2;" == found
+
+
+class TestFork:
+    """Work in a process of its own."""
+
+    def test_what_dies_is_told(self, tmp_path: Path) -> None:
+        """Work that says something and then fails is heard, and its end is told."""
+
+        def work(say: object) -> None:
+            say({"began": True})  # type: ignore[operator]
+            raise RuntimeError
+
+        found = list(forked(work, log=tmp_path / "log", seconds=30))
+
+        assert [{"began": True}, {"ended": "died"}] == found
+
+    def test_what_hangs_is_ended(self, tmp_path: Path) -> None:
+        """Work that does not come back is ended when its time is up."""
+
+        def work(say: object) -> None:
+            while True:
+                pass
+
+        found = list(forked(work, log=tmp_path / "log", seconds=0.2))
+
+        assert [{"ended": "late"}] == found
