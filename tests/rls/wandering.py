@@ -64,6 +64,12 @@ class Wanderer:
         """Choose an entity, mostly of somebody else; one that never was while there are none."""
         return self._random.choice(self._ids[-200:]) if self._ids else UUID(_LAST)
 
+    def _one(self, tenant: Tenant, actor: Actor) -> UUID:
+        """Choose one that the actor made, one time in three; else any."""
+        mine = (tenant.id, actor.context.governance_agent_id)
+        own = [one for one in self._ids[-200:] if self._owners[one] == mine]
+        return self._random.choice(own) if own and self._random.random() < 1 / 3 else self._any()
+
     def _look(self, operation: str, tenant: Tenant, actor: Actor, document: str) -> None:
         """Note what is not the tenant's, and drafts that are another agent's."""
         found = json.loads(document)
@@ -85,12 +91,12 @@ class Wanderer:
 
     async def _amend(self, tenant: Tenant, actor: Actor) -> None:
         patch = {"description": f"by {tenant.name}"}
-        written = await amend(self._repository, actor, "skill", self._any(), patch)
+        written = await amend(self._repository, actor, "skill", self._one(tenant, actor), patch)
         self._look("amend", tenant, actor, written.document)
 
     async def _step(self, tenant: Tenant, actor: Actor) -> None:
         to = self._random.choices(STATES, weights=(6, 4, 2, 3, 1, 1))[0]
-        written = await step(self._repository, actor, "skill", self._any(), to)
+        written = await step(self._repository, actor, "skill", self._one(tenant, actor), to)
         # Who rejects is answered with the draft that they made of it.
         if to != "draft":
             self._look("step", tenant, actor, written.document)
