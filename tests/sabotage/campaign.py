@@ -40,7 +40,7 @@ TESTS = (
 )
 PYTEST = (
     *("-q", "-s", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"),
-    *("--no-cov", "--timeout", "100", "--tb=line", "--no-showlocals"),
+    *("--no-cov", "--timeout", "60", "--tb=line", "--no-showlocals"),
 )
 DRAWS_MAX = 20 * statements.LINES
 """Lines that are looked at, most of which say what a later migration says anew."""
