@@ -33,9 +33,17 @@ def mutants(ground: Ground, tree: Path, catalogue: list[Mutant]) -> list[Mutant]
     found = [*_taken(given["from_catalogue"], catalogue), *map(_stated, given["sql"])]
     texts: dict[str, str] = dict(ground.run(ground.template, FUNCTION))  # type: ignore[arg-type]
     found += [_rewritten(entry, texts) for entry in given["function"]]
-    found += [_edited(entry, tree) for entry in given["file"]]
-    found += list(_rollbacks(tree))
+    found += of_files(tree)
     return sorted(found, key=lambda mutant: mutant.id)
+
+
+def of_files(tree: Path) -> list[Mutant]:
+    """Give the mutants of the list that edit a file.
+
+    Raises: MisfitError.
+    """
+    given = tomllib.loads(LIST.read_text(encoding="utf-8"))
+    return [*(_edited(entry, tree) for entry in given["file"]), *_rollbacks(tree)]
 
 
 def _taken(rules: list[dict[str, Any]], catalogue: list[Mutant]) -> Iterator[Mutant]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sabotage import python_code
+from tests.sabotage import listed, python_code
 from tests.sabotage.fork import forked
 from tests.sabotage.ground import edited, inverse
 from tests.sabotage.mutant import Edit
@@ -101,6 +101,15 @@ class TestPython:
             found = (tmp_path / "file.sql").read_text(encoding="utf-8")
 
         assert "SELECT 1 LIMIT 2;" == found
+
+
+def test_the_list_fits_the_tree() -> None:
+    """Each place in a file that tests/sabotage/listed.toml breaks is there, and once."""
+    found = listed.of_files(Path(__file__).resolve().parents[2])
+    names = {edit.path for mutant in found for edit in mutant.code}
+
+    assert len(found) == len({mutant.id for mutant in found})
+    assert {"service/database/pool.py", "service/sqlstate.py"} < names
 
 
 class TestFork:
