@@ -10,12 +10,11 @@ set -euo pipefail
 image="${1:-plant-python:local}"
 # shellcheck disable=SC1091 # the system's own file
 suite="$(. /etc/os-release && echo "${VERSION_CODENAME:?}")"
-mirror="$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/ 2>/dev/null |
-    head -n 1 | tr -d ' ' || true)"
+mirror="$("$(dirname "${BASH_SOURCE[0]}")/debian-mirror.sh")"
 
 mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    "$suite" - "${mirror:?no address of a Debian mirror in /etc/apt}" |
+    "$suite" - "$mirror" |
     docker import --change 'CMD ["python3"]' --change 'ENV LANG=C.UTF-8' - "$image" >/dev/null
 echo "made $image"

@@ -8,6 +8,7 @@
 # started it stops it by that id. An engine that answers already is used and left alone.
 set -euo pipefail
 
+here="$(dirname "${BASH_SOURCE[0]}")"
 directory="${1:-/run/plant-docker}"
 compose_from=trixie # bookworm's compose is the first version, which has no --wait
 if [[ "$(id -u)" != 0 ]]; then
@@ -29,11 +30,10 @@ install_packages() {
 # system: one list of their own, unpacked and not installed.
 install_plugins() {
     local private="$directory/plugins" mirror
-    mirror="$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/*.sources \
-        /etc/apt/sources.list.d/*.list 2>/dev/null | grep -v '^#' | head -n 1 | tr -d ' ' || true)"
+    mirror="$("$here/debian-mirror.sh")"
     mkdir -p "$private"/{lists,cache,unpacked}
     printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-        "${mirror:?no address of a Debian mirror in /etc/apt}" "$compose_from" >"$private/sources.list"
+        "$mirror" "$compose_from" >"$private/sources.list"
     local options=(
         -o "Dir::Etc::sourcelist=$private/sources.list" -o Dir::Etc::sourceparts=-
         -o "Dir::State::lists=$private/lists" -o "Dir::Cache=$private/cache"

@@ -19,8 +19,8 @@ from service.repository.entities import (
     Found,
     IndustryIdByCode,
 )
+from service.usecases.proposals import point_to_amendment
 
-UNDER_REVIEW: Final = "under_review"
 HIDDEN: Final = " You cannot see it: it may be another governance agent's draft."
 
 
@@ -34,9 +34,7 @@ async def explained(
 ) -> Conflict:
     """Complete a conflict that a body met; `identity` is that of the entity it was to change."""
     if isinstance(conflict, CertifiedIsImmutable):
-        # What is still under review has no amendments: it goes back to draft.
-        if conflict.extensions.get("current_status") != UNDER_REVIEW:
-            conflict.extensions["amendment"] = f"/v1/{kind.path}/{identity}/amendment"
+        point_to_amendment(conflict, kind, identity)
     elif isinstance(conflict, NameTaken | ExternalIdTaken | CodeTaken):
         wanted = await _wanted(repository, context, kind, body, identity)
         await _named(conflict, repository, context, kind, wanted)

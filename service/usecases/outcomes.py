@@ -17,6 +17,7 @@ from service.errors import (
 from service.model.kinds import BY_NAME
 from service.repository.imports import Outcome
 from service.sqlstate import from_diagnostics
+from service.usecases.proposals import amendment_path, point_to_amendment
 
 OUTCOMES: Final = ("created", "amended", "unchanged", "rejected")
 
@@ -55,7 +56,7 @@ def reported(outcome: Outcome, naming: Naming) -> Reported:
         return Reported(line=outcome.line, outcome=outcome.outcome, id=outcome.id)
     stored = msgspec.json.decode(outcome.problem)
     if outcome.outcome == PROPOSED:
-        path = _amendment(stored, outcome.id)
+        path = amendment_path(BY_NAME[stored["kind"]], outcome.id)
         return Reported(line=outcome.line, outcome="amended", id=outcome.id, amendment=path)
     return Reported(
         line=outcome.line,
@@ -64,10 +65,6 @@ def reported(outcome: Outcome, naming: Naming) -> Reported:
         external_id=outcome.external_id,
         problem=_members(stored, outcome.id, naming),
     )
-
-
-def _amendment(stored: dict[str, Any], identity: UUID | None) -> str:
-    return f"/v1/{BY_NAME[stored['kind']].path}/{identity}/amendment"
 
 
 def missing(outcome: Outcome, refusal: Problem | None = None) -> Reported:
@@ -99,13 +96,8 @@ def _members(stored: dict[str, Any], identity: UUID | None, naming: Naming) -> d
         )
     if "existing_id" in stored:
         problem.extensions["existing_id"] = stored["existing_id"]
-    if (
-        isinstance(problem, CertifiedIsImmutable | AmendmentOpen)
-        and identity is not None
-        # What is still under review has no amendments: it goes back to draft.
-        and problem.extensions.get("current_status") != "under_review"
-    ):
-        problem.extensions["amendment"] = _amendment(stored, identity)
+    if isinstance(problem, CertifiedIsImmutable | AmendmentOpen) and identity is not None:
+        point_to_amendment(problem, BY_NAME[stored["kind"]], identity)
     return dict(problem.members())
 
 

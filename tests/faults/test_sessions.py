@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -16,6 +16,13 @@ from tests.faults.aftermath import Scene, ended, scene
 from tests.faults.locks import READS, WRITES, holding, waiting
 from tests.planted import AT_COMMIT, NOTHING_PLANTED
 from tests.postgres import Server
+
+SHORT: Final[dict[str, Any]] = {
+    "request_timeout_ms": 400,
+    "command_timeout_ms": 350,
+    "statement_timeout_ms": 300,
+    "lock_timeout_ms": 300,
+}
 
 
 async def test_exhaustion_is_503_within_the_deadline_and_passes(
@@ -78,12 +85,7 @@ async def test_a_transaction_that_takes_too_long(
     cluster: Server, database: str, tenant: Tenant, what: str
 ) -> None:
     """transaction_timeout ends it whatever it does; nothing of it stays."""
-    short: dict[str, Any] = {
-        "request_timeout_ms": 400,
-        "command_timeout_ms": 350,
-        "statement_timeout_ms": 300,
-    }
-    async with scene(cluster, database, tenant, lock_timeout_ms=300, **short) as found:
+    async with scene(cluster, database, tenant, **SHORT) as found:
 
         async def too_long() -> None:
             async with found.repository.pool.transaction() as connection:
@@ -105,12 +107,7 @@ async def test_work_that_is_long_on_purpose_has_a_clock_of_its_own(
     cluster: Server, database: str, tenant: Tenant
 ) -> None:
     """Longer than the session's transaction_timeout, and no longer than what it was given."""
-    short: dict[str, Any] = {
-        "request_timeout_ms": 400,
-        "command_timeout_ms": 350,
-        "statement_timeout_ms": 300,
-    }
-    async with scene(cluster, database, tenant, lock_timeout_ms=300, **short) as found:
+    async with scene(cluster, database, tenant, **SHORT) as found:
         pool = found.repository.pool
 
         async def taking(timeout_ms: int, slices: int) -> None:

@@ -19,7 +19,7 @@ from service.repository.base import Context, Repository
 from service.sqlstate import classify
 from tests.api import PATHS, ROAD, Answer, Api
 from tests.factories import Actor, Tenant, World, create, make_tenant, skill_body
-from tests.properties.bodies import body_of
+from tests.properties.bodies import DANGLING, NEVER, body_of
 from tests.properties.contents import contents, grown
 from tests.properties.violating import COLUMNS, NAMES, VIOLATIONS, Violation, broken, of_kind
 from tests.reviewed import NULLABLE
@@ -27,7 +27,6 @@ from tests.sessions import Connect, Connection, Savepoint, acting, become, until
 
 pytestmark = pytest.mark.rls
 
-NEVER = "01900000-0000-7000-8000-000000000000"
 KINDS: Final = list(BY_NAME)
 MAKE = "SELECT app.{}_create(ARRAY[uuidv7()], ARRAY[$1::jsonb], 'draft')"
 # Not broken alone, and why.
@@ -384,18 +383,7 @@ REQUESTS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "base_entity_name_key_key": ("skill", {"name": "TAKEN"}),
     "base_entity_external_id_key": ("skill", {"external_id": "taken"}),
     "industry_entity_code_key": ("industry", {"scheme": "s", "code": "taken", "level": 2}),
-    "job_role_entity_industry_fkey": ("job_role", {"industry_id": NEVER}),
-    "job_role_skill_skill_fkey": (
-        "job_role",
-        {"required_skills": [{"id": NEVER, "relation": "essential"}]},
-    ),
-    "team_entity_job_role_fkey": ("team", {"job_role_id": NEVER}),
-    "team_entity_industry_fkey": ("team", {"industry_id": NEVER}),
-    "agent_entity_job_role_fkey": ("agent", {"job_role_id": NEVER}),
-    "agent_entity_industry_fkey": ("agent", {"industry_id": NEVER}),
-    "agent_entity_team_fkey": ("agent", {"team_id": NEVER}),
-    "agent_skill_skill_fkey": ("agent", {"skill_ids": [NEVER]}),
-    "entity_parent_parent_fkey": ("skill", {"parent_ids": [NEVER]}),
+    **DANGLING,
     "job_role_skill_pkey": (
         "job_role",
         {"required_skills": [{"id": NEVER, "relation": "optional"}] * 2},

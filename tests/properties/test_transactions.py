@@ -26,7 +26,7 @@ from tests.factories import (
     skill_body,
     step,
 )
-from tests.properties.bodies import body_of
+from tests.properties.bodies import DANGLING, NEVER, body_of
 from tests.properties.conftest import Open
 from tests.properties.contents import contents, grown
 from tests.sessions import (
@@ -40,7 +40,6 @@ from tests.sessions import (
     until_blocked,
 )
 
-NEVER = "01900000-0000-7000-8000-000000000000"
 LEVELS: tuple[Isolation, ...] = ("read_committed", "repeatable_read", "serializable")
 AGREE = dict(zip(LEVELS, (False, True, True), strict=True))
 SKEWED: dict[Isolation, str | None] = {
@@ -457,22 +456,6 @@ async def test_transaction_savepoint_support(
     assert 1 == len(await history(superuser, outer.id))
     after = grown(before, await contents(superuser, tenant))
     assert (1, 1, 2) == (after["app.base_entity"], after["app.entity_tag"], after["audit.entry"])
-
-
-DANGLING: dict[str, tuple[str, dict[str, object]]] = {
-    "entity_parent_parent_fkey": ("skill", {"parent_ids": [NEVER]}),
-    "job_role_skill_skill_fkey": (
-        "job_role",
-        {"required_skills": [{"id": NEVER, "relation": "optional"}]},
-    ),
-    "job_role_entity_industry_fkey": ("job_role", {"industry_id": NEVER}),
-    "team_entity_job_role_fkey": ("team", {"job_role_id": NEVER}),
-    "team_entity_industry_fkey": ("team", {"industry_id": NEVER}),
-    "agent_entity_job_role_fkey": ("agent", {"job_role_id": NEVER}),
-    "agent_entity_industry_fkey": ("agent", {"industry_id": NEVER}),
-    "agent_entity_team_fkey": ("agent", {"team_id": NEVER}),
-    "agent_skill_skill_fkey": ("agent", {"skill_ids": [NEVER]}),
-}
 
 
 @pytest.mark.parametrize("name", DANGLING)
