@@ -374,7 +374,7 @@ async def test_filters_that_are_not_asked_for_cost_nothing(
                 plan = await explained(app, statement, given)
                 more[statement.name] = plan.indexes - {*statement.plan, "base_entity_pkey"}
 
-    assert 16 == len(more)
+    assert 15 == len(more)
     assert {} == {name: indexes for name, indexes in more.items() if indexes}
 
 
