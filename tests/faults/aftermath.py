@@ -76,6 +76,10 @@ class Scene:
         found = await self.api.get(f"/v1/skills/{made.json['id']}")
         assert (200, made.body) == (found.status, found.body)
 
+    async def connected(self) -> int:
+        """Count the connections that the service believes to have."""
+        return sum(pool.statistics.size for pool in {self.repository.pool, self.repository.reads})
+
     async def superuser(self) -> asyncpg.Connection:
         """Connect as superuser, past service and proxy; it has to be closed."""
         return await asyncpg.connect(self._cluster.url("superuser", self._database))

@@ -1,7 +1,9 @@
 """Locks that stand in the way of the service, and who waits for them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import asyncpg
 
@@ -27,7 +29,8 @@ async def holding(scene: Scene, lock: str) -> AsyncIterator[asyncpg.Connection]:
         await session.execute(lock)
         yield session
     finally:
-        await session.close()
+        with suppress(BrokenPipeError):
+            await session.close()
 
 
 async def waiting(session: asyncpg.Connection, count: int) -> list[int]:
@@ -39,3 +42,13 @@ async def waiting(session: asyncpg.Connection, count: int) -> list[int]:
 
     pids: list[int] = await until(found, lambda pids: len(pids) == count)
     return pids
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Let a session of the server stand still: what it holds stays held."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

@@ -51,6 +51,7 @@ async def test_a_network_that_refuses(cluster: Server, database: str, tenant: Te
     async with through(cluster, database, tenant) as (found, way):
         way.refusing = True
         way.cut()
+        await until(found.connected, lambda count: count == 0)
         answers = [await found.create(), await found.api.get("/v1/skills")]
         ready = await found.api.get("/readyz")
         way.refusing = False
