@@ -15,7 +15,7 @@ class Proxy:
     """The way to one database.
 
     trips: round trips that were begun. losing: what the server says is thrown away.
-    refusing: whoever connects is turned away.
+    refusing: whoever connects is turned away. delay_s: so long each thing that it says takes.
     """
 
     def __init__(self, url: str) -> None:
@@ -25,6 +25,7 @@ class Proxy:
         self.trips = 0
         self.losing = False
         self.refusing = False
+        self.delay_s = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -58,7 +59,11 @@ class Proxy:
         try:
             if self.refusing:
                 return
-            server_reader, server_writer = await self._connected()
+            try:
+                server_reader, server_writer = await self._connected()
+            except OSError:
+                # The server is away: so is whoever wanted to get there.
+                return
             self._writers.add(server_writer)
             try:
                 await asyncio.gather(
@@ -96,6 +101,8 @@ class Proxy:
     async def _answered(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while said := await server.read(65536):
+                if self.delay_s:
+                    await asyncio.sleep(self.delay_s)
                 if not self.losing:
                     writer.write(said)
                     await writer.drain()

@@ -7,6 +7,7 @@ statement, transaction-local), which is why connections go back without a reset 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import asyncpg
 from msgspec import Struct
 
+from service.database.gate import Gate
 from service.errors import Unavailable
 from service.settings import Settings
 from service.sqlstate import classify
@@ -23,6 +25,7 @@ STATEMENT_CACHE: Final = 200
 """More than there are statement files: each is prepared once for each connection."""
 
 CLOSE_S_MAX: Final = 5.0
+BUSY: Final = "The service is busy. Nothing was done: try again."
 
 
 class PoolStatistics(Struct, frozen=True):
@@ -74,8 +77,9 @@ class Pool:
         self._settings = settings
         self._name = name
         self._read_only = read_only
+        self._acquire_s = settings.acquire_timeout_ms / 1000
         self._pool: asyncpg.Pool[Any] | None = None
-        self._waiting = 0
+        self._gate = Gate(settings.waiting_max, self._acquire_s, time.monotonic)
         self._refused = 0
         self._timeouts = 0
 
@@ -138,21 +142,27 @@ class Pool:
             await self._pool.release(connection)
 
     async def _acquired(self, pool: asyncpg.Pool[Any]) -> Any:
-        # The gate: beyond this many, waiting would only make everybody late.
-        if self._waiting >= self._settings.waiting_max:
-            self._refused += 1
-            raise Unavailable("The service is busy. Nothing was done: try again.")
-        self._waiting += 1
+        if self.full:
+            raise self.refusal()
         try:
-            return await pool.acquire(timeout=self._settings.acquire_timeout_ms / 1000)
+            with self._gate.queued():
+                return await pool.acquire(timeout=self._acquire_s)
         except TimeoutError:
             self._timeouts += 1
-            raise Unavailable("The service is busy. Nothing was done: try again.") from None
+            raise Unavailable(BUSY) from None
         except Exception as exc:
             # Connecting failed: whatever was to be sent has not been sent.
             raise classify(exc) from exc
-        finally:
-            self._waiting -= 1
+
+    @property
+    def full(self) -> bool:
+        """Say whether whoever comes now would wait in vain for a connection."""
+        return self._gate.full
+
+    def refusal(self) -> Unavailable:
+        """Count one that is refused, and give what it is told."""
+        self._refused += 1
+        return Unavailable(BUSY)
 
     @asynccontextmanager
     async def transaction(
@@ -221,7 +231,7 @@ class Pool:
         return PoolStatistics(
             size=size,
             idle=idle,
-            waiting=self._waiting,
+            waiting=self._gate.waiting,
             refused=self._refused,
             timeouts=self._timeouts,
         )

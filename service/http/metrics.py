@@ -37,6 +37,10 @@ class Metrics:
         )
         self.registry.register(_DatabaseCollector(repository, replica))
 
+    def refuse(self, method: str) -> None:
+        """Count a request that was refused at the door, where no route is known."""
+        self.requests.labels(_method(method), "refused", "503").inc()
+
 
 class _DatabaseCollector(Collector):
     """Reads pools and replica when Prometheus asks."""
@@ -129,10 +133,10 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answer
     finally:
         counted = request.app[METRICS]
-        counted.requests.labels(_method(request), route, str(status)).inc()
+        counted.requests.labels(_method(request.method), route, str(status)).inc()
         counted.seconds.labels(route).observe(time.perf_counter() - begun)
 
 
-def _method(request: web.Request) -> str:
+def _method(given: str) -> str:
     known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-    return request.method if request.method in known else "other"
+    return given if given in known else "other"

@@ -18,6 +18,7 @@ from aiohttp.web_protocol import _ErrInfo
 
 from service.errors import MalformedRequest, Problem
 from service.http import patience, problems
+from service.http.door import Door
 from service.http.patience import Deadline, Unread
 from service.http.request import request_id
 
@@ -176,9 +177,10 @@ class Protocol(web.RequestHandler):
 class Server(web.Server):
     """Makes our protocol for each connection of a server that aiohttp has set up."""
 
-    def __init__(self, base: web.Server) -> None:
+    def __init__(self, base: web.Server, app: web.Application) -> None:
         vars(self).update(vars(base))
         self._unread = Unread()
+        self.request_handler = Door(app, base.request_handler)
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a new connection."""
@@ -211,4 +213,4 @@ class Runner(web.AppRunner):
         super().__init__(app, **(defaults | options))
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server())
+        return Server(await super()._make_server(), self.app)

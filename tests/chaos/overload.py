@@ -1,0 +1,130 @@
+"""Twice as much as the service can do: it goes on doing what it can, and refuses at once."""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from tests.chaos.ground import Ground, ground
+from tests.chaos.load import NUMBER, Outcome, Plan
+from tests.factories import Actor, skill_body
+
+SHARE_MIN = 0.85
+REFUSED_S_MAX = 0.05
+SERVED = (200, 201)
+CONNECTIONS = (8, 16, 32, 64)
+"""So many at once are tried to find what the service can do."""
+
+TURN = 1_000_000
+"""More requests than are sent at once: each has a number of its own."""
+
+
+class Overload(msgspec.Struct, frozen=True):
+    """What the service can do in a second, and what it did when it was asked for twice that."""
+
+    capacity: float
+    connections: int
+    offered: float
+    served: float
+    refused: float
+    refused_p50_s: float
+    refused_p99_s: float
+    served_p50_s: float
+    served_p99_s: float
+    others: dict[int, int]
+
+    @property
+    def share(self) -> float:
+        """Give the part of the capacity that was still served."""
+        return self.served / self.capacity
+
+    @property
+    def broken(self) -> list[str]:
+        """List what was promised and not kept."""
+        found = []
+        if self.share < SHARE_MIN:
+            found.append(f"only {self.share:.0%} of what it can do was served")
+        if self.refused_p99_s > REFUSED_S_MAX:
+            found.append(
+                f"a refusal took {self.refused_p99_s * 1000:.0f} ms at the 99th percentile"
+            )
+        if self.others:
+            found.append(f"answers that are neither: {self.others}")
+        if not self.refused:
+            found.append("nothing was refused: it was not too much")
+        return found
+
+
+def request(actor: Actor, method: str, path: str, body: Any = None) -> str:
+    """Write a whole request."""
+    content = "" if body is None else json.dumps(body)
+    kind = "" if body is None else "Content-Type: application/json\r\n"
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: plant\r\nAuthorization: Bearer {actor.key}\r\n"
+        f"{kind}Content-Length: {len(content)}\r\n\r\n{content}"
+    )
+
+
+async def overload(seconds: float) -> Overload:
+    """Measure what the service can do, and offer it twice as much."""
+    async with ground(proxied=False, PLANT_ACQUIRE_TIMEOUT_MS="1000") as found:
+        requests = await _mixed(found)
+        best, connections = 0.0, 0
+        for turn, count in enumerate(CONNECTIONS):
+            plan = Plan(found.service.url, requests, seconds / 4, count, turn * TURN)
+            outcome = await loaded(plan)
+            if outcome.rate(*SERVED) > best:
+                best, connections = outcome.rate(*SERVED), count
+        first = len(CONNECTIONS) * TURN
+        asked = Plan(found.service.url, requests, seconds, 1024, first, rate=2 * best)
+        outcome = await loaded(asked)
+    return _result(best, connections, outcome)
+
+
+def _result(best: float, connections: int, outcome: Outcome) -> Overload:
+    others = {
+        one: len(times) for one, times in outcome.answers.items() if one not in (*SERVED, 503)
+    }
+    served = {200: [time for one in SERVED for time in outcome.answers.get(one, [])]}
+    all_served = Outcome(outcome.seconds, served, 0)
+    return Overload(
+        capacity=best,
+        connections=connections,
+        offered=sum(map(len, outcome.answers.values())) / outcome.seconds,
+        served=outcome.rate(*SERVED),
+        refused=outcome.rate(503),
+        refused_p50_s=outcome.percentile(503, 0.5),
+        refused_p99_s=outcome.percentile(503, 0.99),
+        served_p50_s=all_served.percentile(200, 0.5),
+        served_p99_s=all_served.percentile(200, 0.99),
+        others=others,
+    )
+
+
+async def loaded(plan: Plan) -> Outcome:
+    """Send from a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.chaos.load",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await process.communicate(msgspec.json.encode(plan))
+    return msgspec.json.decode(said, type=Outcome, strict=False)
+
+
+async def _mixed(found: Ground) -> list[str]:
+    """Give requests of every tenant: three reads of an entity to each skill that is made."""
+    requests: list[str] = []
+    async with aiohttp.ClientSession() as session:
+        for tenant in found.tenants:
+            body = skill_body(name="to read", tags=["t"])
+            key = {"Authorization": f"Bearer {tenant.author.key}"}
+            url = f"{found.service.url}/v1/skills"
+            async with session.post(url, json=body, headers=key) as answer:
+                path = "/v1/skills/" + (await answer.json())["id"]
+            requests += [request(tenant.author, "GET", path)] * 3
+            made = skill_body(name=f"load {NUMBER.decode()}", tags=["t"])
+            requests.append(request(tenant.author, "POST", "/v1/skills", made))
+    return requests

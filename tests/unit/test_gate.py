@@ -1,0 +1,101 @@
+"""The gate in front of a pool, with a clock that is turned by hand."""
+
+from contextlib import AbstractContextManager
+
+import pytest
+
+from service.database.gate import Gate
+
+PATIENCE_S = 1.0
+
+
+class Queue:
+    """A gate and those who wait at it, the first in front."""
+
+    def __init__(self, waiting_max: int = 100) -> None:
+        self.now = 0.0
+        self.gate = Gate(waiting_max, PATIENCE_S, lambda: self.now)
+        self._waiters: list[AbstractContextManager[None]] = []
+
+    def comes(self, count: int = 1) -> None:
+        """Let somebody wait."""
+        for _ in range(count):
+            waiter = self.gate.queued()
+            waiter.__enter__()
+            self._waiters.append(waiter)
+
+    def goes(self, count: int = 1, *, every_s: float = 0.0) -> None:
+        """Let the first have their turn, one after the other."""
+        for _ in range(count):
+            self.now += every_s
+            self._waiters.pop(0).__exit__(None, None, None)
+
+
+def test_nobody_waits_at_an_open_gate() -> None:
+    """Who comes first may wait, and a gate that lets nobody wait is full."""
+    assert not Queue().gate.full
+    assert Queue(waiting_max=0).gate.full
+
+
+def test_so_many_wait_as_may() -> None:
+    """The next is refused, until one has had its turn."""
+    queue = Queue(waiting_max=3)
+    queue.comes(2)
+    assert not queue.gate.full
+    queue.comes()
+    assert (3, True) == (queue.gate.waiting, queue.gate.full)
+    queue.goes()
+    assert (2, False) == (queue.gate.waiting, queue.gate.full)
+
+
+def test_who_would_come_too_late_is_refused() -> None:
+    """At a tenth of a second for each, who comes as the seventh would wait for too long."""
+    queue = Queue()
+    for _ in range(60):
+        # Two wait at most, so nobody waits for long: only the pace is learnt.
+        queue.comes(2)
+        queue.goes(2, every_s=0.1)
+    queue.comes(5)
+    assert not queue.gate.full
+    queue.comes()
+    assert queue.gate.full
+
+
+def test_a_queue_that_moves_fast_may_be_long() -> None:
+    """At a millisecond for each, ninety are served in time."""
+    queue = Queue()
+    queue.comes(99)
+    queue.goes(50, every_s=0.001)
+    queue.comes(40)
+    assert (89, False) == (queue.gate.waiting, queue.gate.full)
+
+
+def test_who_comes_to_a_queue_that_stands_still_is_refused() -> None:
+    """The first has waited for more than half of the time that one may wait."""
+    queue = Queue()
+    queue.comes()
+    queue.now = 0.5
+    assert not queue.gate.full
+    queue.now = 0.51
+    assert queue.gate.full
+    queue.goes()
+    assert not queue.gate.full
+
+
+def test_a_quiet_hour_is_not_the_pace() -> None:
+    """Time in which nobody waited says nothing of how fast the queue moves."""
+    queue = Queue()
+    for _ in range(50):
+        queue.now += 3600
+        queue.comes()
+        queue.goes()
+    queue.comes(90)
+    assert not queue.gate.full
+
+
+def test_who_gives_up_is_no_turn() -> None:
+    """A wait that ends with an exception is over, and nothing is learnt from it."""
+    queue = Queue(waiting_max=1)
+    with pytest.raises(TimeoutError), queue.gate.queued():
+        raise TimeoutError
+    assert (0, False) == (queue.gate.waiting, queue.gate.full)
