@@ -37,8 +37,8 @@ def under_load(load: Overload) -> str:
     lines = [
         f"{load.capacity:.0f} requests a second is what it can do, {load.connections} at once",
         (
-            f"{load.offered:.0f} a second were offered: {load.served:.0f} served, {load.share:.0%} of "
-            f"what it can do, {load.refused:.0f} refused"
+            f"{load.offered:.0f} a second were offered: {load.served:.0f} served, {load.share:.0%} "
+            f"of what it can do, {load.refused:.0f} refused"
         ),
         (
             f"a refusal took {_ms(load.refused_p50_s)} in the middle and "
