@@ -4,6 +4,7 @@ A queue that is longer than what will be served in time makes everybody late, th
 nothing. So the gate watches how fast the queue moves, and refuses at once what is too much.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,13 +16,22 @@ SMOOTHING: Final = 0.1
 class Gate:
     """Those who wait, since when, and how fast they move on.
 
-    `waiting_max`: at most so many wait. `patience_s`: so long each of them does. Units: seconds.
+    At most `waiting_max` wait, and nobody who at their pace would wait for more than `soon_s`.
+    `stalls`: nobody either when the first of them has waited for that long. Units: seconds.
     """
 
-    def __init__(self, waiting_max: int, patience_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        waiting_max: int,
+        soon_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        stalls: bool = True,
+    ) -> None:
         self._waiting_max = waiting_max
-        self._patience_s = patience_s
+        self._soon_s = soon_s
         self._clock = clock
+        self._stalls = stalls
         self._since: dict[object, float] = {}  # the first in front
         self._step_s = 0.0
         self._moved: float | None = None
@@ -33,40 +43,45 @@ class Gate:
 
     @property
     def full(self) -> bool:
-        """Say whether whoever comes now would wait in vain.
+        """Say whether whoever comes now would wait in vain."""
+        waiting = len(self._since)
+        if waiting >= self._waiting_max or waiting * self._step_s > self._soon_s:
+            return True
+        if not (self._stalls and self._since):
+            return False
+        return self._clock() - next(iter(self._since.values())) > self._soon_s
 
-        As many wait as may; or at their pace the turn would come after more than half of the time
-        that one may wait; or the first of them has waited for that long already.
-        """
+    def enter(self) -> object:
+        """Wait; gives what `leave` needs."""
+        waiter = object()
+        self._since[waiter] = self._clock()
+        return waiter
+
+    def leave(self, waiter: object, *, served: bool) -> None:
+        """Wait no longer; whoever was served shows the pace."""
+        if served:
+            self._move()
+        del self._since[waiter]
         if not self._since:
-            return self._waiting_max == 0
-        soon_s = self._patience_s / 2
-        first = next(iter(self._since.values()))
-        return (
-            len(self._since) >= self._waiting_max
-            or len(self._since) * self._step_s > soon_s
-            or self._clock() - first > soon_s
-        )
+            # Nobody waits: the time until the next turn says nothing of the pace.
+            self._moved = None
 
     @contextmanager
     def queued(self) -> Iterator[None]:
-        """Wait inside; whoever leaves without an exception had his turn."""
-        waiter = object()
-        self._since[waiter] = self._clock()
+        """Wait inside; whoever leaves without an exception was served."""
+        waiter = self.enter()
+        served = False
         try:
             yield
-            self._move()
+            served = True
         finally:
-            del self._since[waiter]
-            if not self._since:
-                # Nobody waits: the time until the next turn says nothing of the pace.
-                self._moved = None
+            self.leave(waiter, served=served)
 
     def _move(self) -> None:
         """Learn the pace from two turns between which somebody waited all the time."""
         now = self._clock()
         if self._moved is not None:
             # One long stop is not the pace of all that follows.
-            step_s = min(now - self._moved, self._patience_s / 4)
+            step_s = min(now - self._moved, self._soon_s / 2)
             self._step_s += SMOOTHING * (step_s - self._step_s)
         self._moved = now

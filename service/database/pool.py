@@ -7,7 +7,6 @@ statement, transaction-local), which is why connections go back without a reset 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -66,6 +65,8 @@ class Pool:
     """Connections of one role to one server, `pool_min` to `pool_max` of the settings.
 
     `read_only`: the server refuses every change in these sessions, whatever a statement says.
+    `entrance`: for who lets requests in, a gate for all that have been and are not answered: of
+    many that come at one moment none has got to the pool yet.
 
     Units: deadlines are seconds. Raises: Unavailable when no connection comes free in time.
     """
@@ -79,7 +80,10 @@ class Pool:
         self._read_only = read_only
         self._acquire_s = settings.acquire_timeout_ms / 1000
         self._pool: asyncpg.Pool[Any] | None = None
-        self._gate = Gate(settings.waiting_max, self._acquire_s, time.monotonic)
+        self._gate = Gate(settings.waiting_max, self._acquire_s / 2)
+        self.entrance = Gate(
+            settings.waiting_max + settings.pool_max, self._acquire_s / 4, stalls=False
+        )
         self._refused = 0
         self._timeouts = 0
 

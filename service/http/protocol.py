@@ -18,12 +18,13 @@ from aiohttp.web_protocol import _ErrInfo
 
 from service.errors import MalformedRequest, Problem
 from service.http import patience, problems
-from service.http.door import Door
+from service.http.door import Door, Ticket
 from service.http.patience import Deadline, Unread
 from service.http.request import request_id
 
 log = logging.getLogger(__name__)
 
+_SERVER_ERROR: Final = 500
 LINGERING_S: Final = 2.0
 """How long a refused upload is read and thrown away, so that its sender sees the answer."""
 
@@ -58,8 +59,10 @@ def _in_our_words(exc: http.HttpProcessingError) -> str | None:
 class Protocol(web.RequestHandler):
     """One connection."""
 
-    def __init__(self, manager: web.Server, unread: Unread, **options: Any) -> None:
+    def __init__(self, manager: web.Server, unread: Unread, door: Door, **options: Any) -> None:
         super().__init__(manager, **options)
+        self._door = door
+        self._ticket: Ticket | None = None
         self._unread = unread
         # aiohttp forgets the transport when it closes it, which is not when the client has all.
         self._wire: asyncio.Transport | None = None
@@ -79,6 +82,7 @@ class Protocol(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End with the connection what was to end with it."""
+        self._over(served=False)
         self._head.end()
         self._taking.end()
         if self._wire is not None:
@@ -92,13 +96,38 @@ class Protocol(web.RequestHandler):
         requests = self._request_count
         # uvloop may have data before the task that waits for a first request has begun.
         idle = self._waiter is not None or not requests
+        if idle and not self._begun and self._refused(data):
+            return
         super().data_received(data)
         if self._request_count > requests:
             self._begun = False
             self._head.end()
+            self._ticket = self._ticket or self._door.enter(data)
         elif idle and data:
             self._begun = True
             self._head.begin()
+
+    def _refused(self, data: bytes) -> bool:
+        """Answer a whole request at the door when nothing else is under way here."""
+        if self._messages or self._close or self._force_close or self._wire is None:
+            return False
+        if self._waiter is not None and self._waiter.done():
+            return False
+        answer = self._door.refusal(data)
+        if answer is None:
+            return False
+        self._wire.write(answer)
+        if not self._request_count:
+            # Nothing else would ever end a connection that has had only this.
+            self._head.end()
+            self._head.begin()
+        return True
+
+    def _over(self, *, served: bool) -> None:
+        """Give back the place of what was under way here."""
+        if self._ticket is not None:
+            self._ticket.give_back(served=served)
+            self._ticket = None
 
     def pause_writing(self) -> None:
         """Expect that the client takes what was written."""
@@ -162,6 +191,7 @@ class Protocol(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._held = 0
+            self._over(served=resp.status < _SERVER_ERROR)
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log what aiohttp could not handle, but not a client's broken body that nobody reads."""
@@ -180,11 +210,12 @@ class Server(web.Server):
     def __init__(self, base: web.Server, app: web.Application) -> None:
         vars(self).update(vars(base))
         self._unread = Unread()
-        self.request_handler = Door(app, base.request_handler)
+        self._door = Door(app, base.request_handler)
+        self.request_handler = self._door
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a new connection."""
-        return Protocol(self, self._unread, loop=self._loop, **self._kwargs)
+        return Protocol(self, self._unread, self._door, loop=self._loop, **self._kwargs)
 
 
 @contextmanager

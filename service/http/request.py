@@ -60,7 +60,7 @@ SINGLE: Final = frozenset(
 )
 """Headers, in lower case, that may stand once: of two, one part of a chain may read the other."""
 
-_REQUEST_ID: Final = re.compile(r"[!#-&(-+\--:=?-Z^-z~]{1,128}")
+REQUEST_ID_FORM: Final = re.compile(r"[!#-&(-+\--:=?-Z^-z~]{1,128}")
 _BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]{1,512}=*)")
 
 
@@ -69,7 +69,7 @@ def request_id(request: web.BaseRequest) -> str:
     known = request.get(REQUEST_ID)
     if known is None:
         given = request.headers.get("Request-Id", "")
-        known = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        known = given if REQUEST_ID_FORM.fullmatch(given) else str(uuid.uuid4())
         request[REQUEST_ID] = known
     return known
 

@@ -20,6 +20,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     A NUMBER in a request is written as a number of its own, counted from the first.
     rate: requests a second; 0 is closed: each of the connections sends when it was answered.
+    warming_s: what is sent before that is not counted: the connections are new.
     """
 
     url: str
@@ -28,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
     connections: int
     first: int = 0
     rate: float = 0
+    warming_s: float = 1.0
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -76,10 +78,10 @@ class _Line(asyncio.Protocol):
         length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
         if len(body) >= length:
             self._said = b""
-            self._load.answered(self, int(head[9:12]), time.perf_counter() - self._sent)
+            self._load.answered(self, int(head[9:12]), self._sent)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._load.answered(None, 0, time.perf_counter() - self._sent)
+        self._load.answered(None, 0, self._sent)
 
 
 class _Load:
@@ -89,6 +91,7 @@ class _Load:
         self._next = 0
         self._free: deque[_Line] = deque()
         self._open = True
+        self._counted = 0.0
         self._until = 0.0
         self._answers: dict[int, list[float]] = {}
         self._unsent = 0
@@ -103,15 +106,16 @@ class _Load:
         ]
         self._free.extend(lines)
         since = time.perf_counter()
-        self._until = since + self._plan.seconds
+        self._counted = since + self._plan.warming_s
+        self._until = self._counted + self._plan.seconds
         if self._plan.rate:
             await self._paced(since)
         else:
             for line in lines:
                 self._one(line)
-            await asyncio.sleep(self._plan.seconds)
+            await asyncio.sleep(self._until - since)
         self._open = False
-        seconds = time.perf_counter() - since
+        seconds = time.perf_counter() - self._counted
         for line in lines:
             if line.transport is not None:
                 line.transport.abort()
@@ -134,10 +138,11 @@ class _Load:
         self._next += 1
         line.send(request.replace(NUMBER, b"%08d" % (self._plan.first + self._next)))
 
-    def answered(self, line: _Line | None, status: int, seconds: float) -> None:
+    def answered(self, line: _Line | None, status: int, sent: float) -> None:
         if not self._open:
             return
-        self._answers.setdefault(status, []).append(seconds)
+        if sent >= self._counted:
+            self._answers.setdefault(status, []).append(time.perf_counter() - sent)
         if line is None:
             return
         if self._plan.rate:

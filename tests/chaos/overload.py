@@ -68,9 +68,9 @@ def request(actor: Actor, method: str, path: str, body: Any = None) -> str:
     )
 
 
-async def overload(seconds: float) -> Overload:
+async def overload(seconds: float, **environ: str) -> Overload:
     """Measure what the service can do, and offer it twice as much."""
-    async with ground(proxied=False, PLANT_ACQUIRE_TIMEOUT_MS="1000") as found:
+    async with ground(proxied=False, **{"PLANT_ACQUIRE_TIMEOUT_MS": "1000", **environ}) as found:
         requests = await _mixed(found)
         best, connections = 0.0, 0
         for turn, count in enumerate(CONNECTIONS):

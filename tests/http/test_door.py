@@ -1,12 +1,16 @@
 """Who would wait in vain is refused before anything is spent on the request."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.bench import Bench, unavailable, until
+from tests.bench import SMALL, Bench, unavailable, until
+from tests.edge import Wire, served
 from tests.factories import Tenant
 from tests.postgres import Server
 
@@ -27,9 +31,7 @@ async def crowded(cluster: Server, database: str, tenant: Tenant) -> AsyncIterat
         there += [asyncio.create_task(bench.api.get("/v1/skills"))]
         there += [asyncio.create_task(bench.api.create("skill"))]
         for pool in ("read", "write"):
-            await until(
-                lambda pool=pool: bench.metrics(pool), lambda found: found["plant_pool_waiting"]
-            )
+            await until(partial(bench.metrics, pool), lambda found: found["plant_pool_waiting"])
         yield bench
         for one in there:
             one.cancel()
@@ -81,3 +83,131 @@ async def test_health_and_metrics_answer(cluster: Server, database: str, tenant:
     async with crowded(cluster, database, tenant) as bench:
         for path in ("/livez", "/metrics"):
             assert 200 == (await bench.api.get(path)).status
+
+
+GET = b"GET /v1/skills HTTP/1.1\r\nHost: plant\r\nRequest-Id: asked-0001\r\n"
+POST = GET.replace(b"GET", b"POST")
+ENDS = {
+    "whole": ([GET + b"\r\n"], 1),
+    "with a body": ([POST + b"Content-Length: 2\r\n\r\n{}"], 1),
+    "in two pieces": ([GET, b"\r\n"], 1),
+    "its body later": ([POST + b"Content-Length: 2\r\n\r\n", b"{}"], 1),
+    "two at once": ([GET + b"\r\n" + GET + b"\r\n"], 2),
+    "one and a half": ([GET + b"\r\n" + GET, b"\r\n"], 2),
+    "kept alive in words": ([GET + b"Connection: keep-alive\r\n\r\n"], 1),
+    "in chunks": ([POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"], 1),
+}
+
+
+async def said(line: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Read one answer: its head without what differs each time, and its body."""
+    head = await line.readuntil(b"\r\n\r\n")
+    length = int(re.findall(rb"Content-Length: (\d+)", head)[0])
+    lines = sorted(one for one in head.split(b"\r\n") if not one.startswith(b"Date: "))
+    assert re.search(rb"\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", head)
+    return b"\r\n".join(lines), await line.readexactly(length)
+
+
+@asynccontextmanager
+async def line(
+    url: str,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Have a connection."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+class TestWire:
+    """However a request comes, it gets the same bytes."""
+
+    @pytest.mark.parametrize("pieces,count", ENDS.values(), ids=ENDS)
+    async def test_the_answer_is_the_same_however_it_comes(
+        self, cluster: Server, database: str, tenant: Tenant, pieces: list[bytes], count: int
+    ) -> None:
+        """As a whole or in pieces, refused before it is parsed or after, and again after that."""
+        async with (
+            crowded(cluster, database, tenant) as bench,
+            line(bench.api.url) as (reader, writer),
+        ):
+            # One that is parsed in any case: it says something unusual.
+            writer.write(GET + b"Expect: 100-continue\r\n\r\n")
+            expected = await said(reader)
+            assert b"HTTP/1.1 503 Service Unavailable" in expected[0].split(b"\r\n")
+            for _ in range(2):
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                for _ in range(count):
+                    assert expected == await said(reader)
+
+    async def test_a_connection_that_is_to_end_ends(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """`Connection: close` is done, after the answer."""
+        async with (
+            crowded(cluster, database, tenant) as bench,
+            line(bench.api.url) as (reader, writer),
+        ):
+            writer.write(GET + b"Connection: close\r\n\r\n")
+            assert b" 503 " in await reader.readline()
+            assert b'"request_id":"asked-0001"' in await reader.read()
+
+    @pytest.mark.parametrize(
+        "request_",
+        [POST + b"Content-Length: 1x\r\n\r\n{", b"GET /v1/ HTTP\r\n\r\n"],
+    )
+    async def test_what_cannot_be_parsed_is_400(
+        self, cluster: Server, database: str, tenant: Tenant, request_: bytes
+    ) -> None:
+        """A busy service is no less strict."""
+        async with (
+            crowded(cluster, database, tenant) as bench,
+            line(bench.api.url) as (reader, writer),
+        ):
+            writer.write(request_)
+            assert b" 400 " in await reader.readline()
+
+
+class TestEntrance:
+    """Requests that were let in and are not answered yet."""
+
+    async def test_everybody_who_was_let_in_is_out_again(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """Answered, refused, failed, cut in the middle of a head, a body or an answer."""
+        key = f"Authorization: Bearer {tenant.author.key}\r\n".encode()
+        async with served(SMALL, cluster.url("app", database)) as service:
+
+            async def inside() -> int:
+                found = service.repository
+                return found.pool.entrance.waiting + found.reads.entrance.waiting
+
+            ends = [
+                GET + key + b"\r\n",
+                GET + b"\r\n",
+                GET,
+                POST + key + b"Content-Length: 2\r\n\r\n{}",
+                POST + key + b"Content-Length: 200\r\n\r\n{",
+                GET + key + b"\r\n" + GET + key + b"\r\n" + GET,
+                b"nothing\r\n\r\n",
+            ]
+            for reset in (False, True):
+                for sent in ends:
+                    async with Wire.open(service.url) as wire:
+                        await wire.send(sent)
+                        if reset:
+                            wire.reset()
+            async with line(service.url) as (reader, writer):
+                writer.write(POST + key + b"Content-Length: 200\r\n\r\n{")
+                await until(inside, lambda count: count == 1)
+            await until(inside, lambda count: count == 0)
+            async with line(service.url) as (reader, writer):
+                for _ in range(3):
+                    writer.write(GET + key + b"\r\n")
+                    await said(reader)
+                    assert 0 == await inside()

@@ -6,7 +6,7 @@ import pytest
 
 from service.database.gate import Gate
 
-PATIENCE_S = 1.0
+SOON_S = 0.5
 
 
 class Queue:
@@ -14,7 +14,7 @@ class Queue:
 
     def __init__(self, waiting_max: int = 100) -> None:
         self.now = 0.0
-        self.gate = Gate(waiting_max, PATIENCE_S, lambda: self.now)
+        self.gate = Gate(waiting_max, SOON_S, lambda: self.now)
         self._waiters: list[AbstractContextManager[None]] = []
 
     def comes(self, count: int = 1) -> None:
