@@ -87,6 +87,7 @@ async def test_health_and_metrics_answer(cluster: Server, database: str, tenant:
 
 GET = b"GET /v1/skills HTTP/1.1\r\nHost: plant\r\nRequest-Id: asked-0001\r\n"
 POST = GET.replace(b"GET", b"POST")
+IMPORT = POST.replace(b"/v1/skills", b"/v1/imports") + b"Content-Type: application/x-ndjson\r\n"
 ENDS = {
     "whole": ([GET + b"\r\n"], 1),
     "with a body": ([POST + b"Content-Length: 2\r\n\r\n{}"], 1),
@@ -195,6 +196,8 @@ class TestEntrance:
                 POST + key + b"Content-Length: 200\r\n\r\n{",
                 GET + key + b"\r\n" + GET + key + b"\r\n" + GET,
                 b"nothing\r\n\r\n",
+                # Its handler ends with its client.
+                IMPORT + key + b"Content-Length: 200\r\n\r\n{",
             ]
             for reset in (False, True):
                 for sent in ends:
