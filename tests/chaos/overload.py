@@ -70,7 +70,9 @@ def request(actor: Actor, method: str, path: str, body: Any = None) -> str:
 
 async def overload(seconds: float, **environ: str) -> Overload:
     """Measure what the service can do, and offer it twice as much."""
-    async with ground(proxied=False, **{"PLANT_ACQUIRE_TIMEOUT_MS": "1000", **environ}) as found:
+    async with ground(
+        proxied=False, **{"PLANT_ACQUIRE_TIMEOUT_MS": "1000", "PLANT_POOL_MAX": "10", **environ}
+    ) as found:
         requests = await _mixed(found)
         best, connections = 0.0, 0
         for turn, count in enumerate(CONNECTIONS):

@@ -13,12 +13,18 @@ import pytest
 from aiohttp import web
 
 from service import errors
+from service.catalog.load import load
+from service.database.pool import Pool
 from service.http import middleware, request
+from service.http.metrics import METRICS, Metrics
 from service.http.protocol import Runner
+from service.http.reading import REPOSITORY
 from service.model.decode import payload
 from service.model.documents import SkillCreate, SkillPatch
 from service.model.kinds import KINDS
 from service.model.query import list_query
+from service.repository.base import Repository
+from service.settings import Settings
 
 ID = "0190a1b2-0000-7000-8000-000000000001"
 GOOD = b'{"name":"Go","description":"d","category":"technical"}'
@@ -179,6 +185,9 @@ def database_error(code: str) -> Exception:
 def build() -> web.Application:
     """Make an application with one handler per behaviour."""
     app = web.Application()
+    # What the door in front of it asks; nothing here needs a connection.
+    repository = Repository(load(), Pool("postgresql://nowhere/nothing", Settings()))
+    app[REPOSITORY], app[METRICS] = repository, Metrics(repository)
     middleware.install(app)
     add = app.router.add_route
     add("POST", "/create", create)
