@@ -121,8 +121,9 @@ twenty answers after each other were good again.
 {load}
 
 Clients that wait for answers find what the service can do; then requests come at twice that rate,
-whether they are answered or not: three reads to each write, over all tenants. Promised are 85 % of
-what it can do, and refusals within 50 ms at the 99th percentile.
+whether they are answered or not: three reads to each write, over all tenants, with
+`PLANT_POOL_MAX=7`, which suits two processors that server, service and load share. Promised are
+85 % of what it can do, and refusals within 50 ms at the 99th percentile.
 
 ## Promises broken
 
