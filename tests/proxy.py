@@ -57,33 +57,41 @@ class Proxy:
     async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            if self.refusing:
-                return
-            try:
-                server_reader, server_writer = await self._connected()
-            except OSError:
-                # The server is away: so is whoever wanted to get there.
-                return
-            self._writers.add(server_writer)
-            try:
-                await asyncio.gather(
-                    self._asked(reader, server_writer), self._answered(server_reader, writer)
-                )
-            finally:
-                self._writers.discard(server_writer)
-                server_writer.close()
+            there = None if self.refusing else await self._connected()
+            if there is not None:
+                await self._passed(reader, writer, *there)
         finally:
             self._writers.discard(writer)
             writer.close()
 
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _passed(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        server_reader: asyncio.StreamReader,
+        server_writer: asyncio.StreamWriter,
+    ) -> None:
+        self._writers.add(server_writer)
+        try:
+            await asyncio.gather(
+                self._asked(reader, server_writer), self._answered(server_reader, writer)
+            )
+        finally:
+            self._writers.discard(server_writer)
+            server_writer.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Connect to the server; nothing when that is away."""
         parts = urlsplit(self._there)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         host = query.get("host") or parts.hostname or ""
         port = int(query.get("port") or parts.port or 5432)
-        if host.startswith("/"):
-            return await asyncio.open_unix_connection(Path(host) / f".s.PGSQL.{port}")
-        return await asyncio.open_connection(host, port)
+        try:
+            if host.startswith("/"):
+                return await asyncio.open_unix_connection(Path(host) / f".s.PGSQL.{port}")
+            return await asyncio.open_connection(host, port)
+        except OSError:
+            return None
 
     async def _asked(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
         """Pass on message by message; only the first has no letter in front."""

@@ -34,11 +34,14 @@ TOLD_S: Final = 1.0
 """A line of the log says how many were refused since the one before."""
 
 _WHOLE: Final = re.compile(
-    rb"(?P<method>GET|POST|PATCH|PUT|DELETE) /v1/[!-~]* HTTP/1\.1\r\n(?:[!-~]+:[^\r\n\0]*\r\n)+\r\n"
+    rb"(?P<method>GET|POST|PATCH|PUT|DELETE) /v1/[!-~]* HTTP/1\.1\r\n"
+    # A name ends at its first colon, so that there is one way to read a line.
+    rb"(?:[!-9;-~]+:[^\r\n\0]*\r\n)+\r\n"
 )
 _TARGET: Final = re.compile(rb"(?P<method>[A-Z]+) (?P<path>/[!-~]*) HTTP/1")
 _UNUSUAL: Final = re.compile(
-    rb"\r\n(?:connection:(?![ \t]*keep-alive[ \t]*\r\n)|expect:|transfer-encoding:|upgrade:)",
+    rb"\r\n(?:expect:|transfer-encoding:|upgrade:|connection:(?![ \t]*keep-alive[ \t]*\r\n)"
+    rb"|content-length:(?![ \t]*\d{1,9}[ \t]*\r\n))",
     re.IGNORECASE,
 )
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)

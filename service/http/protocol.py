@@ -111,6 +111,9 @@ class Protocol(web.RequestHandler):
         """Answer a whole request at the door when nothing else is under way here."""
         if self._messages or self._close or self._force_close or self._wire is None:
             return False
+        if self._paused:
+            # Its client has not taken the last answer: it has to wait for its turn.
+            return False
         if self._waiter is not None and self._waiter.done():
             return False
         answer = self._door.refusal(data)

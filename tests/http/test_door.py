@@ -173,6 +173,29 @@ class TestWire:
             writer.write(request_)
             assert b" 400 " in await reader.readline()
 
+    @pytest.mark.parametrize("line_", [b"a::::\r\n", b"a:b:c:d e:f\r\n"])
+    async def test_many_colons_take_no_time(
+        self, cluster: Server, database: str, tenant: Tenant, line_: bytes
+    ) -> None:
+        """A head can be read in one way only, however it fails in the end."""
+        async with (
+            crowded(cluster, database, tenant) as bench,
+            line(bench.api.url) as (reader, writer),
+        ):
+            writer.write(GET + line_ * 100 + b"broken\r\n\r\n")
+            assert b" 400 " in await reader.readline()
+
+    async def test_a_length_that_is_none_is_not_overlooked(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """Who reads it otherwise than a proxy before it takes a body for the next request."""
+        async with (
+            crowded(cluster, database, tenant) as bench,
+            line(bench.api.url) as (reader, writer),
+        ):
+            writer.write(POST + b"Content-Length: 2;3\r\n\r\n")
+            assert b" 400 " in await reader.readline()
+
 
 class TestEntrance:
     """Requests that were let in and are not answered yet."""

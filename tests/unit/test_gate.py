@@ -24,6 +24,10 @@ class Queue:
             waiter.__enter__()
             self._waiters.append(waiter)
 
+    def full(self) -> bool:
+        """Say whether the next would be refused."""
+        return self.gate.full
+
     def goes(self, count: int = 1, *, every_s: float = 0.0) -> None:
         """Let the first have their turn, one after the other."""
         for _ in range(count):
@@ -33,19 +37,19 @@ class Queue:
 
 def test_nobody_waits_at_an_open_gate() -> None:
     """Who comes first may wait, and a gate that lets nobody wait is full."""
-    assert not Queue().gate.full
-    assert Queue(waiting_max=0).gate.full
+    assert not Queue().full()
+    assert Queue(waiting_max=0).full()
 
 
 def test_so_many_wait_as_may() -> None:
     """The next is refused, until one has had its turn."""
     queue = Queue(waiting_max=3)
     queue.comes(2)
-    assert not queue.gate.full
+    assert not queue.full()
     queue.comes()
-    assert (3, True) == (queue.gate.waiting, queue.gate.full)
+    assert (3, True) == (queue.gate.waiting, queue.full())
     queue.goes()
-    assert (2, False) == (queue.gate.waiting, queue.gate.full)
+    assert (2, False) == (queue.gate.waiting, queue.full())
 
 
 def test_who_would_come_too_late_is_refused() -> None:
@@ -56,9 +60,9 @@ def test_who_would_come_too_late_is_refused() -> None:
         queue.comes(2)
         queue.goes(2, every_s=0.1)
     queue.comes(5)
-    assert not queue.gate.full
+    assert not queue.full()
     queue.comes()
-    assert queue.gate.full
+    assert queue.full()
 
 
 def test_a_queue_that_moves_fast_may_be_long() -> None:
@@ -67,7 +71,7 @@ def test_a_queue_that_moves_fast_may_be_long() -> None:
     queue.comes(99)
     queue.goes(50, every_s=0.001)
     queue.comes(40)
-    assert (89, False) == (queue.gate.waiting, queue.gate.full)
+    assert (89, False) == (queue.gate.waiting, queue.full())
 
 
 def test_who_comes_to_a_queue_that_stands_still_is_refused() -> None:
@@ -75,11 +79,11 @@ def test_who_comes_to_a_queue_that_stands_still_is_refused() -> None:
     queue = Queue()
     queue.comes()
     queue.now = 0.5
-    assert not queue.gate.full
+    assert not queue.full()
     queue.now = 0.51
-    assert queue.gate.full
+    assert queue.full()
     queue.goes()
-    assert not queue.gate.full
+    assert not queue.full()
 
 
 def test_a_quiet_hour_is_not_the_pace() -> None:
@@ -90,7 +94,7 @@ def test_a_quiet_hour_is_not_the_pace() -> None:
         queue.comes()
         queue.goes()
     queue.comes(90)
-    assert not queue.gate.full
+    assert not queue.full()
 
 
 def test_who_gives_up_is_no_turn() -> None:
@@ -98,4 +102,4 @@ def test_who_gives_up_is_no_turn() -> None:
     queue = Queue(waiting_max=1)
     with pytest.raises(TimeoutError), queue.gate.queued():
         raise TimeoutError
-    assert (0, False) == (queue.gate.waiting, queue.gate.full)
+    assert (0, False) == (queue.gate.waiting, queue.full())
