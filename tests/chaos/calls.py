@@ -100,7 +100,8 @@ class Calls:
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             answer = None
         except asyncio.CancelledError:
-            if not sending.cancelled():
+            # Either a fault has let this request go, or the client itself is to end.
+            if (current := asyncio.current_task()) is not None and current.cancelling():
                 raise
             answer = None
         finally:

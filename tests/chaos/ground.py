@@ -28,14 +28,15 @@ TENANTS = 20
 DEADLINES = {
     "PLANT_POOL_MIN": "4",
     "PLANT_POOL_MAX": "13",
-    "PLANT_ACQUIRE_TIMEOUT_MS": "500",
+    "PLANT_ACQUIRE_TIMEOUT_MS": "2000",
     "PLANT_CONNECT_TIMEOUT_MS": "1000",
     "PLANT_LOCK_TIMEOUT_MS": "500",
     "PLANT_STATEMENT_TIMEOUT_MS": "1000",
     "PLANT_COMMAND_TIMEOUT_MS": "1300",
-    "PLANT_REQUEST_TIMEOUT_MS": "2000",
+    "PLANT_REQUEST_TIMEOUT_MS": "2500",
 }
-"""Short, so that what has to wait for a deadline is soon over."""
+"""Short, so that what has to wait for a deadline is soon over; but all clients may wait for a
+connection at once, or the refusals of a busy service would look like a fault that is not over."""
 
 
 class Service:

@@ -1,6 +1,7 @@
 """The run: clients work all the time, one thing after the other breaks and heals, then all ends."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -71,22 +72,18 @@ async def run(
         since = now()
         done: list[Broken] = []
         # The kinds in turn, each round in another order: a short run has most of them.
-        while (
-            now() - since < seconds
-            or len(done) < faults
-            or sum(calls.operations.values()) < operations
-        ):
-            for name in draw.sample(kinds, len(kinds)):
-                if now() - since >= seconds and len(done) >= faults:
-                    break
-                done.append(await _broken(name, found, calls, draw, since))
-                tell(_line(done[-1]))
-                _raised(tasks)
-            else:
-                continue
+        turn = itertools.chain.from_iterable(
+            draw.sample(kinds, len(kinds)) for _ in itertools.count()
+        )
+        while not calls.broken and (now() - since < seconds or len(done) < faults):
+            done.append(await _broken(next(turn), found, calls, draw, since))
+            tell(_line(done[-1]))
+            _raised(tasks)
+        while not calls.broken and sum(calls.operations.values()) < operations:
             await asyncio.sleep(0.1)
+            _raised(tasks)
         going = False
-        await asyncio.wait_for(asyncio.gather(*tasks), END_S_MAX)
+        await _ended(tasks, calls)
         took = now() - since
         restored_s, said = await restored(found, session)
         broken = [*calls.broken, *said, *await safe(found, workers), *_defects(found)]
@@ -131,7 +128,10 @@ async def _broken(
         nonlocal struck
         struck = calls.strike()
 
-    await KINDS[name](found, calls, draw, strike)
+    try:
+        await KINDS[name](found, calls, draw, strike)
+    except TimeoutError:
+        calls.breaks(f"{name} at {at:.1f} s: what it waits for does not come: nothing is at work")
     healed = now()
     calls.row = 0
     while calls.row < ROW and now() - healed < RESTORED_S_MAX:  # noqa: ASYNC110 - two conditions
@@ -154,8 +154,19 @@ def _line(one: Broken) -> str:
 def _raised(tasks: list[asyncio.Task[None]]) -> None:
     """Let a client that has failed end the run: it is a defect of the run itself."""
     for task in tasks:
-        if task.done():
+        if task.done() and not task.cancelled():
             task.result()
+
+
+async def _ended(tasks: list[asyncio.Task[None]], calls: Calls) -> None:
+    """Wait until every client knows what became of its last request."""
+    _, waiting = await asyncio.wait(tasks, timeout=END_S_MAX)
+    if waiting:
+        calls.breaks(f"{len(waiting)} clients were not answered within {END_S_MAX} s of the end")
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    _raised(tasks)
 
 
 def _defects(found: Ground) -> list[str]:
