@@ -9,7 +9,6 @@ routing, key and body; what the pool itself refuses has had those.
 import logging
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
@@ -22,7 +21,7 @@ from service.errors import Unavailable
 from service.http import problems
 from service.http.metrics import METRICS
 from service.http.reading import REPOSITORY
-from service.http.request import REQUEST_ID_FORM, request_id
+from service.http.request import request_id, usable_id
 
 log = logging.getLogger(__name__)
 
@@ -131,8 +130,7 @@ def _full(pool: Pool) -> bool:
 
 def _identity(head: bytes) -> str:
     found = _IDENTITY.findall(head)
-    given = found[0].decode() if len(found) == 1 else ""
-    return given if REQUEST_ID_FORM.fullmatch(given) else str(uuid.uuid4())
+    return usable_id(found[0].decode() if len(found) == 1 else "")
 
 
 class _Answer:

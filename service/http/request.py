@@ -60,16 +60,20 @@ SINGLE: Final = frozenset(
 )
 """Headers, in lower case, that may stand once: of two, one part of a chain may read the other."""
 
-REQUEST_ID_FORM: Final = re.compile(r"[!#-&(-+\--:=?-Z^-z~]{1,128}")
+_REQUEST_ID: Final = re.compile(r"[!#-&(-+\--:=?-Z^-z~]{1,128}")
 _BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]{1,512}=*)")
+
+
+def usable_id(given: str) -> str:
+    """Give a request id as the client sent it when it can be used, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
 
 
 def request_id(request: web.BaseRequest) -> str:
     """Return the id of a request: the client's when it is usable, else a new one."""
     known = request.get(REQUEST_ID)
     if known is None:
-        given = request.headers.get("Request-Id", "")
-        known = given if REQUEST_ID_FORM.fullmatch(given) else str(uuid.uuid4())
+        known = usable_id(request.headers.get("Request-Id", ""))
         request[REQUEST_ID] = known
     return known
 

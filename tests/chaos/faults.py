@@ -179,28 +179,26 @@ async def replies_lost_after_commit(
         ground.way.losing = False
 
 
-@kind
-async def table_locked(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
-    """Somebody holds the table that every request needs, for longer than lock_timeout or not."""
+async def _locked(ground: Ground, draw: random.Random, strike: Strike, what: str) -> None:
     async with ground.superuser() as session:
         await ground.working()
         await session.execute("BEGIN")
-        await session.execute("LOCK TABLE app.base_entity IN ACCESS EXCLUSIVE MODE")
+        await session.execute(f"LOCK TABLE {what}")
         strike()
         await asyncio.sleep(draw.uniform(0.2, 1.5))
         await session.execute("ROLLBACK")
+
+
+@kind
+async def table_locked(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
+    """Somebody holds the table that every request needs, for longer than lock_timeout or not."""
+    await _locked(ground, draw, strike, "app.base_entity IN ACCESS EXCLUSIVE MODE")
 
 
 @kind
 async def log_locked(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """Somebody holds the log: changes wait after they have locked their rows."""
-    async with ground.superuser() as session:
-        await ground.working()
-        await session.execute("BEGIN")
-        await session.execute("LOCK TABLE audit.entry IN EXCLUSIVE MODE")
-        strike()
-        await asyncio.sleep(draw.uniform(0.2, 1.5))
-        await session.execute("ROLLBACK")
+    await _locked(ground, draw, strike, "audit.entry IN EXCLUSIVE MODE")
 
 
 @kind
