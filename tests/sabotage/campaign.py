@@ -21,7 +21,7 @@ from tests.sabotage.hunt import Hunt
 from tests.sabotage.mutant import Mutant
 from tests.sabotage.reach import reach
 from tests.sabotage.record import Record
-from tests.sabotage.report import write
+from tests.sabotage.report import Made, write
 from tests.sabotage.results import Result, Results
 
 GROUPS = ("listed", "catalogue", "statement", "line", "service")
@@ -68,8 +68,10 @@ class Campaign:
         self._home = home
         self._state = home / ".sabotage"
         self._options = options
-        self._results = Results(self._state / "results.jsonl")
-        self._made: dict[str, int] = {}
+        self._results = Results(
+            self._state / "results.jsonl", None if options.anew else home / "docs/sabotage.json"
+        )
+        self._made: dict[str, Made] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run everything that is asked for and has no result yet."""
@@ -85,6 +87,7 @@ class Campaign:
             self._controlled(hunt)
             for group in self._options.group or GROUPS:
                 self._hunted(hunt, group, list(every_of(group, found, tree)))
+        self._results.read()
         write(self._home, self._results, self._made)
         return True
 
@@ -111,7 +114,10 @@ class Campaign:
     def _hunted(self, hunt: Hunt, group: str, every: list[list[Mutant]]) -> None:
         """Hunt the mutants of a group that are asked for."""
         options = self._options
-        self._made[group] = statements.LINES if group == "line" else len(every)
+        self._made[group] = Made(
+            statements.LINES if group == "line" else len(every),
+            {one.id: one.digest for ways in every for one in ways},
+        )
         if options.only:
             every = [ways for ways in every if any(options.only in one.id for one in ways)]
         if group != "line":
@@ -121,6 +127,12 @@ class Campaign:
             known = self._results.of(mutant)
             hunt.choice.learn(mutant, known.caught_by if known else [])
         wanted = options.sample or (statements.LINES if group == "line" else len(every))
+        part, parts = options.part
+        if group != "line":
+            every = every[part - 1 :: parts]
+        elif part > 1:
+            # As many as are wanted: where that ends is known to one run only.
+            return
         for ways in every:
             if wanted == 0:
                 return
@@ -151,6 +163,13 @@ def _say(result: Result) -> None:
     sys.stdout.flush()
 
 
+def _part(text: str) -> tuple[int, int]:
+    part, parts = map(int, text.split("/"))
+    if not 1 <= part <= parts:
+        raise ValueError(text)
+    return part, parts
+
+
 def options(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="tox -e sabotage --", description=__doc__)
@@ -158,6 +177,10 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", metavar="ID", help="mutants whose id holds this")
     parser.add_argument("--sample", type=int, metavar="N", help="so many of each class")
     parser.add_argument("--again", action="store_true", help="hunt survivors once more")
+    parser.add_argument(
+        "--part", type=_part, default=(1, 1), metavar="K/N", help="a part, beside N - 1 other runs"
+    )
+    parser.add_argument("--anew", action="store_true", help="do not go on from docs/sabotage.json")
     parser.add_argument(
         "--as-recorded", action="store_true", help="leave out tests that were not recorded yet"
     )

@@ -6,6 +6,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.sabotage.results import Result, Results
 
@@ -29,17 +30,36 @@ def harmless(result: Result) -> str | None:
     return None
 
 
-def write(home: Path, results: Results, made: dict[str, int]) -> None:
-    """Write both reports from every result so far; `made`: how many mutants a class has."""
+class Made(NamedTuple):
+    """A class of mutants: how many it has at most, and the digest of each by its id."""
+
+    many: int
+    digests: dict[str, str]
+
+
+def write(home: Path, results: Results, made: dict[str, Made]) -> None:
+    """Write both reports from every result so far.
+
+    Results of mutants that are no longer made are left out, where `made` has their class.
+    """
     found = [one for one in results.found.values() if one.outcome != "stillborn"]
+    found = [one for one in found if _is_made(one, made)]
     found.sort(key=lambda one: one.id)
-    rows = [{"id": one.id, "what": one.what, "caught_by": one.caught_by} for one in found]
+    rows = [
+        {"id": one.id, "what": one.what, "caught_by": one.caught_by, "digest": one.digest}
+        for one in found
+    ]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (home / "docs/sabotage.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     (home / "docs/sabotage.md").write_text("\n".join(page(found, made)) + "\n", encoding="utf-8")
 
 
-def page(found: list[Result], made: dict[str, int]) -> list[str]:
+def _is_made(result: Result, made: dict[str, Made]) -> bool:
+    one = made.get(result.id.split("/")[0])
+    return one is None or one.digests.get(result.id) == result.digest
+
+
+def page(found: list[Result], made: dict[str, Made]) -> list[str]:
     """Write the page for readers, line by line."""
     return [
         "# Sabotage",
@@ -86,10 +106,10 @@ def _scores(found: list[Result]) -> list[str]:
     return lines
 
 
-def _progress(found: list[Result], made: dict[str, int]) -> list[str]:
+def _progress(found: list[Result], made: dict[str, Made]) -> list[str]:
     """Say of each class that was run how much of it has a result."""
     lines = []
-    for group, many in made.items():
+    for group, (many, _) in made.items():
         tried = sum(one.id.startswith(f"{group}/") for one in found)
         lines.append(f"- {group}: {tried} of at most {many} mutants have a result.")
     return lines

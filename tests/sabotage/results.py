@@ -1,7 +1,7 @@
 """What became of each mutant: kept line by line, so that a run goes on where one stopped."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -26,17 +26,25 @@ class Result(Struct):
 
 
 class Results:
-    """Every result so far, the last of an id counts."""
+    """Every result so far, the last of an id counts.
 
-    def __init__(self, path: Path) -> None:
+    `path`: what runs in this tree found, a line each. `committed`: docs/sabotage.json, on which a
+    tree that has no results of its own goes on; None begins anew.
+    """
+
+    def __init__(self, path: Path, committed: Path | None) -> None:
         self._path = path
+        self._committed = committed
         self.found: dict[str, Result] = {}
-        if path.is_file():
-            for line in path.read_bytes().splitlines():
-                result = msgspec.json.decode(line, type=Result)
-                # Whoever caught it may count no longer.
-                if all(map(counts, result.caught_by)):
-                    self.found[result.id] = result
+        self.read()
+
+    def read(self) -> None:
+        """Read what there is, also from other runs in this tree."""
+        known = _committed(self._committed) if self._committed else []
+        lines = self._path.read_bytes().splitlines() if self._path.is_file() else []
+        known += (msgspec.json.decode(line, type=Result) for line in lines)
+        # Whoever caught it may count no longer.
+        self.found = {one.id: one for one in known if all(map(counts, one.caught_by))}
 
     def of(self, mutant: Mutant) -> Result | None:
         """Give the result of this very mutant."""
@@ -48,3 +56,18 @@ class Results:
         self.found[result.id] = result
         with self._path.open("ab") as file:
             file.write(msgspec.json.encode(result) + b"\n")
+
+
+def _committed(path: Path) -> list[Result]:
+    """Read what write() of tests/sabotage/report.py has written."""
+    rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+    return [
+        Result(
+            row["id"],
+            row["digest"],
+            row["what"],
+            "caught" if row["caught_by"] else "survived",
+            row["caught_by"],
+        )
+        for row in rows
+    ]

@@ -7,7 +7,9 @@ import pytest
 from tests.sabotage import listed, python_code
 from tests.sabotage.fork import forked
 from tests.sabotage.ground import edited, inverse
-from tests.sabotage.mutant import Edit
+from tests.sabotage.mutant import Edit, Mutant
+from tests.sabotage.report import Made, write
+from tests.sabotage.results import Result, Results
 from tests.sabotage.sql_text import changes, masked
 
 TREE = Path(__file__).resolve().parents[2]
@@ -139,3 +141,35 @@ class TestFork:
         found = list(forked(work, log=tmp_path / "log", seconds=0.2))
 
         assert [{"ended": "late"}] == found
+
+
+class TestResults:
+    """What is kept of a run."""
+
+    SAME = Mutant(id="listed/1/same", group="listed", what="one", sql=("SELECT 1",))
+    OTHER = Mutant(id="listed/1/other", group="listed", what="other", sql=("SELECT 2",))
+    BY = "tests/rls/test_matrix.py::test_cell"
+
+    def written(self, home: Path, made: dict[str, Made]) -> Results:
+        """Report two that were caught, one of them made otherwise now; read it anew."""
+        results = Results(home / "results.jsonl", None)
+        for mutant, digest in ((self.SAME, self.SAME.digest), (self.OTHER, "another")):
+            results.add(Result(mutant.id, digest, mutant.what, "caught", [self.BY]))
+        (home / "docs").mkdir(exist_ok=True)
+        write(home, results, made)
+        return Results(home / "none.jsonl", home / "docs/sabotage.json")
+
+    def test_a_run_goes_on_from_what_is_committed(self, tmp_path: Path) -> None:
+        """A result counts for the mutant that was made then, and for no other of its name."""
+        found = self.written(tmp_path, {})
+
+        known = found.of(self.SAME)
+        assert known is not None
+        assert ("caught", [self.BY]) == (known.outcome, known.caught_by)
+        assert found.of(self.OTHER) is None
+
+    def test_what_is_made_no_longer_is_not_reported(self, tmp_path: Path) -> None:
+        """Nor is what is made otherwise; a class that was not looked at stays as it is."""
+        digests = {one.id: one.digest for one in (self.SAME, self.OTHER)}
+        assert {self.SAME.id} == set(self.written(tmp_path, {"listed": Made(2, digests)}).found)
+        assert set(digests) == set(self.written(tmp_path, {"line": Made(1, {})}).found)
