@@ -14,7 +14,7 @@ from yarl import URL
 
 from service.http.app import build_app
 from service.http.clock import Clock
-from service.http.protocol import Runner
+from service.http.runner import Runner
 from service.model.kinds import KINDS
 from service.settings import Settings
 from tests.described import faults

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from service.http.app import build_app
 from service.http.clock import Clock
-from service.http.protocol import Runner
 from service.http.reading import REPOSITORY
+from service.http.runner import Runner
 from service.repository.base import Repository
 from service.settings import Settings
 from tests.bench import until

@@ -20,7 +20,7 @@ from service.database.data_dir import hold
 from service.database.roles import ensure_login_roles
 from service.database.target import Target, resolve
 from service.http.app import build_app
-from service.http.protocol import Runner
+from service.http.runner import Runner
 from service.refusal import Refusal
 from service.settings import Settings, load
 from service.usecases.sample import SampleKeys, ensure_sample

@@ -17,7 +17,9 @@ class Gate:
     """Those who wait, since when, and how fast they move on.
 
     At most `waiting_max` wait, and nobody who at their pace would wait for more than `soon_s`.
-    `stalls`: nobody either when the first of them has waited for that long. Units: seconds.
+    `stalls`: nobody either when the first of them has waited for that long.
+    `busy`: says whether what they wait for is all taken. While it is not, their number and their
+    pace say nothing of how long one would wait, and whoever comes is let in. Units: seconds.
     """
 
     def __init__(
@@ -27,14 +29,17 @@ class Gate:
         clock: Callable[[], float] = time.monotonic,
         *,
         stalls: bool = True,
+        busy: Callable[[], bool] = lambda: True,
     ) -> None:
         self._waiting_max = waiting_max
         self._soon_s = soon_s
         self._clock = clock
         self._stalls = stalls
+        self._busy = busy
         self._since: dict[object, float] = {}  # the first in front
         self._step_s = 0.0
         self._moved: float | None = None
+        self._learned = 0.0
 
     @property
     def waiting(self) -> int:
@@ -44,12 +49,18 @@ class Gate:
     @property
     def full(self) -> bool:
         """Say whether whoever comes now would wait in vain."""
-        waiting = len(self._since)
-        if waiting >= self._waiting_max or waiting * self._step_s > self._soon_s:
-            return True
-        if not (self._stalls and self._since):
+        if not self._busy():
             return False
-        return self._clock() - next(iter(self._since.values())) > self._soon_s
+        waiting = len(self._since)
+        if waiting >= self._waiting_max:
+            return True
+        if not waiting:
+            return False
+        now = self._clock()
+        # A pace that nobody has gone at for so long is that of another day.
+        if now - self._learned <= self._soon_s and waiting * self._step_s > self._soon_s:
+            return True
+        return self._stalls and now - next(iter(self._since.values())) > self._soon_s
 
     def enter(self) -> object:
         """Wait; gives what `leave` needs."""
@@ -79,9 +90,14 @@ class Gate:
 
     def _move(self) -> None:
         """Learn the pace from two turns between which somebody waited all the time."""
+        if not self._busy():
+            self._moved = None
+            return
         now = self._clock()
+        if now - self._learned > self._soon_s:
+            self._step_s = 0.0
         if self._moved is not None:
             # One long stop is not the pace of all that follows.
             step_s = min(now - self._moved, self._soon_s / 2)
             self._step_s += SMOOTHING * (step_s - self._step_s)
-        self._moved = now
+        self._moved = self._learned = now

@@ -82,8 +82,12 @@ class Pool:
         self._pool: asyncpg.Pool[Any] | None = None
         self._gate = Gate(settings.waiting_max, self._acquire_s / 2)
         self.entrance = Gate(
-            settings.waiting_max + settings.pool_max, self._acquire_s / 4, stalls=False
+            settings.waiting_max + settings.pool_max,
+            self._acquire_s / 4,
+            stalls=False,
+            busy=lambda: self._lent >= settings.pool_max,
         )
+        self._lent = 0
         self._refused = 0
         self._timeouts = 0
 
@@ -140,9 +144,11 @@ class Pool:
         if self._pool is None:
             raise Unavailable("The service is starting. Nothing was done: try again.")
         connection = await self._acquired(self._pool)
+        self._lent += 1
         try:
             yield connection
         finally:
+            self._lent -= 1
             await self._pool.release(connection)
 
     async def _acquired(self, pool: asyncpg.Pool[Any]) -> Any:

@@ -4,13 +4,16 @@ A refusal that costs as much as an answer makes a busy service do less the more 
 a request that is there as a whole is refused from its bytes, before it is parsed; one that comes in
 pieces, or says something unusual of its connection, is refused when it is parsed. Both before
 routing, key and body; what the pool itself refuses has had those.
+
+Those that are under way are counted while the service works on them, and no longer: the time that
+a client takes for its body, or for an answer, is not the service's.
 """
 
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
@@ -19,6 +22,7 @@ from service.database.gate import Gate
 from service.database.pool import BUSY, Pool
 from service.errors import Unavailable
 from service.http import problems
+from service.http.framing import Request
 from service.http.metrics import METRICS
 from service.http.reading import REPOSITORY
 from service.http.request import request_id, usable_id
@@ -29,36 +33,25 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 GUARDED: Final = "/v1/"
 """What goes to the database. Health and metrics have to answer most of all when it is busy."""
 
+REFUSED: Final = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
+"""Refused from their bytes, with a body, which HEAD must not have."""
+
 TOLD_S: Final = 1.0
 """A line of the log says how many were refused since the one before."""
 
-_WHOLE: Final = re.compile(
-    rb"(?P<method>GET|POST|PATCH|PUT|DELETE) /v1/[!-~]* HTTP/1\.1\r\n"
-    # A name ends at its first colon, so that there is one way to read a line.
-    rb"(?:[!-9;-~]+:[^\r\n\0]*\r\n)+\r\n"
-)
-_TARGET: Final = re.compile(rb"(?P<method>[A-Z]+) (?P<path>/[!-~]*) HTTP/1")
-_UNUSUAL: Final = re.compile(
-    rb"\r\n(?:expect:|transfer-encoding:|upgrade:|connection:(?![ \t]*keep-alive[ \t]*\r\n)"
-    rb"|content-length:(?![ \t]*\d{1,9}[ \t]*\r\n))",
-    re.IGNORECASE,
-)
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
-_IDENTITY: Final = re.compile(rb"\r\nrequest-id:[ \t]*([!-~]+)[ \t]*\r\n", re.IGNORECASE)
-
-
+_IDENTITY: Final = re.compile(rb"\r\nrequest-id:[ \t]*([!-~]+)[ \t]*(?=\r\n)", re.IGNORECASE)
 _PLACE: Final = "the-place-of-the-request-id"
 
 
-class Ticket(NamedTuple):
-    """One that was let in."""
+class Counted(Protocol):
+    """A connection whose request is one of those that are under way, or is not yet."""
 
-    entrance: Gate
-    waiter: object
+    @property
+    def is_counted(self) -> bool:
+        """Say whether it is."""
 
-    def give_back(self, *, served: bool) -> None:
-        """Say that it is under way no longer."""
-        self.entrance.leave(self.waiter, served=served)
+    def count(self, entrance: Gate) -> None:
+        """Let it be one."""
 
 
 class Door:
@@ -74,42 +67,34 @@ class Door:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Refuse a request that is parsed, or pass it on."""
-        if request.rel_url.raw_path.startswith(GUARDED):
+        # What the router takes for the same path is refused as it is.
+        if request.rel_url.path.startswith(GUARDED):
             pool = self._pool(request.method)
-            # It is one of those who are in already: the entrance is not asked again.
-            if pool.full:
+            counted = cast("Counted", request.protocol)
+            # Who is counted has been asked, and is one of those who are in already.
+            if pool.full or (not counted.is_counted and pool.entrance.full):
                 self._count(request.method)
                 return problems.response(pool.refusal(), request_id(request))
+            if request.content.is_eof():
+                counted.count(pool.entrance)
         return await self._handler(request)
 
-    def enter(self, data: bytes) -> Ticket | None:
-        """Count a request that came with these bytes as one that is under way.
+    def entrance(self, request: Request) -> Gate | None:
+        """Give the gate that counts a request; None for one that is always let in."""
+        guarded = request.target.startswith(GUARDED)
+        return self._pool(request.method).entrance if guarded else None
 
-        What came in pieces counts as a change: the line that would say more is gone.
-        """
-        found = _TARGET.match(data)
-        if found and not found["path"].startswith(GUARDED.encode()):
+    def refusal(self, request: Request) -> bytes | None:
+        """Give the whole answer to a whole request that is refused; None for whatever else."""
+        method = request.method
+        if method not in REFUSED or not request.target.startswith(GUARDED):
             return None
-        entrance = self._pool(found["method"].decode() if found else "POST").entrance
-        return Ticket(entrance, entrance.enter())
-
-    def refusal(self, data: bytes) -> bytes | None:
-        """Give the whole answer to one whole request that is refused; None for whatever else."""
-        if not (_full(self._repository.reads) or _full(self._repository.pool)):
-            return None
-        found = _WHOLE.match(data)
-        if found is None or _UNUSUAL.search(data, 0, found.end()):
-            return None
-        lengths = _LENGTH.findall(data, 0, found.end())
-        if len(lengths) > 1 or len(data) - found.end() != int(lengths[0] if lengths else 0):
-            return None
-        method = found["method"].decode()
         pool = self._pool(method)
-        if not _full(pool):
+        if not (pool.full or pool.entrance.full):
             return None
         pool.refusal()
         self._count(method)
-        return self._answer.written(_identity(data[: found.end()]))
+        return self._answer.written(_identity(request.head))
 
     def _pool(self, method: str) -> Pool:
         reads = method in problems.SAFE_METHODS
@@ -122,10 +107,6 @@ class Door:
         if now - self._told >= TOLD_S:
             log.warning("busy: %d requests refused at the door", self._refused)
             self._refused, self._told = 0, now
-
-
-def _full(pool: Pool) -> bool:
-    return pool.full or pool.entrance.full
 
 
 def _identity(head: bytes) -> str:

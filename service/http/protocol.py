@@ -6,7 +6,6 @@ Expect header that is not understood. And here it ends when a client keeps the s
 
 import asyncio
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
@@ -16,44 +15,18 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
+from service.database.gate import Gate
 from service.errors import MalformedRequest, Problem
 from service.http import patience, problems
-from service.http.door import Door, Ticket
+from service.http.door import Door
+from service.http.framing import Framing, Request
 from service.http.patience import Deadline, Unread
 from service.http.request import request_id
+from service.http.unreadable import LateHead, in_our_words
 
 log = logging.getLogger(__name__)
 
 _SERVER_ERROR: Final = 500
-LINGERING_S: Final = 2.0
-"""How long a refused upload is read and thrown away, so that its sender sees the answer."""
-
-
-class _LateHead(http.HttpProcessingError):
-    """A request began and its headers did not come."""
-
-
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (_LateHead, f"The headers did not come within {patience.HEAD_S:g} seconds."),
-    (http.LineTooLong, "The request line or a header is too long."),
-    (http.BadHttpMethod, "The request line has no valid method."),
-    (http.BadStatusLine, "The request line cannot be read."),
-    (http.InvalidURLError, "The request target is not a valid URL."),
-    (http.InvalidHeader, "A header cannot be read."),
-    (http.ContentLengthError, "The body is not as long as Content-Length says."),
-    (http.TransferEncodingError, "The body is not framed as Transfer-Encoding says."),
-)
-
-
-_DUPLICATE: Final = re.compile(r"Duplicate '([A-Za-z-]+)' header found")
-
-
-def _in_our_words(exc: http.HttpProcessingError) -> str | None:
-    """Say what the parser found without the client's bytes, which its own message quotes."""
-    duplicate = _DUPLICATE.match(exc.message)
-    if duplicate is not None:
-        return f"The header {duplicate[1].lower()} is given more than once."
-    return next((text for kind, text in _WORDS if isinstance(exc, kind)), None)
 
 
 class Protocol(web.RequestHandler):
@@ -62,7 +35,9 @@ class Protocol(web.RequestHandler):
     def __init__(self, manager: web.Server, unread: Unread, door: Door, **options: Any) -> None:
         super().__init__(manager, **options)
         self._door = door
-        self._ticket: Ticket | None = None
+        self._framing = Framing()
+        self._entrance: Gate | None = None  # of the request whose body is still to come
+        self._counted: tuple[Gate, object] | None = None
         self._unread = unread
         # aiohttp forgets the transport when it closes it, which is not when the client has all.
         self._wire: asyncio.Transport | None = None
@@ -82,7 +57,7 @@ class Protocol(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End with the connection what was to end with it."""
-        self._over(served=False)
+        self.discount(served=False)
         self._head.end()
         self._taking.end()
         if self._wire is not None:
@@ -96,18 +71,29 @@ class Protocol(web.RequestHandler):
         requests = self._request_count
         # uvloop may have data before the task that waits for a first request has begun.
         idle = self._waiter is not None or not requests
-        if idle and not self._begun and self._refused(data):
+        request = self._framing.take(data)
+        if request is not None and request.whole and idle and self._refused(request):
             return
         super().data_received(data)
+        if request is not None and self._request_count != requests + 1:
+            self._framing.lose()
         if self._request_count > requests:
             self._begun = False
             self._head.end()
-            self._ticket = self._ticket or self._door.enter(data)
         elif idle and data:
             self._begun = True
             self._head.begin()
+        self._whole(request, idle=idle)
 
-    def _refused(self, data: bytes) -> bool:
+    def _whole(self, request: Request | None, *, idle: bool) -> None:
+        """Count a request that has come as a whole with what came last."""
+        if request is not None and idle:
+            self._entrance = self._door.entrance(request)
+        if self._framing.between and self._entrance is not None:
+            self.count(self._entrance)
+            self._entrance = None
+
+    def _refused(self, request: Request) -> bool:
         """Answer a whole request at the door when nothing else is under way here."""
         if self._messages or self._close or self._force_close or self._wire is None:
             return False
@@ -116,7 +102,7 @@ class Protocol(web.RequestHandler):
             return False
         if self._waiter is not None and self._waiter.done():
             return False
-        answer = self._door.refusal(data)
+        answer = self._door.refusal(request)
         if answer is None:
             return False
         self._wire.write(answer)
@@ -126,11 +112,23 @@ class Protocol(web.RequestHandler):
             self._head.begin()
         return True
 
-    def _over(self, *, served: bool) -> None:
-        """Give back the place of what was under way here."""
-        if self._ticket is not None:
-            self._ticket.give_back(served=served)
-            self._ticket = None
+    @property
+    def is_counted(self) -> bool:
+        """Say whether the request here is one of those that are under way."""
+        return self._counted is not None
+
+    def count(self, entrance: Gate) -> None:
+        """Let the request here be one of those that are under way."""
+        if self._counted is None:
+            self._counted = entrance, entrance.enter()
+
+    def discount(self, *, served: bool) -> None:
+        """Let it be none of them any more: it is done, or waits for its client."""
+        self._entrance = None
+        if self._counted is not None:
+            entrance, waiter = self._counted
+            self._counted = None
+            entrance.leave(waiter, served=served)
 
     def pause_writing(self) -> None:
         """Expect that the client takes what was written."""
@@ -150,7 +148,7 @@ class Protocol(web.RequestHandler):
         if not self._begun:
             self.force_close()
         elif self._waiter is not None and not self._waiter.done():
-            self._messages.append((_ErrInfo(400, _LateHead(), ""), EMPTY_PAYLOAD))
+            self._messages.append((_ErrInfo(400, LateHead(), ""), EMPTY_PAYLOAD))
             self._waiter.set_result(None)
 
     def _not_taken(self) -> None:
@@ -170,7 +168,7 @@ class Protocol(web.RequestHandler):
             raise ConnectionError("nothing more can be answered") from exc
         problem: Problem
         if isinstance(exc, http.HttpProcessingError):
-            problem = MalformedRequest(_in_our_words(exc))
+            problem = MalformedRequest(in_our_words(exc))
         elif request.headers.get("Expect", "100-continue").lower() != "100-continue":
             # aiohttp quotes the header in a refusal of its own and fails when it is not UTF-8.
             problem = MalformedRequest(problems.EXPECTATION)
@@ -190,11 +188,15 @@ class Protocol(web.RequestHandler):
         # A body is in memory until its last byte is taken, however much of it the kernel has.
         body = resp.body if isinstance(resp, web.Response) else None
         self._held = len(body) if isinstance(body, bytes) else 0
+        self.discount(served=resp.status < _SERVER_ERROR)
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
             self._held = 0
-            self._over(served=resp.status < _SERVER_ERROR)
+            if not self._framing.known and not self._messages:
+                # Half a head may have come behind this request, unseen.
+                self._head.end()
+                self._head.begin()
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log what aiohttp could not handle, but not a client's broken body that nobody reads."""
@@ -207,44 +209,20 @@ class Protocol(web.RequestHandler):
         return problems.response(problem, identity)
 
 
-class Server(web.Server):
-    """Makes our protocol for each connection of a server that aiohttp has set up."""
-
-    def __init__(self, base: web.Server, app: web.Application) -> None:
-        vars(self).update(vars(base))
-        self._unread = Unread()
-        self._door = Door(app, base.request_handler)
-        self.request_handler = self._door
-
-    def __call__(self) -> web.RequestHandler:
-        """Make the protocol of a new connection."""
-        return Protocol(self, self._unread, self._door, loop=self._loop, **self._kwargs)
-
-
 @contextmanager
 def ending_with_client(request: web.BaseRequest) -> Iterator[None]:
-    """Cancel what is inside when the client goes away; elsewhere a handler goes on without it."""
+    """Cancel what is inside when the client goes away; elsewhere a handler goes on without it.
+
+    It takes as long as its client does, so it is not counted among those that are under way.
+    """
     protocol, task = request.protocol, asyncio.current_task()
     if not isinstance(protocol, Protocol) or task is None:
         raise TypeError(protocol)
     protocol.leaving = task
+    protocol.discount(served=False)
     if protocol.transport is None:
         task.cancel()
     try:
         yield
     finally:
         protocol.leaving = None
-
-
-class Runner(web.AppRunner):
-    """Runs an application on our protocol; otherwise as aiohttp's runner.
-
-    Bodies come as they were sent: what is compressed is refused, not unpacked.
-    """
-
-    def __init__(self, app: web.Application, **options: Any) -> None:
-        defaults = {"lingering_time": LINGERING_S, "auto_decompress": False}
-        super().__init__(app, **(defaults | options))
-
-    async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self.app)

@@ -148,6 +148,20 @@ async def test_reads_and_writes_go_each_over_their_own_pool(
                     await found.maybe(query, who)
 
 
+async def test_nobody_is_refused_while_a_connection_is_free(service: Served) -> None:
+    """However many are under way: the entrance of a pool is full when the pool is, too."""
+    pool = service.repository.pool
+    under_way = [pool.entrance.enter() for _ in range(CHOSEN.waiting_max + CHOSEN.pool_max)]
+    async with AsyncExitStack() as stack:
+        for _ in range(pool.size_max):
+            assert not pool.entrance.full
+            await stack.enter_async_context(pool.connection())
+        assert pool.entrance.full
+    assert not pool.entrance.full
+    for one in under_way:
+        pool.entrance.leave(one, served=False)
+
+
 async def test_imports_leave_connections_to_other_writes(service: Served, tenant: Tenant) -> None:
     """With two connections for writes there is one import at a time, whoever asks."""
     who, repository = tenant.author.context, service.repository

@@ -3,15 +3,18 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
+from service.database.gate import Gate
+from tests.api import Api
 from tests.bench import SMALL, Bench, unavailable, until
-from tests.edge import Wire, served
-from tests.factories import Tenant
+from tests.edge import Wire, large_skill, served
+from tests.factories import Tenant, skill_body
 from tests.postgres import Server
 
 ROOM_FOR_ONE = {"pool_max": 3, "waiting_max": 1, "acquire_timeout_ms": 5_000}
@@ -88,6 +91,9 @@ async def test_health_and_metrics_answer(cluster: Server, database: str, tenant:
 GET = b"GET /v1/skills HTTP/1.1\r\nHost: plant\r\nRequest-Id: asked-0001\r\n"
 POST = GET.replace(b"GET", b"POST")
 IMPORT = POST.replace(b"/v1/skills", b"/v1/imports") + b"Content-Type: application/x-ndjson\r\n"
+BODY = msgspec.json.encode(skill_body())
+CREATE = POST + b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(BODY)
+SLOW = {"Content-Type": "application/json", "Content-Length": "9"}
 ENDS = {
     "whole": ([GET + b"\r\n"], 1),
     "with a body": ([POST + b"Content-Length: 2\r\n\r\n{}"], 1),
@@ -228,12 +234,128 @@ class TestEntrance:
                         await wire.send(sent)
                         if reset:
                             wire.reset()
-            async with line(service.url) as (reader, writer):
-                writer.write(POST + key + b"Content-Length: 200\r\n\r\n{")
-                await until(inside, lambda count: count == 1)
             await until(inside, lambda count: count == 0)
             async with line(service.url) as (reader, writer):
                 for _ in range(3):
                     writer.write(GET + key + b"\r\n")
                     await said(reader)
                     assert 0 == await inside()
+
+    @pytest.mark.parametrize(
+        "pieces",
+        [
+            pytest.param([GET + b"\r\n"], id="whole"),
+            pytest.param([CREATE + b"\r\n", BODY], id="its body later"),
+            pytest.param([GET, b"\r\n"], id="in two pieces"),
+        ],
+    )
+    async def test_what_the_service_works_on_is_counted(
+        self, cluster: Server, database: str, tenant: Tenant, pieces: list[bytes]
+    ) -> None:
+        """From its last byte on, however it came, and what its client keeps back is not."""
+        key = f"Authorization: Bearer {tenant.author.key}\r\n".encode()
+        pieces = [pieces[0].replace(b"Host: plant\r\n", b"Host: plant\r\n" + key), *pieces[1:]]
+        async with served(SMALL, cluster.url("app", database)) as service:
+            found = service.repository
+
+            async def inside() -> int:
+                return found.pool.entrance.waiting + found.reads.entrance.waiting
+
+            async with (
+                Bench.open(cluster, database, tenant) as bench,
+                bench.closed(),
+                line(service.url) as (_, writer),
+            ):
+                for piece in pieces[:-1]:
+                    writer.write(piece)
+                    await until(service.clients, lambda count: count == 1)
+                    assert 0 == await inside()
+                writer.write(pieces[-1])
+                await until(inside, lambda count: count == 1)
+            await until(inside, lambda count: count == 0)
+
+    async def test_who_keeps_the_service_waiting_is_not_counted(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """Bodies that do not come and answers that nobody takes are no work."""
+        async with (
+            served(SMALL, cluster.url("app", database)) as service,
+            Api.open(service.url, tenant) as api,
+            AsyncExitStack() as stack,
+        ):
+            made = (await api.create("skill", **large_skill())).json["id"]
+            for _ in range(4):
+                slow = await stack.enter_async_context(Wire.open(service.url))
+                await slow.ask(tenant.author, "/v1/skills", "POST", SLOW)
+                reader = await stack.enter_async_context(Wire.open(service.url))
+                await reader.ask(tenant.author, f"/v1/skills/{made}")
+                await until(reader.answered, bool)
+            await until(service.clients, lambda count: count == 9)
+            found = service.repository
+            assert (0, 0) == (found.pool.entrance.waiting, found.reads.entrance.waiting)
+
+    @pytest.mark.parametrize(
+        "pieces",
+        [
+            pytest.param([POST + b"Content-Length: 0\r\n\r\n"], id="whole"),
+            pytest.param([POST + b"Content-Length: 2\r\n\r\n", b"{}"], id="its body later"),
+            pytest.param([POST, b"Content-Length: 0\r\n\r\n"], id="in two pieces"),
+            pytest.param([POST.replace(b"/v1", b"/%76%31") + b"\r\n"], id="another path"),
+            pytest.param([POST.replace(b" /v1", b" http://127.0.0.1/v1") + b"\r\n"], id="an address"),
+            pytest.param([POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"], id="chunked"),
+        ],
+    )
+    async def test_whoever_knows_another_way_gets_in_no_sooner(
+        self, cluster: Server, database: str, pieces: list[bytes]
+    ) -> None:
+        """Where too many are under way everybody is refused, and what is elsewhere is not."""
+        async with served(SMALL, cluster.url("app", database)) as service:
+            service.repository.pool.entrance = Gate(0, 1.0)
+            async with line(service.url) as (reader, writer):
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                assert b" 503 " in (await said(reader))[0]
+            async with line(service.url) as (reader, writer):
+                writer.write(GET.replace(b"/v1/skills", b"/livez") + b"\r\n")
+                assert b" 200 " in await reader.readline()
+
+
+class TestFraming:
+    """Nobody writes the first lines of another's request."""
+
+    @pytest.mark.parametrize(
+        "first,answers",
+        [
+            pytest.param(GET + b"\r\n" + GET + b"\r\n" + GET + b"X-A: ", 2, id="two and a part"),
+            pytest.param(
+                POST + b"Content-Length: 2\r\n\r\n{}" + GET + b"X-A: ", 1, id="behind a body"
+            ),
+        ],
+    )
+    async def test_what_may_be_the_middle_of_a_request_is_no_beginning(
+        self, cluster: Server, database: str, tenant: Tenant, first: bytes, answers: int
+    ) -> None:
+        """Bytes that look like a whole request are not taken for one behind half a head."""
+        async with (
+            crowded(cluster, database, tenant) as bench,
+            line(bench.api.url) as (reader, writer),
+        ):
+            writer.write(first)
+            for _ in range(answers):
+                assert b" 503 " in (await said(reader))[0]
+            # To the parser it is the value of X-A, and a second Host.
+            writer.write(POST + b"\r\n")
+            assert b" 400 " in await reader.readline()
+
+    async def test_two_lengths_are_two_also_side_by_side(
+        self, cluster: Server, database: str, tenant: Tenant
+    ) -> None:
+        """A chain of servers of which each takes another one would be of two minds."""
+        async with (
+            crowded(cluster, database, tenant) as bench,
+            line(bench.api.url) as (reader, writer),
+        ):
+            writer.write(POST + b"Content-Length: 2\r\nContent-Length: 60\r\n\r\n{}")
+            assert b" 400 " in await reader.readline()

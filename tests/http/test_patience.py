@@ -95,6 +95,14 @@ class TestRequest:
 
         assert (400, "malformed-request") == (answer.status, answer.problem)
 
+    async def test_half_a_head_behind_a_whole_request_too(self, service: Served) -> None:
+        """It came with the last bytes of that one: the connection does not wait for its rest."""
+        async with Wire.open(service.url) as wire:
+            await wire.send(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\nX: ")
+            (answer,) = answers(await wire.rest())
+
+        assert 200 == answer.status
+
     async def test_between_requests_a_connection_may_rest(self, service: Served) -> None:
         """A client that keeps its connection is not cut off for having nothing to ask."""
         async with Wire.open(service.url) as resting, Wire.open(service.url) as later:

@@ -17,8 +17,8 @@ from service.catalog.load import load
 from service.database.pool import Pool
 from service.http import middleware, request
 from service.http.metrics import METRICS, Metrics
-from service.http.protocol import Runner
 from service.http.reading import REPOSITORY
+from service.http.runner import Runner
 from service.model.decode import payload
 from service.model.documents import SkillCreate, SkillPatch
 from service.model.kinds import KINDS

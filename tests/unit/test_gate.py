@@ -14,7 +14,8 @@ class Queue:
 
     def __init__(self, waiting_max: int = 100) -> None:
         self.now = 0.0
-        self.gate = Gate(waiting_max, SOON_S, lambda: self.now)
+        self.busy = True
+        self.gate = Gate(waiting_max, SOON_S, lambda: self.now, busy=lambda: self.busy)
         self._waiters: list[AbstractContextManager[None]] = []
 
     def comes(self, count: int = 1) -> None:
@@ -103,3 +104,45 @@ def test_who_gives_up_is_no_turn() -> None:
     with pytest.raises(TimeoutError), queue.gate.queued():
         raise TimeoutError
     assert (0, False) == (queue.gate.waiting, queue.full())
+
+
+def test_the_pace_of_another_day_is_forgotten() -> None:
+    """What was slow when something was in the way says nothing of what comes an hour later."""
+    queue = Queue()
+    for _ in range(60):
+        queue.comes(2)
+        queue.goes(2, every_s=0.1)
+    queue.comes(6)
+    assert queue.full()
+    queue.goes(6)
+    queue.now += 3600
+    queue.comes(90)
+    assert not queue.full()
+    queue.goes(10, every_s=0.001)
+    assert not queue.full()
+
+
+def test_who_finds_something_free_does_not_wait() -> None:
+    """However many are there, and however long they take: they wait for something else."""
+    queue = Queue(waiting_max=3)
+    queue.busy = False
+    for _ in range(60):
+        queue.comes(2)
+        queue.goes(2, every_s=0.1)
+    queue.comes(100)
+    assert not queue.full()
+    queue.goes(94)
+    queue.busy = True
+    assert queue.full()
+
+
+def test_what_is_free_shows_no_pace() -> None:
+    """Turns are slow when nobody comes."""
+    queue = Queue()
+    queue.busy = False
+    for _ in range(60):
+        queue.comes(2)
+        queue.goes(2, every_s=0.1)
+    queue.busy = True
+    queue.comes(80)
+    assert not queue.full()

@@ -1,0 +1,33 @@
+"""Requests that the parser cannot read, in our words."""
+
+import re
+from typing import Final
+
+from aiohttp import http_exceptions as http
+
+from service.http import patience
+
+
+class LateHead(http.HttpProcessingError):
+    """A request began and its headers did not come."""
+
+
+_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (LateHead, f"The headers did not come within {patience.HEAD_S:g} seconds."),
+    (http.LineTooLong, "The request line or a header is too long."),
+    (http.BadHttpMethod, "The request line has no valid method."),
+    (http.BadStatusLine, "The request line cannot be read."),
+    (http.InvalidURLError, "The request target is not a valid URL."),
+    (http.InvalidHeader, "A header cannot be read."),
+    (http.ContentLengthError, "The body is not as long as Content-Length says."),
+    (http.TransferEncodingError, "The body is not framed as Transfer-Encoding says."),
+)
+_DUPLICATE: Final = re.compile(r"Duplicate '([A-Za-z-]+)' header found")
+
+
+def in_our_words(exc: http.HttpProcessingError) -> str | None:
+    """Say what the parser found without the client's bytes, which its own message quotes."""
+    duplicate = _DUPLICATE.match(exc.message)
+    if duplicate is not None:
+        return f"The header {duplicate[1].lower()} is given more than once."
+    return next((text for kind, text in _WORDS if isinstance(exc, kind)), None)
