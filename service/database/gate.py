@@ -18,8 +18,8 @@ class Gate:
 
     At most `waiting_max` wait, and nobody who at their pace would wait for more than `soon_s`.
     `stalls`: nobody either when the first of them has waited for that long.
-    `busy`: says whether what they wait for is all taken. While it is not, their number and their
-    pace say nothing of how long one would wait, and whoever comes is let in. Units: seconds.
+    `at_once`: so many are served side by side. While there are no more of them their pace says
+    nothing of how long one would wait, and whoever comes is let in. Units: seconds.
     """
 
     def __init__(
@@ -29,13 +29,13 @@ class Gate:
         clock: Callable[[], float] = time.monotonic,
         *,
         stalls: bool = True,
-        busy: Callable[[], bool] = lambda: True,
+        at_once: int = 0,
     ) -> None:
         self._waiting_max = waiting_max
         self._soon_s = soon_s
         self._clock = clock
         self._stalls = stalls
-        self._busy = busy
+        self._at_once = at_once
         self._since: dict[object, float] = {}  # the first in front
         self._step_s = 0.0
         self._moved: float | None = None
@@ -49,12 +49,10 @@ class Gate:
     @property
     def full(self) -> bool:
         """Say whether whoever comes now would wait in vain."""
-        if not self._busy():
-            return False
         waiting = len(self._since)
         if waiting >= self._waiting_max:
             return True
-        if not waiting:
+        if waiting <= self._at_once:
             return False
         now = self._clock()
         # A pace that nobody has gone at for so long is that of another day.
@@ -90,7 +88,7 @@ class Gate:
 
     def _move(self) -> None:
         """Learn the pace from two turns between which somebody waited all the time."""
-        if not self._busy():
+        if len(self._since) <= self._at_once:
             self._moved = None
             return
         now = self._clock()

@@ -85,9 +85,8 @@ class Pool:
             settings.waiting_max + settings.pool_max,
             self._acquire_s / 4,
             stalls=False,
-            busy=lambda: self._lent >= settings.pool_max,
+            at_once=settings.pool_max,
         )
-        self._lent = 0
         self._refused = 0
         self._timeouts = 0
 
@@ -144,11 +143,9 @@ class Pool:
         if self._pool is None:
             raise Unavailable("The service is starting. Nothing was done: try again.")
         connection = await self._acquired(self._pool)
-        self._lent += 1
         try:
             yield connection
         finally:
-            self._lent -= 1
             await self._pool.release(connection)
 
     async def _acquired(self, pool: asyncpg.Pool[Any]) -> Any:

@@ -58,7 +58,7 @@ class Framing:
 
     def take(self, data: bytes) -> Request | None:
         """Count what came; gives the request that begins with it."""
-        if self._missing is None:
+        if self._missing is None or not data:
             return None
         if self._missing:
             self._missing = self._missing - len(data) if len(data) <= self._missing else None

@@ -148,18 +148,21 @@ async def test_reads_and_writes_go_each_over_their_own_pool(
                     await found.maybe(query, who)
 
 
-async def test_nobody_is_refused_while_a_connection_is_free(service: Served) -> None:
-    """However many are under way: the entrance of a pool is full when the pool is, too."""
-    pool = service.repository.pool
-    under_way = [pool.entrance.enter() for _ in range(CHOSEN.waiting_max + CHOSEN.pool_max)]
-    async with AsyncExitStack() as stack:
-        for _ in range(pool.size_max):
-            assert not pool.entrance.full
-            await stack.enter_async_context(pool.connection())
-        assert pool.entrance.full
-    assert not pool.entrance.full
-    for one in under_way:
-        pool.entrance.leave(one, served=False)
+def test_as_many_as_there_are_connections_are_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At whatever pace: nobody is refused at the entrance who would find a connection."""
+    pool = Pool("", CHOSEN)
+    entrance = pool.entrance
+    now = 0.0
+    monkeypatch.setattr(entrance, "_clock", lambda: now)
+    under_way = [entrance.enter() for _ in range(pool.size_max + 2)]
+    for _ in range(60):
+        under_way.append(entrance.enter())
+        now += 0.03
+        entrance.leave(under_way.pop(0), served=True)
+    assert entrance.full
+    while under_way:
+        entrance.leave(under_way.pop(0), served=True)
+        assert entrance.full == (len(under_way) > pool.size_max)
 
 
 async def test_imports_leave_connections_to_other_writes(service: Served, tenant: Tenant) -> None:

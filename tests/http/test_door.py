@@ -301,7 +301,9 @@ class TestEntrance:
             pytest.param([POST + b"Content-Length: 2\r\n\r\n", b"{}"], id="its body later"),
             pytest.param([POST, b"Content-Length: 0\r\n\r\n"], id="in two pieces"),
             pytest.param([POST.replace(b"/v1", b"/%76%31") + b"\r\n"], id="another path"),
-            pytest.param([POST.replace(b" /v1", b" http://127.0.0.1/v1") + b"\r\n"], id="an address"),
+            pytest.param(
+                [POST.replace(b" /v1", b" http://127.0.0.1/v1") + b"\r\n"], id="an address"
+            ),
             pytest.param([POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"], id="chunked"),
         ],
     )

@@ -12,10 +12,9 @@ SOON_S = 0.5
 class Queue:
     """A gate and those who wait at it, the first in front."""
 
-    def __init__(self, waiting_max: int = 100) -> None:
+    def __init__(self, waiting_max: int = 100, *, at_once: int = 0, stalls: bool = True) -> None:
         self.now = 0.0
-        self.busy = True
-        self.gate = Gate(waiting_max, SOON_S, lambda: self.now, busy=lambda: self.busy)
+        self.gate = Gate(waiting_max, SOON_S, lambda: self.now, stalls=stalls, at_once=at_once)
         self._waiters: list[AbstractContextManager[None]] = []
 
     def comes(self, count: int = 1) -> None:
@@ -122,27 +121,37 @@ def test_the_pace_of_another_day_is_forgotten() -> None:
     assert not queue.full()
 
 
-def test_who_finds_something_free_does_not_wait() -> None:
-    """However many are there, and however long they take: they wait for something else."""
-    queue = Queue(waiting_max=3)
-    queue.busy = False
+def test_as_many_as_are_served_at_once_do_not_wait() -> None:
+    """However long they take: whoever comes next takes no longer than they."""
+    queue = Queue(at_once=3, stalls=False)
+    queue.comes(3)
     for _ in range(60):
-        queue.comes(2)
-        queue.goes(2, every_s=0.1)
-    queue.comes(100)
+        queue.comes()
+        assert not queue.full() or queue.now > 1
+        queue.goes(every_s=0.2)
     assert not queue.full()
-    queue.goes(94)
-    queue.busy = True
+    queue.comes()
     assert queue.full()
 
 
-def test_what_is_free_shows_no_pace() -> None:
-    """Turns are slow when nobody comes."""
-    queue = Queue()
-    queue.busy = False
+def test_their_pace_says_nothing_of_a_crowd() -> None:
+    """Turns are slow when few come, and the next ninety may all be served in time."""
+    queue = Queue(at_once=3, stalls=False)
     for _ in range(60):
-        queue.comes(2)
-        queue.goes(2, every_s=0.1)
-    queue.busy = True
-    queue.comes(80)
+        queue.comes(3)
+        queue.goes(3, every_s=0.1)
+    queue.comes(90)
     assert not queue.full()
+
+
+def test_a_crowd_shows_the_pace_of_all() -> None:
+    """At a tenth of a second for each, whoever comes as the seventh would be served too late."""
+    queue = Queue(at_once=3, stalls=False)
+    queue.comes(3)
+    for _ in range(60):
+        queue.comes()
+        queue.goes(every_s=0.1)
+    queue.comes(2)
+    assert not queue.full()
+    queue.comes()
+    assert queue.full()
