@@ -85,10 +85,19 @@ class Campaign:
                 session, found, Choice(session, record, tree, reach(found, tree)), tree, log
             )
             self._controlled(hunt)
+            every = {group: list(every_of(group, found, tree)) for group in GROUPS}
+            self._made = {
+                group: Made(
+                    statements.LINES if group == "line" else len(mutants),
+                    {one.id: one.digest for ways in mutants for one in ways},
+                )
+                for group, mutants in every.items()
+            }
             for group in self._options.group or GROUPS:
-                self._hunted(hunt, group, list(every_of(group, found, tree)))
+                self._hunted(hunt, group, every[group])
         self._results.read()
-        write(self._home, self._results, self._made)
+        good = write(self._home, self._results, self._made)
+        session.testsfailed = 0 if good else 1
         return True
 
     def _controlled(self, hunt: Hunt) -> None:
@@ -114,10 +123,6 @@ class Campaign:
     def _hunted(self, hunt: Hunt, group: str, every: list[list[Mutant]]) -> None:
         """Hunt the mutants of a group that are asked for."""
         options = self._options
-        self._made[group] = Made(
-            statements.LINES if group == "line" else len(every),
-            {one.id: one.digest for ways in every for one in ways},
-        )
         if options.only:
             every = [ways for ways in every if any(options.only in one.id for one in ways)]
         if group != "line":
