@@ -26,16 +26,23 @@ AMENDMENTS = """
 SELECT
     amendment.id, base_entity.external_id, amendment.status, amendment.version,
     amendment.base_version, amendment.patch, amendment.document, amendment.governance_agent_id,
-    array_agg(entry.operation ORDER BY entry.version) AS operations,
-    array_agg(entry.actor ORDER BY entry.version) AS actors,
+    entries.operations, entries.actors,
     (SELECT body FROM audit.payload WHERE audit_id = amendment.last_entry_id) AS logged
 FROM app.amendment
-INNER JOIN app.base_entity
-    ON base_entity.tenant_id = amendment.tenant_id AND base_entity.id = amendment.entity_id
-INNER JOIN audit.entry
-    ON entry.tenant_id = amendment.tenant_id AND entry.entity_id = amendment.id
+-- LATERAL and a limit: by their keys, also where the statistics are those of an empty table.
+CROSS JOIN LATERAL (
+    SELECT external_id FROM app.base_entity
+    WHERE base_entity.tenant_id = amendment.tenant_id AND base_entity.id = amendment.entity_id
+    LIMIT 1
+) AS base_entity
+CROSS JOIN LATERAL (
+    SELECT
+        array_agg(entry.operation ORDER BY entry.version) AS operations,
+        array_agg(entry.actor ORDER BY entry.version) AS actors
+    FROM audit.entry
+    WHERE entry.tenant_id = amendment.tenant_id AND entry.entity_id = amendment.id
+) AS entries
 WHERE amendment.tenant_id = $1
-GROUP BY amendment.tenant_id, amendment.id, base_entity.external_id
 """
 CHANGED: list[Line] = [
     {"kind": "skill", "external_id": "weld", "description": "Changed.", "aliases": ["b", "a"]},
