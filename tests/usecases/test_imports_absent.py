@@ -372,6 +372,8 @@ class TestRefused:
             b'{"kind": "skill", "external_id": " s:b"}',
             b'{"kind": "skill", "external_id": "s:b\\u0000"}',
             b'{"kind": "skill", "external_id": 5}',
+            b'{"kind": "skill", "external_id": "s:b", "external_id": "s:x"}',
+            b'{"kind": "job_role", "kind": "skill", "external_id": "s:x"}',
             b'{"kind": "skill", "external_id": "' + b"s" * 256 + b'"}',
         ],
     )
