@@ -6,6 +6,7 @@ reader the same (RFC 8259, section 4).
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -37,9 +38,10 @@ def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) == len(pairs):
         return made
-    seen: set[str] = set()
     twice = Doubled(made)
-    twice.names = tuple({name: None for name, _ in pairs if name in seen or seen.add(name)})
+    twice.names = tuple(
+        name for name, times in Counter(name for name, _ in pairs).items() if times > 1
+    )
     return twice
 
 

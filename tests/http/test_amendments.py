@@ -353,6 +353,7 @@ class TestMerge:
         "kind,first,patch,pointer,rule",
         [
             ("industry", {}, {"scheme": "s"}, "/scheme", "all-or-none"),
+            ("industry", {}, {"code": "c"}, "/code", "all-or-none"),
             ("skill", {"custom_attributes": {"a": "x" * 20_000}},
              {"custom_attributes": {"b": "x" * 20_000}}, "/custom_attributes", "size"),
         ],
@@ -692,6 +693,7 @@ class TestCertify:
         refused = await step(api.by(api.tenant.certifier), before, "certified")
         assert (409, "amendment-outdated") == (refused.status, refused.problem)
         assert "archived" == refused.json["current_status"]
+        assert "withdrawn, or rejected while it is under review" in refused.json["detail"]
         back = await step(api, before, "draft")
         for answer in (await propose(api, back), await step(api, back, "under_review")):
             assert (409, "amendment-outdated") == (answer.status, answer.problem)
