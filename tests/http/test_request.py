@@ -508,6 +508,15 @@ class TestHeaders:
 
         assert answer.status == 200
 
+    async def test_128_are_taken(self, service: Service) -> None:
+        """With Host, as docs/api.md says; one more is 400."""
+        found = [
+            await service.raw(b"GET /bug HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * more + b"\r\n")
+            for more in (127, 128)
+        ]
+
+        assert [500, 400] == [answer.status for answer in found]
+
     async def test_all_that_an_item_needs(self, service: Service) -> None:
         """Id, key and conditions come through as they are."""
         answer = await service.send(
