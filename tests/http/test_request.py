@@ -516,6 +516,15 @@ class TestHeaders:
         ]
 
         assert [500, 400] == [answer.status for answer in found]
+        assert "The request has too many headers." == found[1].problem["detail"]
+
+    async def test_one_without_a_host_is_told_so(self, service: Service) -> None:
+        """The header that HTTP/1.1 asks for, by its name."""
+        answer = await service.raw(b"GET /bug HTTP/1.1\r\n\r\n")
+
+        assert (400, "The request has no Host header.") == (
+            answer.status, answer.problem["detail"],
+        )  # fmt: skip
 
     async def test_all_that_an_item_needs(self, service: Service) -> None:
         """Id, key and conditions come through as they are."""

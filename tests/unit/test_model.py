@@ -336,7 +336,7 @@ def test_what_looks_like_a_uuid_elsewhere_is_a_text() -> None:
         ("status", "read-only: it changes by steps"),
         ("embedding_sha256", "read-only: it follows from embedding_384"),
         ("version", "read-only: the service gives it"),
-        ("descripton", "perhaps description is meant"),
+        ("descriptions", "perhaps description is meant"),
         ("sort", None),
         ("\ud800", None),
     ],
