@@ -390,7 +390,7 @@ class TestRefused:
         } == found.totals  # fmt: skip
         slug, problem = kept(found, "s:b")
         assert ("import-incomplete", 409) == (slug, problem["status"])
-        assert "of 1 lines" in problem["detail"]
+        assert "of one line nobody" in problem["detail"]
         assert "draft" == (await state(superuser, tenant))["s:b"].status
 
     async def test_a_source_that_left_something_out(
