@@ -130,7 +130,8 @@ RULES: dict[str, Rule] = {
     "port": _whole(0, 65_535),
     "profile": _choice("development", "production"),
     "pool_min": _whole(0, 10_000),
-    "pool_max": _whole(3, 10_000),
+    # Of fewer an import or export could hold the last connection for writes or for reads.
+    "pool_max": _whole(5, 10_000),
     "acquire_timeout_ms": _DURATION,
     "waiting_max": _whole(0, 1_000_000),
     "connect_timeout_ms": _DURATION,

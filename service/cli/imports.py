@@ -92,7 +92,11 @@ def register(subparsers: Subparsers) -> None:
         "--verbose", action="store_true", help="report every line, not rejects only"
     )
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="NDJSON, .gz, - for standard input"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="NDJSON, .gz, - for standard input; with --from one folder",
     )
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 WRONG_USAGE = 64
 
@@ -11,6 +11,13 @@ Run: TypeAlias = Callable[[argparse.Namespace], int]
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that refuses with 64: argparse's 2 means "could not tell" here."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is left over here, in the words of the command that it was given to."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the arguments and where they are explained."""

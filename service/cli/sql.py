@@ -35,8 +35,8 @@ Exit code: 0 they agree, 1 they differ (and where), 2 could not tell."""
 EXPLAIN = """\
 Show the plan of a statement's own text, as its role and in the context given. All is rolled back.
 
-Arguments are text as psql takes it; an empty one is NULL:
-  plant sql explain entity_by_id --tenant ID skill 0199d4c2-0000-7000-8000-000000000000"""
+Options come before NAME. Arguments are text as psql takes it; an empty one is NULL:
+  plant sql explain --tenant ID entity_by_id skill 0199d4c2-0000-7000-8000-000000000000"""
 
 CONTEXT = ("tenant", "agent", "key", "request", "certifier")
 

@@ -32,7 +32,10 @@ def _list(arguments: argparse.Namespace) -> int:
         tenants = asyncio.run(found())
     output.answer(
         {"items": tenants},
-        [f"{one.tenant_id}  {one.name:<30}  {one.keys} keys" for one in tenants]
+        [
+            f"{one.tenant_id}  {one.name:<30}  {one.keys} {'key' if one.keys == 1 else 'keys'}"
+            for one in tenants
+        ]
         or ["There is no tenant."],
     )
     return 0

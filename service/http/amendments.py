@@ -11,7 +11,7 @@ from aiohttp import web
 from service.errors import NotFound
 from service.http.answers import document, rehearsed
 from service.http.caller import caller
-from service.http.conflicts import certifying
+from service.http.conflicts import certifying, explained
 from service.http.reading import REPOSITORY, reading
 from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
 from service.http.writing import Write
@@ -57,14 +57,21 @@ class Amendments:
         """Open an amendment by a JSON Merge Patch, or change one's own open draft."""
         who = await caller(request, "write")
         parameters(raw_query(request))
-        write = Write(request, request.app[REPOSITORY], who)
+        repository = request.app[REPOSITORY]
+        write = Write(request, repository, who)
         identity = path_id(request)
         etags = write.etags()
-        sent = payload(await read_json(request, self._kind.patch, MERGE_PATCH))
+        body = await read_json(request, self._kind.patch, MERGE_PATCH)
+        sent = payload(body)
         query = AmendmentPropose(
             self._kind.name, identity, etags, sent.decode(), write.request_json(sent)
         )
-        row = await write.done(query)
+        row = await write.done(
+            query,
+            lambda conflict: explained(
+                conflict, repository, who.context, self._kind, body, identity
+            ),
+        )
         return write.answer(row, f"/v1/{self._kind.path}/{identity}/amendment")
 
     async def step(self, request: web.Request) -> web.StreamResponse:
@@ -80,7 +87,7 @@ class Amendments:
         query = AmendmentStep(self._kind.name, identity, etags, body.to, body.reason, again)
         row = await write.done(
             query,
-            lambda conflict: certifying(conflict, repository, who.context, self._kind, identity),
+            lambda conflict: certifying(conflict, repository, who, self._kind, identity),
         )
         answer = write.answer(row)
         if row.entity_etag is not None:
@@ -91,10 +98,13 @@ class Amendments:
         """Withdraw an amendment, which only its author may."""
         who = await caller(request, "write")
         parameters(raw_query(request))
-        write = Write(request, request.app[REPOSITORY], who)
+        repository = request.app[REPOSITORY]
+        write = Write(request, repository, who)
         identity = path_id(request)
         query = AmendmentStep(self._kind.name, identity, write.etags(), "withdrawn", None)
-        row = await write.done(query)
+        row = await write.done(
+            query, lambda conflict: certifying(conflict, repository, who, self._kind, identity)
+        )
         if write.dry:
             return rehearsed(row)
         entry = f"id={row.audit_id}, hash={row.entry_hash.hex()}"

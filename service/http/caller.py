@@ -90,14 +90,15 @@ async def caller(request: web.Request, *scopes: str) -> Caller:
     return Caller(identity=identity, context=context_of(identity, request))
 
 
-def require(identity: Identity, *scopes: str) -> None:
-    """Make sure that a key has one of these scopes.
+def require(identity: Identity, *scopes: str, header: str | None = None) -> None:
+    """Make sure that a key has one of these scopes; `header` names it where there are two keys.
 
     Raises: ScopeMissing.
     """
     if scopes and not set(scopes) & set(identity.scopes):
+        which = f" in {header}" if header else ""
         raise ScopeMissing(
-            f"This needs a key with scope {' or '.join(scopes)}.",
+            f"This needs a key with scope {' or '.join(scopes)}{which}.",
             extensions={"required_scope": scopes[0] if len(scopes) == 1 else list(scopes)},
         )
 

@@ -1,15 +1,27 @@
-"""What a conflict adds for the client: who holds what is taken, where a change can be proposed.
+"""What a refusal adds for the client: who holds what is taken, where a change can be proposed.
 
+And of the steps of a life cycle those that are left to whoever asks.
 Asked as the caller: what another governance agent keeps as a draft is not named.
 """
 
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
-from service.errors import CertifiedIsImmutable, CodeTaken, Conflict, ExternalIdTaken, NameTaken
+from service.errors import (
+    AmendmentOutdated,
+    CertifiedIsImmutable,
+    CodeTaken,
+    Conflict,
+    ExternalIdTaken,
+    InvalidBody,
+    NameTaken,
+    StepNotAllowed,
+)
+from service.http.caller import Caller
 from service.model.kinds import Kind
+from service.model.rules import CLASSIFICATION
 from service.repository.amendments import AmendmentByEntity
 from service.repository.base import Context, Repository
 from service.repository.entities import (
@@ -21,18 +33,27 @@ from service.repository.entities import (
 )
 from service.usecases.proposals import point_to_amendment
 
+ARCHIVED: Final = (
+    "The entity is archived: its amendment can only be withdrawn, or rejected while it is under "
+    "review."
+)
 HIDDEN: Final = " You cannot see it: it may be another governance agent's draft."
+
+Refused = Conflict | InvalidBody
+"""What the database says of a body or a step."""
 
 
 async def explained(
-    conflict: Conflict,
+    conflict: Refused,
     repository: Repository,
     context: Context,
     kind: Kind,
     body: Struct,
     identity: str | None = None,
-) -> Conflict:
-    """Complete a conflict that a body met; `identity` is that of the entity it was to change."""
+) -> Refused:
+    """Complete what a body met; `identity` is that of the entity it was to change."""
+    if isinstance(conflict, InvalidBody):
+        return placed(conflict, body)
     if isinstance(conflict, CertifiedIsImmutable):
         point_to_amendment(conflict, kind, identity)
     elif isinstance(conflict, NameTaken | ExternalIdTaken | CodeTaken):
@@ -41,15 +62,56 @@ async def explained(
     return conflict
 
 
+def placed(invalid: InvalidBody, patch: Struct) -> InvalidBody:
+    """Point what lies between scheme, code and level to one of them that the patch has."""
+    given = [name for name in CLASSIFICATION if getattr(patch, name, UNSET) is not UNSET]
+    if given:
+        invalid.errors = tuple(
+            structs.replace(fault, pointer=f"/{given[0]}") if fault.rule == "all-or-none" else fault
+            for fault in invalid.errors
+        )
+    return invalid
+
+
+async def stepping(
+    conflict: Refused, repository: Repository, who: Caller, kind: Kind, identity: str
+) -> Refused:
+    """Leave of the steps of an entity's life cycle those that who asks may take."""
+    if isinstance(conflict, StepNotAllowed):
+        stored = await repository.maybe(EntityById(kind.name, identity), who.context)
+        owner = msgspec.json.decode(stored.document)["governance_agent_id"] if stored else None
+        own = owner == who.context.governance_agent_id
+        # Its author takes it back, others reject it; nobody certifies their own.
+        needed = {"draft": "write" if own else "certify", "certified": "" if own else "certify"}
+        _left(conflict, who, needed)
+    return conflict
+
+
+def _left(conflict: StepNotAllowed, who: Caller, needed: dict[str, str]) -> None:
+    steps = conflict.extensions.get("allowed")
+    if isinstance(steps, list):
+        scopes = who.identity.scopes
+        conflict.extensions["allowed"] = [
+            to for to in steps if needed.get(str(to), "write") in scopes
+        ]
+
+
 async def certifying(
-    conflict: Conflict, repository: Repository, context: Context, kind: Kind, identity: str
-) -> Conflict:
-    """Complete a conflict that an amendment met on its way into the entity `identity`."""
-    if isinstance(conflict, NameTaken | ExternalIdTaken | CodeTaken):
-        stored = await repository.maybe(AmendmentByEntity(kind.name, identity), context)
-        if stored is not None:
-            wanted: dict[str, Any] = msgspec.json.decode(stored.document)
-            await _named(conflict, repository, context, kind, wanted)
+    conflict: Refused, repository: Repository, who: Caller, kind: Kind, identity: str
+) -> Refused:
+    """Complete a conflict that a step of an amendment of the entity `identity` met."""
+    match conflict:
+        case StepNotAllowed():
+            _left(conflict, who, {"certified": "certify", "rejected": "certify"})
+        case AmendmentOutdated() if conflict.extensions.get("current_status") == "archived":
+            conflict.detail = ARCHIVED
+        case NameTaken() | ExternalIdTaken() | CodeTaken():
+            stored = await repository.maybe(AmendmentByEntity(kind.name, identity), who.context)
+            if stored is not None:
+                wanted: dict[str, Any] = msgspec.json.decode(stored.document)
+                await _named(conflict, repository, who.context, kind, wanted)
+        case _:
+            pass
     return conflict
 
 

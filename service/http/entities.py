@@ -12,7 +12,7 @@ from service.errors import InvalidParameter, NotFound
 from service.http.answers import document, joined
 from service.http.caller import caller
 from service.http.clock import CLOCK
-from service.http.conflicts import explained
+from service.http.conflicts import explained, stepping
 from service.http.reading import REPOSITORY, reading
 from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
 from service.http.writing import Write
@@ -119,7 +119,8 @@ class Kinds:
         """Take one life-cycle step."""
         who = await caller(request, "write", "certify")
         parameters(raw_query(request))
-        write = Write(request, request.app[REPOSITORY], who)
+        repository = request.app[REPOSITORY]
+        write = Write(request, repository, who)
         identity = path_id(request)
         etags = write.etags()
         body = await read_json(request, StatusStep)
@@ -133,7 +134,10 @@ class Kinds:
             str(successor) if successor else None,
             write.request_json(payload(body)),
         )
-        return write.answer(await write.done(query))
+        row = await write.done(
+            query, lambda conflict: stepping(conflict, repository, who, self._kind, identity)
+        )
+        return write.answer(row)
 
     def _absent(self) -> NotFound:
         return NotFound(f"No {self._kind.title} with this id is visible to you.")

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from service.errors import Problem, Unauthenticated
+from service.errors import Problem, Unauthenticated, Unavailable
 from service.http.caller import caller
 from service.http.metrics import METRICS
 from service.http.reading import REPOSITORY
@@ -29,7 +29,9 @@ async def ready(request: web.Request) -> web.Response:
     try:
         await request.app[REPOSITORY].one(HealthPing())
     except Problem as problem:
-        return _json({"status": "not ready", "database": problem.detail}, status=503)
+        answer = _json({"status": "not ready", "database": problem.detail}, status=503)
+        answer.headers["Retry-After"] = str(problem.retry_after_s or Unavailable.retry_after_s)
+        return answer
     return _json({"status": "ok", "database": "ok"})
 
 

@@ -22,6 +22,7 @@ from service.http.protocol import ending_with_client
 from service.http.reading import REPOSITORY
 from service.http.request import NDJSON, bearer, check_media, raw_query, request_id
 from service.http.upload import Upload
+from service.http.writing import prefers_rollback
 from service.model.query import parameters
 from service.repository.base import Context
 from service.usecases.absent import Handling
@@ -33,6 +34,15 @@ ALLOWED: Final = {"as": ("active",), "absent": get_args(Handling)}
 """Query parameters and their values."""
 
 
+CERTIFIER: Final = "Certifier-Authorization"
+"""The header with the second key."""
+
+NO_TRIAL: Final = (
+    "An import cannot be tried: leave `Prefer: tx=rollback` out, or send an entity by itself. "
+    "Nothing was done."
+)
+
+
 async def imports(request: web.Request) -> web.StreamResponse:
     """Import NDJSON; the answer is 200 with NDJSON, whatever becomes of single lines."""
     who = await caller(request, "write")
@@ -42,6 +52,9 @@ async def imports(request: web.Request) -> web.StreamResponse:
     if "absent" in chosen:
         # It names what the import has not given.
         require(who.identity, "read")
+    if prefers_rollback(request.headers.getall("Prefer", ())):
+        # It would be done for good, line by line, while its sender takes it for a trial.
+        raise MalformedRequest(NO_TRIAL)
     check_media(request, NDJSON)
     context = await _certified(request, who) if as_active else who.context
     run = Import(request.app[REPOSITORY], context, as_active=as_active, absent=chosen.get("absent"))
@@ -91,7 +104,7 @@ async def _certified(request: web.Request, who: Caller) -> Context:
 
     Raises: Unauthenticated, ScopeMissing, OwnWork.
     """
-    key = bearer(request, "Certifier-Authorization")
+    key = bearer(request, CERTIFIER)
     # A key of another tenant is told apart from none by nothing.
     refusal = Unauthenticated("The certifier's key is unknown, expired or revoked.")
     try:
@@ -101,7 +114,7 @@ async def _certified(request: web.Request, who: Caller) -> Context:
         raise refusal from None
     if certifier.tenant_id != who.identity.tenant_id:
         raise refusal
-    require(certifier, "certify")
+    require(certifier, "certify", header=CERTIFIER)
     if certifier.governance_agent_id == who.identity.governance_agent_id:
         raise OwnWork
     return msgspec.structs.replace(who.context, certifier_key_id=str(certifier.key_id))

@@ -24,7 +24,7 @@ from service.errors import (
 from service.model import etag
 from service.model.decode import decode
 from service.model.kinds import KINDS
-from service.model.query import is_uuid
+from service.model.strict import is_uuid
 
 T = TypeVar("T", bound=Struct)
 

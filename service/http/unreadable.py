@@ -22,6 +22,12 @@ _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (http.ContentLengthError, "The body is not as long as Content-Length says."),
     (http.TransferEncodingError, "The body is not framed as Transfer-Encoding says."),
 )
+_TELLING: Final = (
+    ("Missing 'Host' header", "The request has no Host header."),
+    ("Too many headers", "The request has too many headers."),
+)
+"""Beginnings of what the parser says in errors that have no class of their own."""
+
 _DUPLICATE: Final = re.compile(r"Duplicate '([A-Za-z-]+)' header found")
 
 
@@ -30,4 +36,7 @@ def in_our_words(exc: http.HttpProcessingError) -> str | None:
     duplicate = _DUPLICATE.match(exc.message)
     if duplicate is not None:
         return f"The header {duplicate[1].lower()} is given more than once."
+    for beginning, text in _TELLING:
+        if exc.message.startswith(beginning):
+            return text
     return next((text for kind, text in _WORDS if isinstance(exc, kind)), None)

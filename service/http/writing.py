@@ -9,16 +9,17 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from service.errors import Conflict, PreconditionFailed, PreconditionRequired
+from service.errors import Conflict, InvalidBody, PreconditionFailed, PreconditionRequired
 from service.http.answers import rehearsed, written
 from service.http.caller import Caller, require
+from service.http.conflicts import Refused
 from service.http.preferences import preferred
 from service.http.request import if_match, raw_query
 from service.model.idempotency import idempotency_key, remembered
 from service.repository.base import One, Repository
 from service.repository.entities import Written
 
-Explain = Callable[[Conflict], Awaitable[Conflict]]
+Explain = Callable[[Refused], Awaitable[Refused]]
 
 W = TypeVar("W", bound=Written)
 
@@ -76,7 +77,7 @@ class Write:
         return remembered(self._key, method, canonical_path(self._request), query, body)
 
     async def done(self, query: One[W], explain: Explain | None = None) -> W:
-        """Do it, or in a dry run try it and undo it; `explain` completes a conflict.
+        """Do it, or in a dry run try it and undo it; `explain` completes what it is refused with.
 
         Raises: Problem.
         """
@@ -88,10 +89,10 @@ class Write:
             if self._unconditional:
                 raise PreconditionRequired from None
             raise
-        except Conflict as conflict:
+        except (Conflict, InvalidBody) as refused:
             if explain is None:
                 raise
-            raise await explain(conflict) from conflict
+            raise await explain(refused) from refused
 
     def answer(self, row: Written, location: str | None = None) -> web.Response:
         """Answer with what was done, or would be; `location` is where it is when it is new."""

@@ -1,21 +1,22 @@
 """Bytes of a client to a checked struct, and a struct to the bytes that SQL takes.
 
-The quick path is one msgspec decoder and the rules of the struct. Only what it refuses is parsed
-again, to name every fault with its pointer. Of a member given twice the last one counts. Numbers
-of custom_attributes: see `attributes`.
+The quick path is one msgspec decoder, a look for what it takes and we do not (`strict`), and the
+rules of the struct. Only what is refused or doubtful is parsed again, to name every fault with its
+pointer. Numbers of custom_attributes: see `attributes`.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from math import inf
 from typing import Any, Final, Generic, NoReturn, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
-from service.errors import FieldError, InvalidBody, MalformedJson, shown
-from service.model import shape
+from service.errors import FieldError, InvalidBody, MalformedJson
+from service.model import shape, strict
 from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
 from service.model.rules import classification_faults, rules_of, successor_faults
@@ -49,8 +50,11 @@ def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
     codec = _codec(wanted)
     try:
         value = codec.decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        codec.refuse(parse(body), pointer, exc)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        codec.examine(parse(body), pointer)
+        raise MalformedJson from None
+    if strict.is_doubtful(body):
+        codec.examine(parse(body), pointer)
     codec.check(value, pointer)
     return value
 
@@ -62,10 +66,14 @@ def decode_line(body: bytes) -> Line:
     """
     try:
         line = _LINE_DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        tree = parse(body)
-        _codec(_line_struct(tree)).refuse(tree, "", exc)
-    _codec(type(line)).check(line, "")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        tree = parse(body, "line")
+        _codec(_line_struct(tree)).examine(tree, "")
+        raise MalformedJson("The line is not JSON.") from None
+    codec = _codec(type(line))
+    if strict.is_doubtful(body):
+        codec.examine(parse(body, "line"), "")
+    codec.check(line, "")
     return line
 
 
@@ -91,26 +99,36 @@ def payload(body: Struct) -> bytes:
     return _ENCODER.encode(body)
 
 
-def parse(body: bytes) -> object:
+def parse(body: bytes, whole: str = "body") -> object:
     """Parse JSON as leniently as can be said precisely: for naming faults, not for values.
+
+    `whole`: what it is, for messages: a body or a line.
 
     Raises: MalformedJson.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise MalformedJson(f"The body is not UTF-8: byte {exc.start + 1}.") from None
+        raise MalformedJson(f"The {whole} is not UTF-8: byte {exc.start + 1}.") from None
     if not text.strip():
-        raise MalformedJson("The body is empty.")
+        raise MalformedJson(f"The {whole} is empty.")
     if text[0] == "\ufeff":
-        raise MalformedJson("The body begins with a byte order mark; JSON has none.")
+        raise MalformedJson(f"The {whole} begins with a byte order mark; JSON has none.")
     try:
-        return json.loads(text, parse_int=_integer, parse_constant=_no_constant)
+        return json.loads(
+            text,
+            parse_int=_integer,
+            parse_constant=partial(_no_constant, whole),
+            object_pairs_hook=strict.members,
+        )
     except json.JSONDecodeError as exc:
-        where = f"line {exc.lineno}, column {exc.colno}"
-        raise MalformedJson(f"The body is not JSON: {exc.msg} at {where}.") from None
+        # A line of an import has its number beside the problem.
+        where = (
+            f"line {exc.lineno}, column {exc.colno}" if whole == "body" else f"column {exc.colno}"
+        )
+        raise MalformedJson(f"The {whole} is not JSON: {exc.msg} at {where}.") from None
     except RecursionError:
-        raise MalformedJson("The body is nested too deeply.") from None
+        raise MalformedJson(f"The {whole} is nested too deeply.") from None
 
 
 def refusal(faults: list[FieldError], whole: str = "The body") -> InvalidBody:
@@ -126,8 +144,8 @@ def _integer(digits: str) -> float:
     return -inf if digits[0] == "-" else inf
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise MalformedJson(f"The body is not JSON: {name} is no number of JSON.")
+def _no_constant(whole: str, name: str) -> NoReturn:
+    raise MalformedJson(f"The {whole} is not JSON: {name} is no number of JSON.")
 
 
 class _Codec(Generic[T]):
@@ -152,16 +170,15 @@ class _Codec(Generic[T]):
         if faults:
             raise refusal(faults[:ERRORS_MAX])
 
-    def refuse(self, tree: object, pointer: str, exc: Exception) -> NoReturn:
-        """Name everything that is wrong with a parsed body that msgspec refused."""
-        faults = list(islice(self._all(tree, pointer), ERRORS_MAX))
+    def examine(self, tree: object, pointer: str) -> None:
+        """Name everything that is wrong with a parsed body that was refused, or is doubtful.
+
+        Raises: InvalidBody.
+        """
+        found = chain(strict.doubled(tree, pointer), self._all(tree, pointer))
+        faults = list(islice(found, ERRORS_MAX))
         if faults:
             raise refusal(faults) from None
-        if isinstance(exc, msgspec.ValidationError):
-            # A member given twice, of which the first is wrong and the last is right.
-            message = f"has a member twice, and the first does not fit: {shown(str(exc))}"
-            raise refusal([FieldError(pointer, "type", message)]) from None
-        raise MalformedJson from None
 
     def _all(self, tree: object, pointer: str) -> Iterator[FieldError]:
         unfit = list(islice(shape.faults(tree, self.shape, pointer), ERRORS_MAX))

@@ -16,6 +16,8 @@ from service.errors import InvalidParameter, MalformedRequest, UnknownParameter,
 from service.model import fields
 from service.model.cursor import Listing
 from service.model.kinds import KINDS, Kind
+from service.model.shape import NEAR
+from service.model.strict import is_uuid
 from service.model.text import line_fault
 from service.model.times import read_as_of, write_time
 
@@ -29,7 +31,6 @@ _SINGLE: Final = frozenset({"limit", "cursor", "as_of"})
 _AS_OF_FILTERS: Final = frozenset({"status"})
 """What the log can be asked for besides the kind; the rest is known of the present only."""
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_UUID: Final = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LENGTHS: Final = {"name": 255, "external_id": 255, "tag": 64, "scheme": 64}
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "status": get_args(fields.Status),
@@ -133,11 +134,6 @@ def whole(text: str, name: str, least: int, most: int) -> int:
     raise _invalid(name, f"must be a whole number from {least} to {most}")
 
 
-def is_uuid(text: str) -> bool:
-    """Say whether this is a UUID in its usual form, in either case."""
-    return _UUID.fullmatch(text) is not None
-
-
 def _pairs(raw: str) -> Iterable[tuple[str, str]]:
     """Decode names and values.
 
@@ -197,10 +193,10 @@ def _unknown(name: str, allowed: list[str], about: Kind | None) -> UnknownParame
     if about is not None and name in _ALL_FILTERS:
         message = f"The filter {name} does not apply to {about.path}."
     else:
-        near = get_close_matches(shown(name), allowed, n=1)
+        near = get_close_matches(shown(name), allowed, n=1, cutoff=NEAR)
         meant = f" Did you mean {near[0]}?" if near else ""
         message = f"The parameter {shown(name)} is not known here.{meant}"
-    known = f" Known: {', '.join(allowed)}." if allowed else " None is."
+    known = f" Known: {', '.join(allowed)}." if allowed else " This resource takes none."
     return UnknownParameter(
         message + known, extensions={"parameter": shown(name), "allowed": allowed}
     )

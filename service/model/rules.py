@@ -21,6 +21,9 @@ NAME_KEY_BYTES_MAX: Final = 2048
 """What names are compared by stands in an index, whose rows have at most 2,704 bytes: one
 character (U+FDFA) becomes 33 bytes there."""
 
+CLASSIFICATION: Final = ("scheme", "code", "level")
+"""Of an industry: all of them or none."""
+
 FieldRule = Callable[[Any, str], Iterable[FieldError]]
 """Takes the value of a field, neither null nor unset nor empty, and its pointer."""
 
@@ -140,7 +143,7 @@ def classification_faults(body: Struct, pointer: str) -> Iterator[FieldError]:
 
     Whether a patch of one of them fits the other two only the stored entity can tell.
     """
-    values = {name: getattr(body, name) for name in ("scheme", "code", "level")}
+    values = {name: getattr(body, name) for name in CLASSIFICATION}
     nulls = [name for name, value in values.items() if value is None]
     given = [name for name, value in values.items() if value is not UNSET]
     if nulls and len(nulls) < len(given):

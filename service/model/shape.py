@@ -4,16 +4,29 @@ Runs only when msgspec has refused a body, so it may take its time. It reads the
 the two cannot disagree about a bound.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from difflib import get_close_matches
 from math import isfinite
 from typing import Any
-from uuid import UUID
 
-import msgspec
 from msgspec import inspect as shapes
 
-from service.errors import FieldError
+from service.errors import FieldError, shown
 from service.model.pointer import child
+from service.model.strict import is_uuid
+
+READ_ONLY = {
+    "status": "is read-only: it changes by steps, POST …/status",
+    "embedding_sha256": "is read-only: it follows from embedding_384",
+} | dict.fromkeys(
+    ("id", "entity_type", "version", "created_at", "updated_at", "governance_agent_id"),
+    "is read-only: the service gives it",
+)
+"""What documents show of an entity and no body takes, and why not."""
+
+
+NEAR = 0.7
+"""How like a name another one has to be to be what was meant; `sort` is not like `cursor`."""
 
 
 def faults(value: object, shape: shapes.Type, pointer: str) -> Iterator[FieldError]:
@@ -27,14 +40,6 @@ def not_an_object(value: object, pointer: str) -> FieldError:
     return FieldError(pointer, "type", f"must be an object, not {_name(value)}")
 
 
-def _is_uuid(text: str) -> bool:
-    try:
-        msgspec.convert(text, UUID)
-    except ValueError:  # a lone surrogate raises UnicodeEncodeError
-        return False
-    return True
-
-
 def _name(value: object) -> str:
     return _NAMES.get(type(value), "an object")
 
@@ -46,8 +51,8 @@ def _metadata(value: object, shape: shapes.Metadata, pointer: str) -> Iterator[F
 def _uuid(value: object, _: shapes.UUIDType, pointer: str) -> Iterator[FieldError]:
     if not isinstance(value, str):
         yield FieldError(pointer, "type", f"must be a text, not {_name(value)}")
-    elif not _is_uuid(value):
-        yield FieldError(pointer, "uuid", "must be a UUID")
+    elif not is_uuid(value):
+        yield FieldError(pointer, "uuid", "must be a UUID in its usual form, with hyphens")
 
 
 def _literal(value: object, shape: shapes.LiteralType, pointer: str) -> Iterator[FieldError]:
@@ -76,12 +81,20 @@ def _struct(value: object, shape: shapes.StructType, pointer: str) -> Iterator[F
     known = {field.encode_name: field for field in shape.fields}
     for key in value:
         if key not in known and key != shape.tag_field:
-            yield FieldError(child(pointer, key), "unknown-field", "is not known here")
+            yield FieldError(child(pointer, key), "unknown-field", _unknown(key, known))
     for name, field in known.items():
         if name in value:
             yield from faults(value[name], field.type, child(pointer, name))
         elif field.required:
             yield FieldError(child(pointer, name), "required", "is missing")
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    """Say why a member is not taken, and what may be meant."""
+    if name in READ_ONLY and "custom_attributes" in known:
+        return READ_ONLY[name]
+    near = get_close_matches(shown(name), known, n=1, cutoff=NEAR)
+    return f"is not known here: perhaps {near[0]} is meant" if near else "is not known here"
 
 
 def _list(value: object, shape: shapes.ListType, pointer: str) -> Iterator[FieldError]:
@@ -91,11 +104,15 @@ def _list(value: object, shape: shapes.ListType, pointer: str) -> Iterator[Field
     least, most = shape.min_length or 0, shape.max_length
     if len(value) < least or (most is not None and len(value) > most):
         wanted = f"exactly {least}" if least == most else f"at most {most}"
-        message = f"has {len(value):,} elements; {wanted} are allowed"
+        message = f"has {_counted(len(value))}; {wanted} are allowed"
         yield FieldError(pointer, "max-length" if len(value) > least else "min-length", message)
         return
     for index, item in enumerate(value):
         yield from faults(item, shape.item_type, child(pointer, index))
+
+
+def _counted(elements: int) -> str:
+    return "1 element" if elements == 1 else f"{elements:,} elements"
 
 
 def _text(value: object, shape: shapes.StrType, pointer: str) -> Iterator[FieldError]:

@@ -47,7 +47,7 @@ def read_as_of(text: str) -> datetime:
     if text.startswith("position:"):
         fault = "as_of takes no position: the log of this release gives none. Give a time"
     else:
-        fault = f"as_of must be {FORM}, not {shown(text)}"
+        fault = f'as_of must be {FORM}; not "{shown(text)}"'
     raise InvalidParameter(f"{fault}.", extensions={"parameter": "as_of"})
 
 

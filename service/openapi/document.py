@@ -21,7 +21,8 @@ A registry one can prove: which skills, job roles, teams, agents and industries 
 each is in, and who certified it.
 
 JSON in, JSON out. Ids are UUIDs of version 7; times are RFC 3339 in UTC with six fractional \
-digits. Unknown fields, unknown query parameters and a header that is given twice are refused.
+digits. Unknown fields, members given twice, unknown query parameters and a header given twice \
+(but for lists such as `Prefer`) are refused.
 
 A document has an `ETag`. Every change of an existing entity names the version it means in \
 `If-Match`: without it 428, with another version than the present one 412. A change leaves one \

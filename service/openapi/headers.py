@@ -170,6 +170,14 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         **_text("That the page loads nothing from anywhere.", "default-src 'none'"),
         "required": True,
     },
+    "Referrer-Policy": {
+        **_text("That links tell nobody where they stood.", "no-referrer", const="no-referrer"),
+        "required": True,
+    },
+    "X-Content-Type-Options": {
+        **_text("That the page is what its type says.", "nosniff", const="nosniff"),
+        "required": True,
+    },
 }
 """Headers of answers by the name of their component; NAMES has those that are named otherwise."""
 

@@ -22,7 +22,7 @@ ABSENT = Parameter(
     type=Literal["report", "archive"],
     description="What becomes of entities that are in the registry and not in the import: "
     "`report` lists them after the lines, `archive` archives those that nothing in force depends "
-    "on. Their lines have no `line`.",
+    "on. Their lines have no `line`. It takes scope `read`, too: without it 403.",
 )
 
 
@@ -42,7 +42,8 @@ def _import() -> Operation:
         "when there is none, changed when the line differs, else left alone. A field that is "
         "absent stays. References are objects, and may name what only a later line brings. The "
         "answer has a line for each line, in the order in which they were written, and the totals "
-        "last; without totals it is incomplete. Repeating an import changes nothing.",
+        "last; without totals it is incomplete. Repeating an import changes nothing. "
+        "It cannot be tried: with `Prefer: tx=rollback` it is refused (400).",
         scopes=("write",),
         parameters=(AS, ABSENT),
         security=("certifier",),

@@ -7,7 +7,7 @@ from service.openapi.operation import Answer, Operation
 from service.openapi.shapes import Alive, Me, Ready
 
 _PAGE = ("ETag", "Cache-Control")
-_HTML = (*_PAGE, "Content-Security-Policy")
+_HTML = (*_PAGE, "Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options")
 
 
 def operations() -> tuple[Operation, ...]:
@@ -77,7 +77,7 @@ def _ready() -> Operation:
                 status=503,
                 description="It is not.",
                 type=Ready,
-                headers=("Cache-Control",),
+                headers=("Cache-Control", "Retry-After"),
                 example={"status": "not ready", "database": "The database cannot be reached."},
             ),
         ),

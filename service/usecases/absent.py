@@ -57,9 +57,11 @@ async def handle(
 
 def _refusal(unreadable: int, *, whole: bool) -> Problem | None:
     if unreadable:
+        lines = "one line nobody knows which entity it is"
+        if unreadable > 1:
+            lines = f"{unreadable:,} lines nobody knows which entities they are"
         return ImportIncomplete(
-            f"Nothing was archived: of {unreadable:,} lines nobody knows which entities "
-            "they are about, and this may be one of them."
+            f"Nothing was archived: of {lines} about, and this may be one of them."
         )
     if not whole:
         return ImportIncomplete(

@@ -23,6 +23,9 @@ KINDS: Final = ("industry", "skill", "job_role", "team", "agent")
 EXPORTS_MAX: Final = 2
 """Exports of one process at a time: each keeps a connection and a snapshot."""
 
+SPARED: Final = 1
+"""Connections of the pool that exports leave to other reads."""
+
 EXPORTS_EACH: Final = 1
 """Of them, one tenant's."""
 
@@ -43,6 +46,11 @@ class Closing(Struct, frozen=True):
     digest: str
 
 
+def at_once(size_max: int) -> int:
+    """Say how many exports may run in a process whose pool has so many connections at most."""
+    return min(EXPORTS_MAX, max(1, size_max - SPARED))
+
+
 async def export(
     repository: Repository, context: Context
 ) -> AsyncGenerator[tuple[int, bytes], None]:
@@ -52,9 +60,8 @@ async def export(
 
     Raises: Unavailable, and what the server raises.
     """
-    with place(
-        repository.exports, context.tenant_id, "exports", most=EXPORTS_MAX, each=EXPORTS_EACH
-    ):
+    most = at_once(repository.reads.size_max)
+    with place(repository.exports, context.tenant_id, "exports", most=most, each=EXPORTS_EACH):
         digest, count = sha256(), 0
         async with repository.reads.transaction(
             isolation="repeatable_read", timeout_ms=TIMEOUT_MS, idle_timeout_ms=IDLE_TIMEOUT_MS

@@ -37,10 +37,15 @@ IMPORTS_MAX: Final = 4
 """Imports of one process at a time: each keeps a connection, and others want some too."""
 
 SPARED: Final = 2
-"""Connections of the pool that imports leave to others, where it has so many."""
+"""Connections of the pool that imports leave to others; of two or three one at least."""
 
 IMPORTS_EACH: Final = IMPORTS_MAX // 2
 """Of them, one tenant's: whoever is slowest must not keep the others out."""
+
+
+def at_once(size_max: int) -> int:
+    """Say how many imports may run in a process whose pool has so many connections at most."""
+    return min(IMPORTS_MAX, max(1, size_max - SPARED))
 
 
 class Session:
@@ -61,7 +66,7 @@ class Session:
         Raises: Unavailable.
         """
         taken, tenant = self._repository.imports, self._context.tenant_id
-        most = min(IMPORTS_MAX, max(1, self._repository.pool.size_max - SPARED))
+        most = at_once(self._repository.pool.size_max)
         with place(taken, tenant, "imports", most=most, each=IMPORTS_EACH):
             async with self._repository.pool.connection() as self._connection:
                 try:

@@ -16,6 +16,9 @@ LINE_BYTES_MAX: Final = 1024 * 1024
 
 EXTERNAL_ID_MAX: Final = 255
 
+NAMING: Final = frozenset({"/kind", "/external_id"})
+"""What says which entity a line is about."""
+
 BATCH_LINES_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
 
@@ -73,6 +76,8 @@ def _checked(number: int, raw: bytes) -> _Staged:
         line = decode_line(raw.rstrip(b"\r\n"))
     except Problem as problem:
         kind, external_id = _named(raw)
+        if NAMING & {fault.pointer for fault in problem.errors if fault.rule == "member-twice"}:
+            kind = None  # of two nobody knows which is meant
         return _Staged(number, kind, external_id, problem=_stored(problem))
     config = type(line).__struct_config__
     return _Staged(number, str(config.tag), line.external_id, Raw(payload(line)))

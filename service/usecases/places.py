@@ -14,8 +14,9 @@ def place(taken: Counter[str], tenant: str, what: str, *, most: int, each: int) 
     Raises: Unavailable.
     """
     if taken.total() >= most:
+        running = f"{most} {what} are" if most > 1 else f"One {what.removesuffix('s')} is"
         raise Unavailable(
-            f"{most} {what} are running, which is as many as may. Nothing was done: try again."
+            f"{running} running, which is as many as may. Nothing was done: try again."
         )
     if taken[tenant] >= each:
         raise Unavailable(

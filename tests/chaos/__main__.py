@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.chaos.overload import overload
-from tests.chaos.report import page, summary, under_load
+from tests.chaos.report import made, page, summary, under_load
 from tests.chaos.run import run
 
 
@@ -15,7 +15,9 @@ def main(arguments: list[str]) -> int:
     """Run, tell, and write the page when one is asked for; 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="time for faults (default 60)")
-    parser.add_argument("--faults", type=int, default=0, help="go on until there were this many")
+    parser.add_argument(
+        "--faults", type=int, default=0, help="go on until there were this many, or more"
+    )
     parser.add_argument("--operations", type=int, default=0, help="and this many operations")
     parser.add_argument("--seed", type=int, help="repeat the drawing of a run")
     parser.add_argument("--only", action="append", help="this kind of fault and no other")
@@ -26,6 +28,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     seed = secrets.randbelow(1 << 32) if given.seed is None else given.seed
     _tell(f"seed {seed}")
+    head = made() if given.page else ""
     result = asyncio.run(
         run(
             seed,
@@ -41,7 +44,8 @@ def main(arguments: list[str]) -> int:
     if load is not None:
         _tell(under_load(load))
     if given.page:
-        given.page.write_text(page(result, load), encoding="utf-8")
+        command = " ".join(["tox -e chaos --", *arguments])
+        given.page.write_text(page(result, load, command, head), encoding="utf-8")
     return 1 if result.broken or (load is not None and load.broken) else 0
 
 

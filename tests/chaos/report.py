@@ -1,6 +1,9 @@
 """What a run says of itself."""
 
+import platform
+import subprocess
 from collections import defaultdict
+from datetime import UTC, datetime
 from statistics import median
 
 from tests.chaos.faults import KINDS
@@ -53,8 +56,16 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms"
 
 
-def page(result: Result, load: Overload | None) -> str:
-    """Write the page docs/chaos.md."""
+def made() -> str:
+    """Say what ran, when and on what: the commit, and whether the tree had other changes."""
+    git = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    commit = subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()
+    machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    return f"Commit `{commit}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine}."
+
+
+def page(result: Result, load: Overload | None, command: str, head: str) -> str:
+    """Write the page docs/chaos.md; `head` is what `made` said when the run began."""
     kinds: dict[str, list[Broken]] = defaultdict(list)
     for one in result.faults:
         kinds[one.kind].append(one)
@@ -71,6 +82,8 @@ def page(result: Result, load: Overload | None) -> str:
     broken = "\n".join(f"- {one}" for one in result.broken) or "None."
     return PAGE.format(
         seed=result.seed,
+        head=head,
+        command=command,
         summary=_listed("\n".join(summary(result).splitlines()[:3])),
         rows=rows,
         outcomes=outcomes,
@@ -93,12 +106,15 @@ PAGE = """<!-- Written by `tox -e chaos -- --page docs/chaos.md`; do not edit. -
 `tox -e chaos` starts a server, a proxy and `plant serve`, lets two clients of each of twenty
 tenants work without a pause, and breaks one thing after the other. A client repeats each request
 under its `Idempotency-Key` until the outcome is known, so at the end it knows every row that has
-to be there, and how many changes it has had. The run with this seed:
+to be there, and how many changes it has had.
+
+{head}
+`{command}`, where seconds, faults and operations are what a run has at least:
 
 {summary}
 
-Its drawing is repeated with `tox -e chaos -- --seed {seed}`; what is under way when something
-breaks is not the same twice.
+Its drawing is repeated with `--seed {seed}`; what is under way when something breaks is not the
+same twice.
 
 ## Faults
 

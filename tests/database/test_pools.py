@@ -16,7 +16,8 @@ from service.database.shares import shares
 from service.errors import Unavailable
 from service.repository.base import Repository
 from service.repository.entities import CREATE, EntityById
-from service.settings import Settings, load
+from service.settings import RULES, Settings, load
+from service.usecases import exporting, import_session
 from service.usecases.import_session import Session
 from tests.bench import SMALL, until
 from tests.edge import Served, served
@@ -59,6 +60,27 @@ def test_shares_never_add_up_to_more(most: int) -> None:
         assert most == sum(pool.pool_max for pool in pools)
         assert all(1 <= pool.pool_max and pool.pool_min <= pool.pool_max for pool in pools)
         assert found.write.pool_max - found.read.pool_max in {0, 1}
+
+
+@pytest.mark.parametrize("most", range(5, 70))
+def test_what_takes_long_leaves_a_connection_to_others(most: int) -> None:
+    """With every size that a service may have: keys are looked up beside imports."""
+    RULES["pool_max"].read(str(most))
+    found = shares(Settings(pool_max=most))
+
+    assert 1 <= import_session.at_once(found.write.pool_max) < found.write.pool_max
+    assert 1 <= exporting.at_once(found.read.pool_max) < found.read.pool_max
+
+
+@pytest.mark.parametrize(
+    "most,imports,exports", [(5, 1, 1), (7, 1, 2), (8, 2, 2), (10, 3, 2), (12, 4, 2), (60, 4, 2)]
+)
+def test_how_many_imports_and_exports_run(most: int, imports: int, exports: int) -> None:
+    """As docs/operations.md says: of the ten connections of the default three imports."""
+    found = shares(Settings(pool_max=most))
+
+    assert imports == import_session.at_once(found.write.pool_max)
+    assert exports == exporting.at_once(found.read.pool_max)
 
 
 async def test_never_a_61st_back_end(
@@ -170,7 +192,7 @@ async def test_imports_leave_connections_to_other_writes(service: Served, tenant
     who, repository = tenant.author.context, service.repository
     async with Session(repository, who, uuid4()).kept():
         second = Session(repository, tenant.certifier.context, uuid4()).kept()
-        with pytest.raises(Unavailable, match="1 imports are running"):
+        with pytest.raises(Unavailable, match="One import is running"):
             await second.__aenter__()
         await repository.one(CREATE["skill"](_body(), None), who, writes=True)
 

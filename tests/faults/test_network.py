@@ -57,7 +57,7 @@ async def test_a_network_that_refuses(cluster: Server, database: str, tenant: Te
         way.refusing = False
         for answer in answers:
             unavailable(answer)
-        assert 503 == ready.status
+        assert (503, "1") == (ready.status, ready.headers["Retry-After"])
         await found.whole()
 
 

@@ -353,6 +353,7 @@ class TestMerge:
         "kind,first,patch,pointer,rule",
         [
             ("industry", {}, {"scheme": "s"}, "/scheme", "all-or-none"),
+            ("industry", {}, {"code": "c"}, "/code", "all-or-none"),
             ("skill", {"custom_attributes": {"a": "x" * 20_000}},
              {"custom_attributes": {"b": "x" * 20_000}}, "/custom_attributes", "size"),
         ],
@@ -549,6 +550,19 @@ class TestSteps:
                 may = sorted(end for (one, end), by in STEPS.items() if (one, by) == (state, mine))
                 assert may == answer.json["allowed"]
 
+    async def test_allowed_are_the_steps_of_who_asks(self, api: Api, actor_with: ActorWith) -> None:
+        """Who neither wrote it nor certifies has none; a certifier those that end a review."""
+        before = await opened(api, "under_review")
+        writer = api.by(await actor_with("read", "write", name="colleague"))
+        judge = api.by(await actor_with("write", "certify", name="judge"))
+        found = [
+            (await step(writer, before, "withdrawn")).json["allowed"],
+            (await withdraw(writer, of(before.json), before.etag)).json["allowed"],
+            (await step(judge, before, "withdrawn")).json["allowed"],
+        ]
+
+        assert [[], [], ["certified", "rejected"]] == found
+
     async def test_preconditions(self, api: Api) -> None:
         """428 without If-Match, 412 with the current tag when it is stale or the entity's."""
         before = await opened(api)
@@ -692,6 +706,7 @@ class TestCertify:
         refused = await step(api.by(api.tenant.certifier), before, "certified")
         assert (409, "amendment-outdated") == (refused.status, refused.problem)
         assert "archived" == refused.json["current_status"]
+        assert "withdrawn, or rejected while it is under review" in refused.json["detail"]
         back = await step(api, before, "draft")
         for answer in (await propose(api, back), await step(api, back, "under_review")):
             assert (409, "amendment-outdated") == (answer.status, answer.problem)

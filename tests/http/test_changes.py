@@ -75,14 +75,16 @@ class TestPatch:
         """Scheme, code and level are removed together; one alone is refused."""
         made = await api.create("industry", scheme="s", code="c", level=1)
         half = await changed(api, made, {"scheme": None, "code": None})
+        code = await changed(api, made, {"code": None})
         none = await changed(api, made, {"scheme": None, "code": None, "level": None})
         lone = await changed(api, none, {"scheme": "s"})
+        level = await changed(api, none, {"level": 1})
 
         assert [200, None, None] == [none.status, none.json["scheme"], none.json["level"]]
-        for refused in (half, lone):
+        for refused, at in ((half, "scheme"), (lone, "scheme"), (code, "code"), (level, "level")):
             assert (422, "invalid-body") == (refused.status, refused.problem)
             (error,) = refused.json["errors"]
-            assert ("/scheme", "all-or-none") == (error["pointer"], error["rule"])
+            assert (f"/{at}", "all-or-none") == (error["pointer"], error["rule"])
 
     @pytest.mark.parametrize(
         "kind,field", [("skill", "name"), ("skill", "category"), ("team", "industry_id"),

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -121,19 +122,31 @@ class TestAnswer:
         assert "Preference-Applied" not in answer.headers
 
     async def test_where_nothing_is_written_it_is_ignored(self, api: Api) -> None:
-        """Reads have nothing to undo; an import is done as without it."""
+        """Reads have nothing to undo."""
         made = await api.create("skill")
-        line = json.dumps({"kind": "skill", "external_id": unique("e"), **skill_body()}).encode()
         found = await dry(api, "GET", at(made.json), None)
-        imported = await api.send(
-            "POST", "/v1/imports", raw=line,
-            headers=DRY | {"Content-Type": "application/x-ndjson"},
+
+        assert 200 == found.status
+        assert "Preference-Applied" not in found.headers
+
+    async def test_an_import_is_not_taken_for_a_trial(self, api: Api) -> None:
+        """It cannot be tried: refused as a whole, where it would be done for good."""
+        external_id = unique("e")
+        line = {"kind": "skill", **skill_body(external_id=external_id)}
+        ndjson = {"Content-Type": "application/x-ndjson"}
+        refused = await api.send(
+            "POST", "/v1/imports", raw=json.dumps(line).encode(), headers=DRY | ndjson
+        )
+        found = await api.get(f"/v1/skills?external_id={quote(external_id)}")
+        other = await api.send(
+            "POST", "/v1/imports", raw=json.dumps(line).encode(),
+            headers={"Prefer": "return=minimal"} | ndjson,
         )  # fmt: skip
 
-        for answer in (found, imported):
-            assert 200 == answer.status
-            assert "Preference-Applied" not in answer.headers
-        assert b'"created":1' in imported.body
+        assert (400, "malformed-request") == (refused.status, refused.problem)
+        assert "cannot be tried" in refused.json["detail"]
+        assert [] == found.json["items"]
+        assert b'"created":1' in other.body
 
 
 class TestAmendments:

@@ -508,6 +508,24 @@ class TestHeaders:
 
         assert answer.status == 200
 
+    async def test_128_are_taken(self, service: Service) -> None:
+        """With Host, as docs/api.md says; one more is 400."""
+        found = [
+            await service.raw(b"GET /bug HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * more + b"\r\n")
+            for more in (127, 128)
+        ]
+
+        assert [500, 400] == [answer.status for answer in found]
+        assert "The request has too many headers." == found[1].problem["detail"]
+
+    async def test_one_without_a_host_is_told_so(self, service: Service) -> None:
+        """The header that HTTP/1.1 asks for, by its name."""
+        answer = await service.raw(b"GET /bug HTTP/1.1\r\n\r\n")
+
+        assert (400, "The request has no Host header.") == (
+            answer.status, answer.problem["detail"],
+        )  # fmt: skip
+
     async def test_all_that_an_item_needs(self, service: Service) -> None:
         """Id, key and conditions come through as they are."""
         answer = await service.send(

@@ -64,8 +64,34 @@ class TestLifeCycle:
             assert answer.headers["Audit-Entry"] != before.headers["Audit-Entry"]
             return
         assert (409, "step-not-allowed") == (answer.status, answer.problem)
-        assert {to for state, to in STEPS if state == pair[0]} == set(answer.json["allowed"])
+        assert {
+            to for (state, to), whose in STEPS.items() if (state, whose) == (pair[0], "author")
+        } == set(answer.json["allowed"])
         assert before.body == (await api.get(at(before.json))).body
+
+    async def test_allowed_are_the_steps_of_who_asks(self, api: Api, actor_with: ActorWith) -> None:
+        """Of what leads on from a status those that the key's scopes and the author allow."""
+        before = await api.raised(await api.create("skill"), "under_review")
+        writer = await actor_with("read", "write")
+        judge = await actor_with("certify", "read")
+        found = {
+            one: (await step(api.by(actor), before, "active")).json["allowed"]
+            for one, actor in {
+                "author": api.tenant.author, "writer": writer, "judge": judge,
+                "certifier": api.tenant.certifier,
+            }.items()
+        }  # fmt: skip
+        certifier = api.by(api.tenant.certifier)
+        own = await step(certifier, await certifier.create("skill"), "under_review")
+        mine = await step(certifier, own, "active")
+
+        assert {
+            "author": ["archived", "draft"],
+            "writer": ["archived"],
+            "judge": ["certified", "draft"],
+            "certifier": ["archived", "certified", "draft"],
+        } == found
+        assert ["archived", "draft"] == mine.json["allowed"]
 
     @pytest.mark.parametrize("kind", NAMES)
     async def test_every_kind_goes_the_whole_way(self, api: Api, kind: str) -> None:

@@ -135,6 +135,26 @@ def test_every_environment_is_explained(root: Path) -> None:
     assert set() == {name for name in names if f"`{name}`" not in page}
 
 
+def test_the_map_has_every_page(root: Path, pages: list[Path]) -> None:
+    """README.md names each page of docs/ in its map of the tree."""
+    map_of = (root / "README.md").read_text(encoding="utf-8").partition("\ndocs/ ")[2]
+    named = set(re.findall(r"\w+", map_of.partition("\ndocker/")[0]))
+
+    assert set() == {page.stem for page in pages if page.parent.name == "docs"} - named
+
+
+def test_pages_that_run_are_named(root: Path) -> None:
+    """docs/testing.md lists the pages that tests/docs types, wherever it lists them."""
+    source = (root / "tests/docs/test_readme.py").read_text(encoding="utf-8")
+    run = re.findall(r'"(docs/\w+\.md)"', source.partition("PAGES = [")[2].partition("]")[0])
+    page = (root / "docs/testing.md").read_text(encoding="utf-8")
+    lists = [line for line in page.splitlines() if "`docs/api.md`" in line]
+
+    assert run
+    assert len(lists) > 1
+    assert [] == [name for line in lists for name in run if f"`{name}`" not in line]
+
+
 def test_nothing_is_left_for_later(root: Path, tracked: list[Path]) -> None:
     """No page, module or statement says that something is still to be written."""
     looked_at = [path for path in tracked if path.suffix in {".md", ".py", ".sql", ".ini", ".toml"}]

@@ -105,7 +105,7 @@ class Run:
     def see(self, answer: Answer, sent: bytes) -> None:
         """Judge one answer, and count what it says was written."""
         self.statuses[answer.status] += 1
-        busy = answer.status == 503 and b"imports are running" in answer.body
+        busy = answer.status == 503 and b" running" in answer.body
         if not (busy or answer.status in ANSWERS) or LEAKS.search(answer.body):
             self.bad.append(f"{answer.status} {answer.body[:500]!r} to {sent[:2000]!r}")
         elif answer.status >= 400 and (

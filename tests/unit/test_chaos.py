@@ -11,6 +11,8 @@ import pytest
 
 from service.repository.base import Context
 from tests.chaos.calls import Answer, Calls
+from tests.chaos.report import page
+from tests.chaos.run import Result
 from tests.chaos.verdict import compared
 from tests.chaos.work import Known, Worker
 from tests.factories import Actor, Tenant
@@ -159,3 +161,15 @@ class TestWorker:
         await Worker(calls, tenant(), [other], 0, random.Random(1)).foreign()
 
         assert 1 == len(calls.broken)
+
+
+def test_the_page_says_what_ran() -> None:
+    """The commit, the time and the options stand at its head: else nobody could repeat it."""
+    result = Result(
+        seed=7, seconds=61.2, tenants=20, workers=2, faults=[], operations={"create": 3},
+        outcomes={200: 3}, repeated=0, replayed=0, entities=1, changes=1, restored_s=0.1, broken=[],
+    )  # fmt: skip
+    written = page(result, None, "tox -e chaos -- --faults 80", "Commit `abc`, today.")
+
+    assert "\nCommit `abc`, today.\n`tox -e chaos -- --faults 80`, where seconds" in written
+    assert "`--seed 7`" in written

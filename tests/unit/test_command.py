@@ -10,8 +10,9 @@ from importlib import import_module
 
 import pytest
 
-from service.__main__ import COMMANDS, main
+from service.__main__ import COMMANDS, _parser, main
 from service.cli.output import Output, Progress
+from service.cli.sql import EXPLAIN
 from service.refusal import Refusal
 from tests.servers import PLANT
 
@@ -48,6 +49,26 @@ def test_wrong_usage_is_64(words: list[str], capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr()
     assert "" == said.out
     assert "--help" in said.err
+
+
+def test_what_is_left_over_is_explained_where_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint names the command that was meant, not the whole program."""
+    with pytest.raises(SystemExit, match="64"):
+        main(["sql", "explain", "entity_by_id", "--tenant", "x", "skill", "y"])
+
+    assert capsys.readouterr().err == (
+        "plant sql explain: unrecognized arguments: skill y\nTry: plant sql explain --help\n"
+    )
+
+
+def test_the_example_of_explain_can_be_typed() -> None:
+    """Options stand before the name, where all of the arguments are found."""
+    words = next(line for line in EXPLAIN.splitlines() if line.startswith("  plant ")).split()[1:]
+    arguments = _parser(words).parse_args(words)
+
+    assert ("entity_by_id", "ID", 2) == (
+        arguments.name, arguments.tenant, len(arguments.arguments)
+    )  # fmt: skip
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,10 @@ def bodies(chance: random.Random, wanted: type[Struct]) -> Iterator[bytes]:
         body = good(wanted) | members(chance)
         text = json.dumps(body, ensure_ascii=chance.random() < 0.7).encode("utf-8", "surrogatepass")
         yield text
+        if len(body) > 1:
+            again = chance.choice([*body])
+            more = json.dumps({again: chance.choice([body[again], value(chance)])}).encode()
+            yield text[:-1] + b"," + more[1:]
         raw = bytearray(text)
         for _ in range(chance.randrange(1, 4)):
             at = chance.randrange(len(raw))
@@ -113,7 +117,7 @@ def outcome(body: bytes, wanted: type[Struct] | None) -> int:
         check(invalid, body)
         return invalid.status
     again = decode(payload(read), type(read)) if wanted else decode_line(payload(read))
-    return 200 if again == read else 0
+    return 200 if again == read and unique_names(body) else 0
 
 
 def check(invalid: InvalidBody, body: bytes) -> None:
@@ -123,7 +127,7 @@ def check(invalid: InvalidBody, body: bytes) -> None:
     assert len(msgspec.json.encode(invalid.members())) < 50_000
     assert pointers
     assert all(pointer == "" or pointer.startswith("/") for pointer in pointers)
-    assert "" not in pointers or not body.lstrip().startswith(b"{") or not unique_names(body)
+    assert "" not in pointers or not body.lstrip().startswith(b"{")
 
 
 @pytest.mark.parametrize("wanted", BODIES, ids=lambda wanted: wanted.__name__)

@@ -269,12 +269,93 @@ def test_a_body_that_is_no_object_is_invalid(body: object) -> None:
     assert {("", "type")} == faults(body, SkillPatch)
 
 
-def test_of_a_member_given_twice_the_last_one_counts() -> None:
-    """Duplicates are tolerated, as jsonb tolerates them, and both have to fit."""
-    twice = decode(b'{"name": "a", "name": "b"}', SkillPatch)
+@pytest.mark.parametrize(
+    "body,pointers",
+    [
+        (b'{"name": "a", "name": "b"}', ["/name"]),
+        (b'{"name": "a", "n\\u0061me": "a", "name": "c"}', ["/name"]),
+        (b'{"category": "y", "category": "technical"}', ["/category"]),
+        (b'{"category": "technical", "name": 5, "name": "b", "category": "y"}',
+         ["/category", "/name", "/category"]),
+        (b'{"custom_attributes": {"a": [{"x/y": 1, "x/y": 2}], "b": 1, "b": 1}}',
+         ["/custom_attributes/b", "/custom_attributes/a/0/x~1y"]),
+        (b'{"custom_attributes": {"a": {"b": 1, "b": 1}}, "custom_attributes": {}}',
+         ["/custom_attributes"]),
+        (b'{"colour": 1, "colour": 2}', ["/colour", "/colour"]),
+    ],
+)  # fmt: skip
+def test_a_member_given_twice_is_refused(body: bytes, pointers: list[str]) -> None:
+    """Wherever it stands and whether or not its values fit: one of them would be lost."""
+    with pytest.raises(InvalidBody) as raised:
+        decode(body, SkillPatch)
 
-    assert twice.name == "b"
-    assert {("", "type")} == faults(b'{"name": 5, "name": "b"}', SkillPatch)
+    assert pointers == [error.pointer for error in raised.value.errors]
+    assert raised.value.errors[0].rule == "member-twice"
+    assert f"{pointers[0]} stands more than once in its object" in raised.value.detail
+
+
+def test_a_name_may_stand_in_several_objects() -> None:
+    """Twice means in one object; what a text holds is no member."""
+    inner = b'{"name": {"name": [{"name": 1}, {"name": 2}]}}'
+    text = b'{"name": "\\"name\\": 1, \\"name\\": 2", "custom_attributes": %b}' % inner
+
+    assert decode(text, SkillPatch).custom_attributes == {
+        "name": {"name": [{"name": 1}, {"name": 2}]}
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [ID.replace("-", ""), ID.replace("-", "").upper(), "{" + ID + "}", f"urn:uuid:{ID}", ID[:-1],
+     "\\u0030" + ID.replace("-", "")[1:], ID.replace("-", "")[:-1] + "\\u0061"],
+)  # fmt: skip
+def test_a_uuid_has_its_hyphens(given: str) -> None:
+    """As in paths and filters, and as `format: uuid` says: other forms are refused."""
+    body = b'{"job_role_id": "%b", "name": "x"}' % given.encode()
+
+    assert {("/job_role_id", "uuid")} == faults(body, TeamPatch)
+    upper = decode(b'{"job_role_id": "%b"}' % ID.upper().encode(), TeamPatch)
+    assert ID == str(upper.job_role_id)
+    assert {("/parent_ids/0", "uuid")} == faults(
+        b'{"parent_ids": ["%b"]}' % given.encode(), TeamPatch
+    )
+
+
+def test_what_looks_like_a_uuid_elsewhere_is_a_text() -> None:
+    """32 hexadecimal digits are no fault of a name, nor of an attribute."""
+    plain = ID.replace("-", "")
+
+    body = {"name": plain, "custom_attributes": {"id": plain}}
+
+    assert decode(json.dumps(body).encode(), SkillPatch).custom_attributes == {"id": plain}
+
+
+@pytest.mark.parametrize(
+    "member,says",
+    [
+        ("status", "read-only: it changes by steps"),
+        ("embedding_sha256", "read-only: it follows from embedding_384"),
+        ("version", "read-only: the service gives it"),
+        ("descriptions", "perhaps description is meant"),
+        ("sort", None),
+        ("\ud800", None),
+    ],
+)
+def test_an_unknown_member_has_a_way_out(member: str, says: str | None) -> None:
+    """What is read-only is told so, and a slip of the pen what may be meant."""
+    with pytest.raises(InvalidBody) as raised:
+        decode(json.dumps({member: "x"}).encode(), SkillPatch)
+
+    message = raised.value.errors[0].message
+    assert message == "is not known here" if says is None else says in message
+
+
+def test_read_only_is_said_of_entities_alone() -> None:
+    """A step and a reference have no such members at all."""
+    with pytest.raises(InvalidBody) as raised:
+        decode(b'{"to": "active", "reason": "r", "version": 1}', StatusStep)
+
+    assert [error.message for error in raised.value.errors] == ["is not known here"]
 
 
 class TestSurrogates:
@@ -567,6 +648,27 @@ class TestLines:
 
         found = [(error.pointer, error.rule) for error in raised.value.errors]
         assert [fault] == found
+
+    @pytest.mark.parametrize("member", ["kind", "external_id", "name"])
+    def test_a_member_given_twice_is_refused(self, member: str) -> None:
+        """In a line as in a body, also what says which entity it is about."""
+        line = {"kind": "skill", "external_id": "x", "name": "n"}
+        raw = json.dumps(line)[:-1] + f', "{member}": "{line[member]}"}}'
+        with pytest.raises(InvalidBody) as raised:
+            decode_line(raw.encode())
+
+        assert [(f"/{member}", "member-twice")] == [
+            (error.pointer, error.rule) for error in raised.value.errors
+        ]
+
+    @pytest.mark.parametrize("raw", [b"{", b"\xff", b'{"level": NaN}', b"[" * 100_000])
+    def test_what_is_no_json_is_called_a_line(self, raw: bytes) -> None:
+        """Its number stands beside the problem: the words name no other line."""
+        with pytest.raises(MalformedJson) as raised:
+            decode_line(raw)
+
+        assert raised.value.detail.startswith("The line ")
+        assert "line 1" not in raised.value.detail
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from service.errors import InvalidParameter
+from service.errors import InvalidParameter, shown
 from service.model.times import read_as_of, read_time, write_time
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -84,6 +84,7 @@ def test_what_is_no_time_of_rfc_3339_is_refused(text: str) -> None:
         read_as_of(text)
 
     assert "as_of" == raised.value.extensions["parameter"]
+    assert f'; not "{shown(text)}".' in raised.value.detail
 
 
 @pytest.mark.parametrize("text", ["position:1", "position:", "position:-1", "position:x"])

@@ -372,6 +372,8 @@ class TestRefused:
             b'{"kind": "skill", "external_id": " s:b"}',
             b'{"kind": "skill", "external_id": "s:b\\u0000"}',
             b'{"kind": "skill", "external_id": 5}',
+            b'{"kind": "skill", "external_id": "s:b", "external_id": "s:x"}',
+            b'{"kind": "job_role", "kind": "skill", "external_id": "s:x"}',
             b'{"kind": "skill", "external_id": "' + b"s" * 256 + b'"}',
         ],
     )
@@ -388,7 +390,7 @@ class TestRefused:
         } == found.totals  # fmt: skip
         slug, problem = kept(found, "s:b")
         assert ("import-incomplete", 409) == (slug, problem["status"])
-        assert "of 1 lines" in problem["detail"]
+        assert "of one line nobody" in problem["detail"]
         assert "draft" == (await state(superuser, tenant))["s:b"].status
 
     async def test_a_source_that_left_something_out(

@@ -95,6 +95,7 @@ async def test_as_active_refuses_a_wrong_second_identity(
         "scope": (403, "scope-missing"),
         "same": (403, "own-work"),
     } == {name: (answer.status, answer.problem) for name, answer in answers.items()}
+    assert answers["scope"].json["detail"].endswith("certify in Certifier-Authorization.")
     assert {} == await state(superuser, tenant)
 
 
