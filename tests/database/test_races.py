@@ -14,6 +14,7 @@ import pytest_asyncio
 from msgspec import Struct
 
 from service.repository.base import Repository
+from tests.amending import TAKE, reviewed
 from tests.factories import (
     Actor,
     Tenant,
@@ -561,6 +562,39 @@ class TestOrder:
             await until_blocked(pair.watcher, other.second, pair.second, whole)
 
         assert (None, None) == (await member, await whole)
+
+    async def test_a_team_enters_force_while_its_member_is_amended(
+        self, repository: Repository, tenant: Tenant, pair: Pair, connect: Connect
+    ) -> None:
+        """Who certifies an amendment locks the team first too: nobody waits in a circle."""
+        world = await make_world(repository, tenant)
+        team = await create(
+            repository, tenant.author, "team", team_body(world.job_role, world.industry)
+        )
+        body = agent_body(world.job_role, world.industry, [world.skill], team_id=str(team.id))
+        agent = await create(repository, tenant.author, "agent", body)
+        await raise_to(repository, tenant, "agent", agent.id, "certified")
+        await raise_to(repository, tenant, "team", team.id, "certified")
+        await reviewed(repository, tenant, "agent", agent.id, {"description": "Renamed."})
+        etag = await pair.watcher.fetchval(
+            "SELECT app.etag(version, version_hash) FROM app.amendment WHERE entity_id = $1",
+            agent.id,
+        )
+        other = Pair(await connect(), await connect(), pair.watcher)
+        async with pair.watcher.transaction():
+            # Who certifies is stopped between the member and what is asked of its team.
+            await pair.watcher.execute(
+                "SELECT FROM app.amendment WHERE entity_id = $1 FOR UPDATE", agent.id
+            )
+            arguments = ("agent", agent.id, etag, "certified")
+            certify = asyncio.ensure_future(pair.sent(Act(tenant.certifier, TAKE, arguments)))
+            await until_blocked(pair.watcher, pair.second, pair.watcher, certify)
+            whole = asyncio.ensure_future(
+                other.sent(stepping(tenant.author, "team", team.id, "active"))
+            )
+            await until_blocked(pair.watcher, other.second, pair.second, whole)
+
+        assert (None, None) == (await certify, await whole)
 
     async def test_an_agent_waits_for_a_team_that_is_being_archived(
         self, repository: Repository, tenant: Tenant, pair: Pair
