@@ -265,6 +265,7 @@ async def test_each_check_is_red_under_its_violation_and_green_after_repair(
     api: Api, superuser: Connection, case: Plant
 ) -> None:
     """What is planted beneath the rules is found by the check it breaks, and by no other's name."""
+    beside = (await api.world())[case.kind]
     world = await api.world()
     subject = world[case.kind]
     names = {kind: document["id"] for kind, document in world.items()}
@@ -284,11 +285,14 @@ async def test_each_check_is_red_under_its_violation_and_green_after_repair(
     # By then a key is remembered as it was: planted scopes say nothing of this caller.
     reader = api.by(api.tenant.reader)
     red = await failed(reader, subject)
+    others = await failed(reader, beside)
     agreed = await guarded(superuser, subject["id"])
     await beneath(superuser, case.repair, names)
 
     assert case.check in red
     if case.check.startswith("L1"):
+        # What L0 looks at one beside it may share with it.
+        assert set() == others
         # Where a row is not what its document says, L0-04 says so too.
         assert {case.check} == red - {"L0-04"}
         assert agreed <= {case.check}
