@@ -122,9 +122,12 @@ def _plan_lines(found: Plan, where: str) -> Iterator[str]:
         yield f"  {item.id}: {item.statements} statements{how}{state}"
         for lossy in item.destructive:
             yield f"    throws data away, line {lossy.line}: {lossy.statement}"
+    for step in found.access:
+        yield f"  access: {step.statement};  ({step.why})"
     if found.functions:
         yield f"  functions to install: {len(found.functions)}"
-    if not (found.refused or found.bootstrap or found.migrations or found.functions):
+    todo = (found.refused, found.bootstrap, found.migrations, found.access, found.functions)
+    if not any(todo):
         yield "  nothing to do"
 
 
@@ -196,6 +199,7 @@ def _teller(output: Output) -> Progress:
     def tell(event: Event) -> None:
         line = {
             "bootstrap": f"bootstrap: {event.subject}",
+            "access": f"access: {event.subject}",
             "statement": f"running {event.subject}: {event.total} statements",
             "waiting": f"waiting: another migration runs, {event.subject}",
             "retry": f"{event.subject}: attempt {event.number} gave way: {event.detail}",
