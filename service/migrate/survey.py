@@ -57,14 +57,14 @@ def plan(owner_url: str, *, brings: Release | None = None) -> Plan:
 def planned(connection: Connection, brings: Release) -> Plan:
     """Tell what an apply would do, in a session that can read the ledger."""
     steps = bootstrap.missing(connection)
-    known = _known(connection, steps)
+    remembered = known(connection, steps)
     drifts = compare(brings.catalog, functions.listed(connection, brings.catalog))
-    todo = pending(brings.migrations, known)
+    todo = pending(brings.migrations, remembered)
     return Plan(
         release=brings.name,
         bootstrap=steps,
-        refused=tuple(i for i in findings(brings.migrations, known) if i.kind in REFUSED),
-        migrations=tuple(_migration(item, known) for item in todo),
+        refused=tuple(i for i in findings(brings.migrations, remembered) if i.kind in REFUSED),
+        migrations=tuple(_migration(item, remembered) for item in todo),
         access=access.missing(connection, absent=bool(todo)),
         functions=_installed(brings, {drift.function for drift in drifts}),
     )
@@ -78,9 +78,9 @@ def verify(owner_url: str, *, brings: Release | None = None) -> tuple[Finding, .
     brings = brings or release()
     with reading(owner_url) as connection:
         steps = bootstrap.missing(connection)
-        known = _known(connection, steps)
+        remembered = known(connection, steps)
         found = [Finding("server", "server", f"{step.why}: {step.statement}") for step in steps]
-        found += findings(brings.migrations, known)
+        found += findings(brings.migrations, remembered)
         waits = any(item.kind == "pending" for item in found)
         if not waits and not steps:
             found += [
@@ -105,7 +105,7 @@ def reading(owner_url: str) -> Iterator[Connection]:
         yield connection
 
 
-def _known(connection: Connection, steps: Sequence[Step]) -> tuple[Record, ...]:
+def known(connection: Connection, steps: Sequence[Step]) -> tuple[Record, ...]:
     """Read the ledger, which an empty database does not have and a stranger may not read."""
     if steps and not bootstrap.may_become_owner(connection) and begun(connection):
         raise Refused(
