@@ -15,7 +15,7 @@ import asyncpg
 from msgspec import Struct
 
 from service.database.gate import Gate
-from service.database.session import server_settings
+from service.database.vanished import VANISHED
 from service.errors import Unavailable
 from service.settings import Settings
 from service.sqlstate import classify
@@ -104,8 +104,28 @@ class Pool:
             max_inactive_connection_lifetime=IDLE_LIFETIME_S,
             statement_cache_size=STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
-            server_settings=server_settings(settings, self._name, read_only=self._read_only),
+            server_settings=self._server_settings(),
         )
+
+    def _server_settings(self) -> dict[str, str]:
+        settings = self._settings
+        return {
+            "application_name": f"plant {self._name}",
+            "statement_timeout": str(settings.statement_timeout_ms),
+            "lock_timeout": str(settings.lock_timeout_ms),
+            "idle_in_transaction_session_timeout": str(settings.request_timeout_ms),
+            "transaction_timeout": str(settings.request_timeout_ms),
+            "default_transaction_read_only": "on" if self._read_only else "off",
+            # What a write asks after it waited for a lock must see what was committed meanwhile.
+            "default_transaction_isolation": "read committed",
+            "jit": "off",
+            # Every statement has an index. A table that was vacuumed while it was empty would
+            # otherwise be read whole by every plan that was made then.
+            "enable_seqscan": "off",
+            # What is read is in memory or on a solid-state disk: the same plans on every server.
+            "random_page_cost": "1.1",
+            **VANISHED,
+        }
 
     async def close(self) -> None:
         """Wait for what is under way, then end the connections that did not come back."""
