@@ -76,6 +76,17 @@ def database(cluster: Server, template: str) -> Iterator[str]:
     cluster.drop(name)
 
 
+@pytest.fixture
+def temporary(cluster: Server, database: str) -> None:
+    """Let the service's roles make temporary objects in the module's database.
+
+    They may not, and nothing rests on that: what somebody tries with them is refused by more.
+    """
+    cluster.run(
+        f"GRANT TEMPORARY ON DATABASE {database} TO plant_app, plant_worker, plant_readonly"
+    )
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """Have the statements."""

@@ -62,7 +62,14 @@ class Server:
         self._count += 1
         name = f"{self._prefix}_{self._count}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} OWNER plant_owner")
+        self._close(name)
         return name
+
+    def _close(self, name: str) -> None:
+        """Let in who logs in and nobody else, as an apply does: a copy has no rights of its own."""
+        logins = ", ".join(USERS[role] for role in LOGINS)
+        self.run(f"GRANT CONNECT ON DATABASE {name} TO {logins}")
+        self.run(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is connected."""

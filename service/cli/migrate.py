@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
 from service.database.address import spoken
 from service.database.target import resolve
+from service.migrate.losses import Loss, losses
 from service.migrate.release import name as release_name
 from service.migrate.review import review
 from service.migrate.runner import Report, apply, roll_back
@@ -39,9 +40,12 @@ half-done: run it again.
 Exit code: 0 done, 1 refused or failed (and where), 2 could not tell."""
 
 ROLLBACK = """\
-Undo the last migration, or all that came after one that stays. Data of dropped tables is lost.
+Undo the last migration, or all that came after one that stays.
 
-Exit code: 0 done, 1 refused or failed, 2 could not tell, 64 nobody said yes."""
+What it would throw away is named before: tables that hold rows, the log among them. Those it takes
+along with --lose-data only.
+
+Exit code: 0 done, 1 refused or failed, 2 could not tell, 64 nobody said yes, or --lose-data."""
 
 VERIFY = """\
 Compare the database with this release: applied files, functions, indexes.
@@ -64,6 +68,9 @@ def register(subparsers: Subparsers) -> None:
     where.add_argument("--to", metavar="ID", help="the newest migration that stays")
     where.add_argument("--all", action="store_true", help="undo every migration")
     rolling.add_argument("--yes", action="store_true", help="do it without asking")
+    rolling.add_argument(
+        "--lose-data", action="store_true", help="also where tables that hold rows are dropped"
+    )
     _add_limits(rolling)
     add_json(rolling)
     add_json(add_command(commands, "verify", _verify, VERIFY))
@@ -122,9 +129,12 @@ def _plan_lines(found: Plan, where: str) -> Iterator[str]:
         yield f"  {item.id}: {item.statements} statements{how}{state}"
         for lossy in item.destructive:
             yield f"    throws data away, line {lossy.line}: {lossy.statement}"
+    for step in found.access:
+        yield f"  access: {step.statement};  ({step.why})"
     if found.functions:
         yield f"  functions to install: {len(found.functions)}"
-    if not (found.refused or found.bootstrap or found.migrations or found.functions):
+    todo = (found.refused, found.bootstrap, found.migrations, found.access, found.functions)
+    if not any(todo):
         yield "  nothing to do"
 
 
@@ -139,7 +149,8 @@ def _apply(arguments: argparse.Namespace) -> int:
 def _rollback(arguments: argparse.Namespace) -> int:
     output = Output(as_json=arguments.json)
     with _owner_url(output) as url:
-        if not arguments.yes and not _agreed(arguments, output):
+        lost = losses(url, to=arguments.to, everything=arguments.all)
+        if not _may_lose(arguments, output, lost) or not _agreed(arguments, output):
             return WRONG_USAGE
         report = roll_back(
             url,
@@ -152,11 +163,32 @@ def _rollback(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _agreed(arguments: argparse.Namespace, output: Output) -> bool:
-    """Ask the person at the terminal; nobody there is no."""
-    what = "every migration" if arguments.all else "the last migration"
+def _undone(arguments: argparse.Namespace) -> str:
+    """Say what is rolled back."""
     if arguments.to:
-        what = f"every migration after {arguments.to}"
+        return f"every migration after {arguments.to}"
+    return "every migration" if arguments.all else "the last migration"
+
+
+def _may_lose(arguments: argparse.Namespace, output: Output, lost: Sequence[Loss]) -> bool:
+    """Name what would be lost; tell whether that was said to be meant."""
+    if not lost:
+        return True
+    output.say(f"To roll back {_undone(arguments)} throws away, for good:")
+    for loss in lost:
+        output.say(f"  {loss}")
+    if not arguments.lose_data:
+        output.say(
+            "plant: nothing was rolled back. Dump it first, then repeat it with --lose-data."
+        )
+    return bool(arguments.lose_data)
+
+
+def _agreed(arguments: argparse.Namespace, output: Output) -> bool:
+    """Ask the person at the terminal, unless --yes has said it; nobody there is no."""
+    what = _undone(arguments)
+    if arguments.yes:
+        return True
     if not sys.stdin.isatty():
         output.say(f"plant: this rolls back {what}. Repeat it with --yes.")
         return False
@@ -196,6 +228,7 @@ def _teller(output: Output) -> Progress:
     def tell(event: Event) -> None:
         line = {
             "bootstrap": f"bootstrap: {event.subject}",
+            "access": f"access: {event.subject}",
             "statement": f"running {event.subject}: {event.total} statements",
             "waiting": f"waiting: another migration runs, {event.subject}",
             "retry": f"{event.subject}: attempt {event.number} gave way: {event.detail}",

@@ -15,6 +15,7 @@ import asyncpg
 from msgspec import Struct
 
 from service.database.gate import Gate
+from service.database.vanished import VANISHED
 from service.errors import Unavailable
 from service.settings import Settings
 from service.sqlstate import classify
@@ -123,6 +124,7 @@ class Pool:
             "enable_seqscan": "off",
             # What is read is in memory or on a solid-state disk: the same plans on every server.
             "random_page_cost": "1.1",
+            **VANISHED,
         }
 
     async def close(self) -> None:

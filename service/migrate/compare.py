@@ -9,6 +9,7 @@ from service.migrate.files import Migration
 from service.migrate.ledger import Record
 
 Kind = Literal[
+    "access",
     "edited",
     "function",
     "gone",

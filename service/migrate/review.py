@@ -34,6 +34,7 @@ def review(owner_url: str, *, brings: Release | None = None) -> str:
         *_head(plan),
         *_bootstrap(plan),
         *_migrations(plan, brings),
+        *_access(plan),
         *(line for statement in todo for line in _function(statement, sources, brings.name)),
     ]
     return "\n".join(lines) + "\n"
@@ -54,6 +55,11 @@ def _head(plan: Plan) -> Iterator[str]:
 def _bootstrap(plan: Plan) -> Iterator[str]:
     for step in plan.bootstrap:
         yield from ("", _RULE, f"-- Bootstrap. {step.why}.", f"{step.statement};")
+
+
+def _access(plan: Plan) -> Iterator[str]:
+    for step in plan.access:
+        yield from ("", _RULE, f"-- Access. {step.why}.", f"{step.statement};")
 
 
 def _migrations(plan: Plan, brings: Release) -> Iterator[str]:

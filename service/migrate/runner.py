@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from service.migrate import bootstrap, execute, functions
+from service.migrate import access, bootstrap, execute, functions
 from service.migrate.compare import REFUSED, findings, pending
 from service.migrate.compare import Kind as FindingKind
 from service.migrate.files import Migration
@@ -23,6 +23,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     applied: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
     rolled_back: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     newest: str | None = None
 
@@ -34,7 +35,7 @@ def apply(
     limits: Limits | None = None,
     brings: Release | None = None,
 ) -> Report:
-    """Bring a database to this release: bootstrap, migrations, functions. Repeatable.
+    """Bring a database to this release: bootstrap, migrations, access, functions. Repeatable.
 
     Raises: Refused, Failed, Unreachable, BadMigrations, BadCatalog.
     """
@@ -43,6 +44,7 @@ def apply(
         known = run.accepted(REFUSED)
         todo = pending(brings.migrations, tuple(known.values()))
         repaired = [item.id for item in todo if run.apply(item, known.get(item.id))]
+        closed = run.close()
         installed = run.turn.transaction(
             "Installing the functions",
             lambda: functions.install(run.turn, brings.catalog, brings.name),
@@ -51,6 +53,7 @@ def apply(
             bootstrap=run.bootstrap,
             applied=tuple(item.id for item in todo if item.id not in repaired),
             repaired=tuple(repaired),
+            access=closed,
             functions=installed,
             newest=max((item.id for item in brings.migrations), default=None),
         )
@@ -73,6 +76,8 @@ def roll_back(
     with _run(owner_url, limits or Limits(), progress, brings) as run:
         known = run.accepted(REFUSED - {"late"})
         undone = to_undo(brings.migrations, known, to=to, everything=everything)
+        if undone and len(undone) == len(known):
+            run.turn.transaction("Opening the database", lambda: access.open_again(run.turn))
         for migration in undone:
             run.undo(migration, known.pop(migration.id))
         return Report(
@@ -157,6 +162,12 @@ class _Run:
             self._together(migration, self.ledger.finish)
         self.turn.progress(Event(kind=kind, subject=migration.id))
         return kind == "repaired"
+
+    def close(self) -> tuple[str, ...]:
+        """Let nobody connect but those who log in; where nothing is migrated nothing is ours."""
+        if not self.files:
+            return ()
+        return self.turn.transaction("Closing the database", lambda: access.close(self.turn))
 
     def undo(self, migration: Migration, record: Record) -> None:
         """Roll one migration back."""

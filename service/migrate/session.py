@@ -54,6 +54,7 @@ READING: Final = Limits(lock_timeout_ms=2_000)
 """Of a session that only reads: nobody has to wait behind it."""
 
 Kind = Literal[
+    "access",
     "applied",
     "bootstrap",
     "function",

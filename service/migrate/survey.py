@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import msgspec
 
 from service.catalog.drift import compare
-from service.migrate import bootstrap, functions
+from service.migrate import access, bootstrap, functions
+from service.migrate.bootstrap import Step
 from service.migrate.compare import REFUSED, Finding, findings, pending
 from service.migrate.files import Migration
 from service.migrate.ledger import Record, begun, records
@@ -37,9 +38,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What an apply would do, in order, or why it would refuse."""
 
     release: str
-    bootstrap: tuple[bootstrap.Step, ...]
+    bootstrap: tuple[Step, ...]
     refused: tuple[Finding, ...]
     migrations: tuple[Planned, ...]
+    access: tuple[Step, ...]
     functions: tuple[str, ...]
 
 
@@ -55,13 +57,15 @@ def plan(owner_url: str, *, brings: Release | None = None) -> Plan:
 def planned(connection: Connection, brings: Release) -> Plan:
     """Tell what an apply would do, in a session that can read the ledger."""
     steps = bootstrap.missing(connection)
-    known = _known(connection, steps)
+    remembered = known(connection, steps)
     drifts = compare(brings.catalog, functions.listed(connection, brings.catalog))
+    todo = pending(brings.migrations, remembered)
     return Plan(
         release=brings.name,
         bootstrap=steps,
-        refused=tuple(i for i in findings(brings.migrations, known) if i.kind in REFUSED),
-        migrations=tuple(_migration(item, known) for item in pending(brings.migrations, known)),
+        refused=tuple(i for i in findings(brings.migrations, remembered) if i.kind in REFUSED),
+        migrations=tuple(_migration(item, remembered) for item in todo),
+        access=access.missing(connection, absent=bool(todo)),
         functions=_installed(brings, {drift.function for drift in drifts}),
     )
 
@@ -74,10 +78,15 @@ def verify(owner_url: str, *, brings: Release | None = None) -> tuple[Finding, .
     brings = brings or release()
     with reading(owner_url) as connection:
         steps = bootstrap.missing(connection)
-        known = _known(connection, steps)
+        remembered = known(connection, steps)
         found = [Finding("server", "server", f"{step.why}: {step.statement}") for step in steps]
-        found += findings(brings.migrations, known)
+        found += findings(brings.migrations, remembered)
         waits = any(item.kind == "pending" for item in found)
+        if not waits and not steps:
+            found += [
+                Finding("access", "database", f"{step.why}: {step.statement}")
+                for step in access.missing(connection)
+            ]
         for drift in compare(brings.catalog, functions.listed(connection, brings.catalog)):
             # An apply makes the missing ones after the migrations: one finding is enough.
             if not (waits and drift.missing):
@@ -96,7 +105,7 @@ def reading(owner_url: str) -> Iterator[Connection]:
         yield connection
 
 
-def _known(connection: Connection, steps: Sequence[bootstrap.Step]) -> tuple[Record, ...]:
+def known(connection: Connection, steps: Sequence[Step]) -> tuple[Record, ...]:
     """Read the ledger, which an empty database does not have and a stranger may not read."""
     if steps and not bootstrap.may_become_owner(connection) and begun(connection):
         raise Refused(

@@ -1,6 +1,6 @@
 -- name: l1_team_3 :many
 -- L1-TEAM-3: at least one member, and all share job role and industry.
--- Another governance agent's draft and what is archived are no members.
+-- What is a draft or archived is no member.
 --
 -- param: $1 id uuid
 -- returns: message text, entity_id uuid
@@ -20,7 +20,7 @@ WITH member AS (
             AND team_entity.id = agent_entity.team_id
     INNER JOIN app.base_entity AS agent
         ON agent_entity.tenant_id = agent.tenant_id AND agent_entity.id = agent.id
-    WHERE team_entity.id = $1 AND agent.status <> 'archived'
+    WHERE team_entity.id = $1 AND agent.status NOT IN ('draft', 'archived')
 )
 
 SELECT

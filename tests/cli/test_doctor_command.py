@@ -410,10 +410,12 @@ class TestGiven:
         """He is let in and may not act as the owner: what he cannot see is not called empty."""
         user = f"stranger_{secrets.token_hex(4)}"
         cluster.run(f"CREATE ROLE {user} LOGIN PASSWORD 'secret'")
+        cluster.run(f"GRANT CONNECT ON DATABASE {database} TO {user}")
         try:
             where = cluster.url("owner", database).rpartition("@")[2]
             code, found = doctor(PLANT_DATABASE_URL=f"postgresql://{user}:secret@{where}")
         finally:
+            cluster.run(f"DROP OWNED BY {user}")
             cluster.run(f"DROP ROLE {user}")
 
         assert 1 == code

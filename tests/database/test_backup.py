@@ -87,7 +87,10 @@ def run(program: str, *words: str) -> None:
 def test_a_back_up_can_be_restored(
     settings: Settings, server: EmbeddedServer, tmp_path: Path
 ) -> None:
-    """After the restore the release agrees, and every document is the one that was logged."""
+    """After restore and apply the release agrees, and every document is the one that was logged.
+
+    A dump leaves out who may connect to its database.
+    """
     superuser, dump = server.url("postgres"), str(tmp_path / "plant.dump")
     restored = at(superuser, "restored")
     run("pg_dump", "--format", "custom", "--file", dump, superuser)
@@ -95,11 +98,16 @@ def test_a_back_up_can_be_restored(
     # A dump of a data directory that an earlier release made does not name the extension.
     run("psql", "-Xqc", "CREATE EXTENSION IF NOT EXISTS vector", restored)
     run("pg_restore", "--exit-on-error", "--dbname", restored, dump)
-    verified = plant(
-        tmp_path, "migrate", "verify", PLANT_DATA_DIR=str(settings.data_dir),
-        PLANT_DATABASE_URL=at(server.url("plant_owner"), "restored"),
-    )  # fmt: skip
+    environ = {
+        "PLANT_DATA_DIR": str(settings.data_dir),
+        "PLANT_DATABASE_URL": at(server.url("plant_owner"), "restored"),
+    }
+    opened = plant(tmp_path, "migrate", "verify", **environ)
+    closed = plant(tmp_path, "migrate", "apply", **environ)
+    verified = plant(tmp_path, "migrate", "verify", **environ)
 
+    assert "REVOKE ALL ON DATABASE" in opened.stdout
+    assert "access: REVOKE ALL ON DATABASE" in closed.stderr
     assert (0, "") == (verified.returncode, verified.stderr)
     assert "7 documents, 0 unlike their entries" == ask(restored, UNLIKE)
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 from service.errors import Problem, RuleViolated
 from service.repository.base import Repository
 from service.repository.entities import Written
+from service.usecases.compliance import compliance
 from tests.factories import (
     Actor,
     ActorWith,
@@ -72,7 +73,8 @@ async def at(
     made = await create(repository, tenant.author, kind, bodies[kind]())
     if kind == "team":
         member = agent_body(world.job_role, world.industry, [world.skill], team_id=str(made.id))
-        await create(repository, tenant.author, "agent", member)
+        member_id = (await create(repository, tenant.author, "agent", member)).id
+        await step(repository, tenant.author, "agent", member_id, "under_review")
     if state == "draft":
         return made
     if state == "archived":
@@ -345,11 +347,14 @@ class TestRules:
                 await create(repository, tenant.author, "agent", member(made.id, **fields))
                 for fields in members
             ]
+            for agent in agents:
+                await step(repository, tenant.author, "agent", agent.id, "under_review")
             await step(repository, tenant.author, "team", made.id, "under_review")
             assert rules == await refused(repository, tenant, "team", made.id)
             for agent in agents:
                 await step(repository, tenant.author, "agent", agent.id, "archived")
-            await create(repository, tenant.author, "agent", member(made.id))
+            good = await create(repository, tenant.author, "agent", member(made.id))
+            await step(repository, tenant.author, "agent", good.id, "under_review")
             await mended(
                 repository,
                 tenant,
@@ -358,10 +363,14 @@ class TestRules:
                 {"job_role_id": world.job_role, "industry_id": world.industry},
             )
 
-    async def test_a_hidden_draft_is_no_member(
-        self, repository: Repository, tenant: Tenant
+    @pytest.mark.parametrize("whose", ["author", "certifier"])
+    async def test_a_draft_is_no_member(
+        self, repository: Repository, tenant: Tenant, whose: str
     ) -> None:
-        """Another agent's draft neither blocks a team that it does not fit nor makes one stand."""
+        """It neither blocks a team that it does not fit nor makes one stand, also the author's own.
+
+        The report says the same, to those who see the draft and to those who do not.
+        """
         world = await make_world(repository, tenant)
         other = await active_skill(repository, tenant)
         role = await create(repository, tenant.author, "job_role", job_role_body([str(other.id)]))
@@ -376,11 +385,19 @@ class TestRules:
             (world.job_role, world.skill, lonely.id),
         ):
             hidden = agent_body(job_role, world.industry, [skill], team_id=str(team))
-            await create(repository, tenant.certifier, "agent", hidden)
-
+            await create(repository, getattr(tenant, whose), "agent", hidden)
+        reports = [
+            await compliance(repository, actor.context, "team", str(lonely.id))
+            for actor in (tenant.author, tenant.certifier)
+        ]
         certified = await step(repository, tenant.certifier, "team", fits.id, "certified")
         assert "certified" == json.loads(certified.document)["status"]
         assert ["L1-TEAM-3"] == await refused(repository, tenant, "team", lonely.id)
+        assert [["L1-TEAM-3"]] * 2 == [
+            [check.id for check in report.checks if not check.passed]
+            for report in reports
+            if report
+        ]
 
     async def test_agents(self, repository: Repository, tenant: Tenant) -> None:
         """Job role and industry in force; skills in force, covering the role's essential ones."""

@@ -613,6 +613,7 @@ class TestForgery:
                     "UPDATE app.base_entity SET description = 'x' WHERE id = $1", made.id
                 )
 
+    @pytest.mark.usefixtures("temporary")
     async def test_settings_of_the_caller_change_no_check(
         self, connect: Connect, repository: Repository, tenant: Tenant
     ) -> None:

@@ -332,6 +332,37 @@ async def test_what_is_touched_is_bounded(
     assert {} == wasted
 
 
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_drafts_of_others_are_not_passed_over(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant, mode: str
+) -> None:
+    """A list of drafts goes along one's own: what it reads says nothing of how many others have."""
+    given = await values(superuser, big) | {"statuses": ["draft", "active"]}
+    drafts = await superuser.fetchval(
+        "SELECT count(*) FROM app.base_entity WHERE tenant_id = $1 AND status = 'draft'", big.id
+    )
+    found = {}
+    for actor in (big.reader, big.author):
+        for statuses in (["draft"], ["draft", "active"]):
+            async with acting(app, actor):
+                await app.execute(f"SET LOCAL plan_cache_mode = {mode}")
+                asked = given | {"statuses": statuses}
+                await explained(app, catalog["entities_by_status"], asked, ", ANALYZE, BUFFERS")
+                plan = await explained(
+                    app, catalog["entities_by_status"], asked, ", ANALYZE, BUFFERS"
+                )
+            found[actor is big.author, len(statuses)] = (plan.top["Actual Rows"], plan.removed)
+            assert plan.blocks <= len(statuses) * (PAGE + 5 + HEIGHT) + 20
+
+    assert drafts > 10 * PAGE
+    assert {
+        (False, 1): (0, 0),
+        (False, 2): (PAGE, 0),
+        (True, 1): (PAGE, 0),
+        (True, 2): (PAGE, 0),
+    } == (found)
+
+
 @pytest.mark.parametrize("depth", ["first", "middle", "last"])
 async def test_deep_pages_cost_what_the_first_costs(
     app: Connection, catalog: Catalog, superuser: Connection, big: Tenant, depth: str

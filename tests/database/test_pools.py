@@ -136,6 +136,20 @@ async def test_sessions_have_every_deadline(service: Served) -> None:
             assert read_only == await connection.fetchval("SHOW default_transaction_read_only")
 
 
+async def test_a_host_that_vanished_is_given_up(service: Served) -> None:
+    """The server looks after a silent client; over a socket it only notes what was asked."""
+    query = "SELECT name, reset_val FROM pg_settings WHERE name ~ '^tcp_'"
+    repository = service.repository
+    for pool in (repository.pool, repository.reads):
+        async with pool.connection() as connection:
+            found = dict(await connection.fetch(query))
+        idle, interval, count = (
+            int(found[f"tcp_keepalives_{name}"]) for name in ("idle", "interval", "count")
+        )
+        assert 90 == idle + interval * count
+        assert 90_000 == int(found["tcp_user_timeout"])
+
+
 async def test_the_pool_for_reads_refuses_every_change(service: Served, tenant: Tenant) -> None:
     """Also a write function of the catalogue, and also inside a transaction."""
     who, repository = tenant.author.context, service.repository

@@ -149,7 +149,8 @@ async def resting(repository: Repository, tenant: Tenant, kind: str, target_kind
         made = await create(repository, tenant.author, target_kind, targets[target_kind]())
         if target_kind == "team":
             body = agent_body(world.job_role, world.industry, [world.skill], team_id=str(made.id))
-            await create(repository, tenant.author, "agent", body)
+            member_id = (await create(repository, tenant.author, "agent", body)).id
+            await step(repository, tenant.author, "agent", member_id, "under_review")
         await raise_to(repository, tenant, target_kind, made.id, "active")
         target = str(made.id)
     own = {f"{target_kind}_id": target} if target_kind in {"industry", "job_role"} else {}
@@ -169,6 +170,7 @@ async def resting(repository: Repository, tenant: Tenant, kind: str, target_kind
     if kind == "team":
         body = agent_body(role, industry, [world.skill], team_id=str(dependent.id))
         member = await create(repository, tenant.author, "agent", body)
+        await step(repository, tenant.author, "agent", member.id, "under_review")
         if target_kind == "agent":
             target = str(member.id)
     await step(repository, tenant.author, kind, dependent.id, "under_review")
@@ -217,6 +219,19 @@ class TestArchiveAgainstCertify:
 
         assert "PL010" == state
         assert "active" == await status(repository, tenant, target, one.target)
+
+    async def test_the_certifier_waits_for_a_member_that_becomes_a_draft(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """A draft is no member: when the only one was withdrawn meanwhile the team has none."""
+        one = await resting(repository, tenant, "team", "agent")
+        state = await pair.race(
+            stepping(tenant.author, "agent", one.target, "draft"),
+            stepping(tenant.certifier, "team", one.dependent, "certified"),
+        )
+
+        assert "PL006" == state
+        assert "under_review" == await status(repository, tenant, "team", one.dependent)
 
     async def test_what_was_undone_is_in_nobody_s_way(
         self, repository: Repository, tenant: Tenant, pair: Pair

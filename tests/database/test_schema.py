@@ -526,11 +526,14 @@ class TestPolicies:
         assert granted == COLUMN_GRANTS
 
     async def test_nothing_is_open_to_everybody(self, superuser: Superuser) -> None:
-        """PUBLIC may use no schema, table, column, sequence, type or function of ours."""
+        """PUBLIC may use no schema, table, column, sequence, type or function, nor connect."""
         rows = await superuser.fetch(
             """
             WITH acls AS (
-                SELECT nspname AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl
+                SELECT datname AS name, coalesce(datacl, acldefault('d', datdba)) AS acl
+                FROM pg_database WHERE datname = current_database()
+                UNION ALL
+                SELECT nspname, coalesce(nspacl, acldefault('n', nspowner))
                 FROM pg_namespace WHERE nspname IN ('app', 'audit', 'q')
                 UNION ALL
                 SELECT relname, coalesce(relacl, acldefault(

@@ -301,7 +301,9 @@ class TestRules:
         mixed = await api.create("team", **place)
         elsewhere = (await api.made("industry", "active"))["id"]
         team = mixed.json["id"]
-        await api.made("agent", **(place | {"industry_id": elsewhere}), team_id=team)
+        await api.made(
+            "agent", "under_review", **(place | {"industry_id": elsewhere}), team_id=team
+        )
         reviewed = await api.raised(mixed, "under_review")
         assert {"L1-TEAM-3"} == violated(await step(certifier, reviewed, "certified"))
 
@@ -333,6 +335,7 @@ class TestRules:
         agent = await api.create(
             "agent", **place, team_id=team.json["id"], skill_ids=[skill.json["id"]]
         )
+        agent = await api.raised(agent, "under_review")
         certified = await api.raised(team, "certified")
         moved = await api.patch(at(agent.json), {"team_id": None}, agent.etag)
         assert 200 == moved.status

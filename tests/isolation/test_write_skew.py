@@ -158,7 +158,7 @@ async def leave_while_certified(arena: Arena) -> Told:
     body = team_body(world.job_role, world.industry)
     team = await entity(arena, "team", body, "under_review")
     body = agent_body(world.job_role, world.industry, [world.skill], team_id=team)
-    agent = await entity(arena, "agent", body, "draft")
+    agent = await entity(arena, "agent", body, "under_review")
     async with arena.pool.transaction() as first:
         await move(arena, first, "team", team, "certified", by=arena.tenant.certifier)
         second = await beside(arena, lambda own: change(arena, own, "agent", agent, team_id=None))

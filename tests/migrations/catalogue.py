@@ -27,7 +27,12 @@ SELECT
 FROM pg_roles WHERE rolname ~ '^plant_' ORDER BY rolname
 """
 DATABASE: Final = """
-SELECT datacl::text, datdba::regrole::text,
+SELECT datdba::regrole::text,
+    ARRAY(
+        SELECT format('%s %s', coalesce(rolname, 'PUBLIC'), privilege_type)
+        FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
+        LEFT JOIN pg_roles ON pg_roles.oid = grantee ORDER BY 1
+    ),
     ARRAY(SELECT setconfig::text FROM pg_db_role_setting WHERE setdatabase = pg_database.oid)
 FROM pg_database WHERE datname = current_database()
 """

@@ -1,6 +1,7 @@
 """`plant migrate` and `plant sql` as a person or a script calls them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,28 @@ import pytest
 from service.catalog.load import load
 from service.cli import migrate, sql
 from service.cli.parser import Parser
+from service.migrate import losses
+from service.migrate.release import release
+from service.migrate.runner import apply
 from service.refusal import Refusal
 from tests.migrations.conftest import Cluster
 
 pytestmark = [pytest.mark.database, pytest.mark.migrations]
 
 Plant = Callable[..., int]
+PLANTED = (
+    "INSERT INTO app.tenant (name) VALUES ('acme')",
+    """
+    INSERT INTO audit.entry
+    SELECT uuidv7(), uuidv7(), 'skill', uuidv7(), 1, 'create', 'a', 'k', now(), sha256('p'),
+        decode(repeat('00', 32), 'hex'), sha256('e')
+    """,
+)
+TABLES = """
+SELECT oid::regclass::text FROM pg_class
+WHERE relnamespace::regnamespace::text IN ('app', 'audit') AND relkind IN ('r', 'p')
+    AND NOT relispartition
+"""
 
 
 @pytest.fixture
@@ -110,6 +127,43 @@ class TestMigrate:
             monkeypatch.setattr("sys.stdin", terminal)
             assert plant("migrate", "rollback") == code
         assert answer("migrate", "verify")[0] == 1
+
+    def test_throws_no_row_away_unasked(
+        self,
+        plant: Plant,
+        answer: Callable[..., tuple[int, Any]],
+        capsys: pytest.CaptureFixture[str],
+        cluster: Cluster,
+        database: str,
+    ) -> None:
+        """What would be lost is named, and --yes alone does not take it along: --lose-data does."""
+        plant("migrate", "apply")
+        for statement in PLANTED:
+            cluster.run(statement, database)
+        capsys.readouterr()
+
+        assert plant("migrate", "rollback", "--all", "--yes") == 64
+        said = capsys.readouterr().err
+        assert {"app.tenant", "audit.entry"} == set(re.findall(r"^  (\S+): ", said, re.MULTILINE))
+        assert "--lose-data" in said
+        # The last ones drop no table.
+        assert plant("migrate", "rollback", "--to", "0018.list_filters", "--yes") == 0
+        assert plant("migrate", "apply") == 0
+        assert answer("migrate", "verify") == (0, [])
+        assert plant("migrate", "rollback", "--all", "--yes", "--lose-data") == 0
+
+    def test_every_table_that_goes_is_known(self, cluster: Cluster, database: str) -> None:
+        """A rollback of everything drops the tables that are looked into, and no others."""
+        apply(cluster.url("plant_owner", database))
+        tables = {name for (name,) in cluster.run(TABLES, database)}
+        dropped = dict(losses.dropped(release().migrations))
+
+        assert tables == {what for what, table in dropped.items() if what == table} | (
+            losses.REPLACEABLE
+        )
+        assert {"app.industry_entity (embedding_384)", "app.skill_entity (embedding_384)"} == {
+            what for what, table in dropped.items() if what != table
+        }
 
     def test_refuses_both_targets(self, plant: Plant) -> None:
         """--to and --all at once is wrong usage."""

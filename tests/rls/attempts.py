@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from tests.rls import granted
 from tests.rls.situations import SITUATIONS, Planted, Rows
 from tests.sessions import Connection
 
@@ -64,34 +65,23 @@ WHERE nspname = ANY($1::text[]) AND NOT EXISTS (
     SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
 ORDER BY 1, 2
 """
-_OF_EXTENSIONS: Final = """
-SELECT role, bool_and(has_function_privilege(role, pg_proc.oid, 'EXECUTE')) AS every
-FROM pg_proc INNER JOIN pg_depend ON objid = pg_proc.oid AND deptype = 'e'
-CROSS JOIN unnest($1::text[]) AS role WHERE pronamespace = 'public'::regnamespace GROUP BY role
-"""
 # A sequence that was set stays so when the rest is rolled back: it is moved ahead only.
 _SEQUENCES: Final = """
 SELECT oid::regclass::text AS name, nextval(oid) + 1000 AS ahead FROM pg_class
 WHERE relkind = 'S' AND relnamespace::regnamespace::text = ANY($1::text[]) ORDER BY 1
 """
-_SOME_COLUMNS: Final = """
-SELECT role, command, name, string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns
-FROM unnest($1::text[]) AS name CROSS JOIN unnest($2::text[]) AS role
-CROSS JOIN unnest('{SELECT,INSERT,UPDATE}'::text[]) AS command
-INNER JOIN pg_attribute ON attrelid = name::regclass AND attnum > 0 AND NOT attisdropped
-WHERE has_column_privilege(role, attrelid, attname, command)
-    AND NOT has_table_privilege(role, attrelid, command)
-GROUP BY role, command, name
-"""
-
 Key = tuple[str, str, str]
 
 
 class Observed(Struct, frozen=True):
-    """What was seen: signs by (role, command, object), and columns where not all are open."""
+    """What was seen: signs by (role, command, object), and columns where not all are open.
+
+    `memberships`: by (who, what it may become) a sign for each of granted.HOW.
+    """
 
     cells: dict[Key, str]
     columns: dict[Key, str]
+    memberships: dict[tuple[str, str], str]
 
 
 def _sign(answer: str, rows: int) -> str:
@@ -127,9 +117,8 @@ class Tries:
         await self._connection.execute(f"CREATE ROLE {STRANGER} NOLOGIN")
         names = [rows.name for rows in self._planted.tables]
         roles = [STRANGER if role == "PUBLIC" else role for role in ROLES]
-        for row in await self._connection.fetch(_SOME_COLUMNS, names, roles):
-            role = "PUBLIC" if row["role"] == STRANGER else row["role"]
-            self.columns[role, row["command"], row["name"]] = row["columns"]
+        for key, columns in (await granted.columns(self._connection, roles, names)).items():
+            self.columns["PUBLIC" if key[0] == STRANGER else key[0], *key[1:]] = columns
 
     def ask(self, key: Key, statement: str, rows: int, *, alone: bool = False) -> None:
         """Note a try, and how many rows it reaches where everything is open."""
@@ -217,10 +206,8 @@ async def observe(connection: Connection, planted: Planted, schemas: list[str]) 
         absent = _on_tables(tries, planted.tables)
         await _on_others(tries, connection, schemas)
         cells = await tries.answers()
-        roles = [STRANGER if role == "PUBLIC" else role for role in ROLES]
-        for row in await connection.fetch(_OF_EXTENSIONS, roles):
-            role = "PUBLIC" if row["role"] == STRANGER else row["role"]
-            cells[role, "EXECUTE", "functions of extensions"] = "Y" if row["every"] else "x"
+        cells |= await _read(connection, [rows.name for rows in planted.tables])
+        memberships = await granted.memberships(connection, [*ROLES])
     finally:
         await transaction.rollback()
     for key, places in absent.items():
@@ -228,14 +215,26 @@ async def observe(connection: Connection, planted: Planted, schemas: list[str]) 
         for place, sign in sorted(places.items()):
             signs.insert(place, sign)
         cells[key] = "".join(signs)
-    return Observed(cells, tries.columns)
+    return Observed(cells, tries.columns, memberships)
+
+
+async def _read(connection: Connection, tables: list[str]) -> dict[Key, str]:
+    """Ask the catalogue what is not tried."""
+    roles = [STRANGER if role == "PUBLIC" else role for role in ROLES]
+    found = await granted.privileges(connection, roles, tables)
+    return {
+        ("PUBLIC" if role == STRANGER else role, command, name): sign
+        for (role, command, name), sign in found.items()
+    }
 
 
 async def _on_others(tries: Tries, connection: Connection, schemas: list[str]) -> None:
-    """Note the tries on schemas, sequences and functions."""
+    """Note the tries on the database, schemas, sequences and functions."""
     functions: list[Any] = await connection.fetch(_FUNCTIONS, schemas)
     sequences = await connection.fetch(_SEQUENCES, schemas)
     for role in ROLES:
+        tries.ask((role, "CREATE", granted.DATABASE), "CREATE SCHEMA made_by_a_try", ANY)
+        tries.ask((role, "TEMPORARY", granted.DATABASE), "CREATE TEMPORARY TABLE made ()", ANY)
         for schema in schemas:
             tries.ask((role, "USAGE", schema), f"TABLE {schema}.nothing_of_this_name", ANY)
             tries.ask((role, "CREATE", schema), f"CREATE TABLE {schema}.made ()", ANY)

@@ -22,6 +22,7 @@ from service.settings import Settings
 from tests.postgres import Server, server
 from tests.rls import rules
 from tests.rls.attempts import COMMANDS, ROLES, Key, Observed, observe
+from tests.rls.granted import HOW, READ
 from tests.rls.planted import full_tenant
 from tests.rls.rules import Rules
 from tests.rls.situations import look
@@ -30,7 +31,7 @@ SCHEMAS: Final = ["app", "audit", "q", "plant_migrate", "public"]
 # Everything that can be granted in these schemas: statements are counted as one.
 OBJECTS: Final = """
 SELECT DISTINCT name FROM (
-    SELECT unnest($1::text[]) AS name
+    SELECT unnest($1::text[] || 'the database'::text) AS name
     UNION ALL
     SELECT oid::regclass::text FROM pg_class
     WHERE relnamespace::regnamespace::text = ANY($1) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
@@ -71,10 +72,17 @@ Each cell has a sign for each situation, in this order:
 
 A cell that is a single `x` is refused in every situation.
 `c` after the signs: some columns only, [listed below](#columns).
-`TRUNCATE`, schemas, sequences and functions know no rows: one sign.
+`TRUNCATE`, `REFERENCES`, `TRIGGER`, `MAINTAIN`, the database, schemas, sequences and functions
+know no rows: one sign. `REFERENCES`, `TRIGGER`, `MAINTAIN` and `CONNECT` are read from the
+catalogue; all else was tried.
 Rows of `app.idempotency` and `app.import_line` are an agent's: they stand in the places of drafts.
 An entry of the log (`audit.entry`, `audit.pending`) stands where the version stands that it is of.
 
+"""
+_BECOMING: Final = """\
+`SET`: it may `SET ROLE` to it. `INHERIT`: it has its rights without that. `ADMIN`: it may grant
+it, to itself as well, and alter it. Whoever may become a role can do what that role can, whatever
+stands in its own column below. Who is not named here may become nobody.
 """
 
 
@@ -86,6 +94,11 @@ def differences(observed: Observed, expected: Rules) -> dict[Key, str]:
         wanted = expected.cells.get((role, command, "q.*" if name.startswith("q.") else name))
         if signs != wanted and (wanted or set(signs) - set("x-")):
             wrong[key] = f"the rules say {wanted or 'x'}, the server {signs}"
+    for pair in observed.memberships.keys() | expected.memberships.keys():
+        told = (expected.memberships.get(pair, "xxx"), observed.memberships.get(pair, "xxx"))
+        if told[0] != told[1]:
+            key = (pair[0], "become", pair[1])
+            wrong[key] = f"the rules say {told[0]}, the server {told[1]}"
     return wrong
 
 
@@ -95,10 +108,11 @@ def page(observed: Observed, expected: Rules) -> str:
     file = tomllib.loads(rules.PATH.read_text(encoding="utf-8"))
     parts = [_HEAD, "## Roles\n\n| role | is |\n|---|---|\n"]
     parts += [f"| `{role}` | {words} |\n" for role, words in file["roles"].items()]
-    for command in COMMANDS:
+    parts.append("\n## May become\n\n" + _memberships(observed, expected))
+    for command in (*COMMANDS, *READ):
         rows = [[f"`{name}`", *_cells(observed, command, name)] for name in tables]
         parts.append(f"\n## {command}\n\n" + _table(command, rows))
-    parts.append("\n## Schemas and sequences\n\n")
+    parts.append("\n## The database, schemas and sequences\n\n")
     others = sorted({(name, command) for _, command, name in observed.cells} - _rows_of(observed))
     parts.append(
         _table(
@@ -113,6 +127,18 @@ def page(observed: Observed, expected: Rules) -> str:
         for (role, command, name), columns in sorted(observed.columns.items())
     ]
     return "".join([*parts, "\n## The rules\n\nWhat no line gives is refused.\n", *_rules(file)])
+
+
+def _memberships(observed: Observed, expected: Rules) -> str:
+    """Write who may act as whom, and what that comes to."""
+    lines = [["who", "may become", *HOW], ["---"] * (2 + len(HOW))]
+    lines += [
+        [f"`{who}`", f"`{role}`", *(f"`{sign}`" for sign in signs)]
+        for (who, role), signs in sorted(observed.memberships.items())
+    ]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    words = "".join(f"- {line}\n" for line in expected.becoming)
+    return f"{_BECOMING}\n{table}\n{words}"
 
 
 def _rows_of(observed: Observed) -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from tests.rls.attempts import ROLES, Key
+from tests.rls.granted import HOW
 from tests.rls.situations import SITUATIONS
 
 PATH: Final = Path(__file__).with_name("privileges.toml")
@@ -27,11 +28,16 @@ class Line(Struct, frozen=True):
 
 
 class Rules(Struct, frozen=True):
-    """The rules: expected signs, expected columns, and the objects they speak of."""
+    """The rules: expected signs, expected columns, and the objects they speak of.
+
+    `memberships`: by (who, what it may become) a sign for each of HOW; `becoming` is that in words.
+    """
 
     cells: dict[Key, str]
     columns: dict[Key, str]
     groups: dict[str, list[str]]
+    memberships: dict[tuple[str, str], str]
+    becoming: list[str]
 
 
 def _line(text: str, groups: dict[str, list[str]]) -> Line:
@@ -64,6 +70,21 @@ def _cell(command: str, reach: str, shape: str, *, some_columns: bool) -> str:
     return _masked(reach, shape)[: None if command == "UPDATE" else len(SITUATIONS)]
 
 
+def _memberships(file: dict[str, list[str]]) -> dict[tuple[str, str], str]:
+    """Read `SET, ADMIN on plant_rules: words` of each role."""
+    found: dict[tuple[str, str], str] = {}
+    for who, lines in file.items():
+        for line in lines:
+            how, _, rest = line.partition(" on ")
+            options = how.split(", ")
+            assert set(options) <= set(HOW), f"{how!r} is no way to be a member."
+            signs = "".join("Y" if one in options else "x" for one in HOW)
+            for role in rest.partition(": ")[0].split(", "):
+                assert (who, role) not in found, f"{who} twice: {role}"
+                found[who, role] = signs
+    return found
+
+
 def read() -> Rules:
     """Read the file."""
     file = tomllib.loads(PATH.read_text())
@@ -89,4 +110,5 @@ def read() -> Rules:
             if command in line.commands and any(name in groups[one] for one in line.groups):
                 old = cells[role, command, name]
                 cells[role, command, name] = "".join("-" if one == "-" else "T" for one in old)
-    return Rules(cells, columns, groups)
+    becoming = [f"`{who}`: {line}" for who, lines in file["may_become"].items() for line in lines]
+    return Rules(cells, columns, groups, _memberships(file["may_become"]), becoming)

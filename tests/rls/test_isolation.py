@@ -420,6 +420,7 @@ class TestSideWays:
         assert "rows=0.00 loops=1" in rows[0][0]
         assert 1 == plan.count("hush")
 
+    @pytest.mark.usefixtures("temporary")
     async def test_a_cheap_function_is_asked_after_the_policy(self, spy: Connection) -> None:
         """A function that tells what it is asked hears of visible rows only."""
         heard: list[str] = []
@@ -452,6 +453,7 @@ class TestSideWays:
         )
         assert "42501" == await Savepoint(spy).state("SELECT FROM pg_statistic")
 
+    @pytest.mark.usefixtures("temporary")
     async def test_write_functions_find_no_name_of_the_caller_s(self, spy: Connection) -> None:
         """Temporary tables, functions and operators stand behind what definers look up."""
         await spy.execute("CREATE TEMPORARY TABLE base_entity (id uuid)")

@@ -46,6 +46,7 @@ async def all_said(
         return await answers(session, asked + statements(catalog, other))
 
 
+@pytest.mark.usefixtures("temporary")
 class TestWords:
     """Everything that can be asked, by each role that logs in to serve or to look."""
 

@@ -4,14 +4,17 @@ Policies, forced row security, keys, definers and PUBLIC stand in tests/database
 what all of it comes to in test_matrix.py.
 """
 
+import asyncpg
 import pytest
 
+from tests.postgres import Server
 from tests.sessions import Connection
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
 
 LOGINS = {"plant_owner", "plant_app", "plant_worker", "plant_readonly"}
 FUNCTIONARIES = {"plant_writer", "plant_rules", "plant_auth", "plant_audit"}
+LOOKING = ["statement_timeout=60s", "idle_in_transaction_session_timeout=5min"]
 SCHEMAS = ["app", "audit", "q", "plant_migrate"]
 # What a role needs a policy for: the commands it was granted on a table, or columns of it.
 GRANTED = """
@@ -77,7 +80,8 @@ async def test_every_view_asks_as_its_reader(superuser: Connection) -> None:
 async def test_roles_are_what_they_are_said_to_be(superuser: Connection) -> None:
     """Who logs in, who makes roles; nobody is a superuser, replicates or passes row security."""
     rows = await superuser.fetch(
-        "SELECT rolname::text AS name, rolcanlogin, rolcreaterole, rolinherit, rolconfig,"
+        "SELECT rolname::text AS name, rolcanlogin, rolcreaterole, rolinherit,"
+        " rolconnlimit, coalesce(rolconfig, '{}') AS settings,"
         " rolsuper OR rolbypassrls OR rolreplication OR rolcreatedb AS above"
         " FROM pg_roles WHERE rolname = ANY($1::text[])",
         [*LOGINS, *FUNCTIONARIES],
@@ -88,7 +92,26 @@ async def test_roles_are_what_they_are_said_to_be(superuser: Connection) -> None
     assert {"plant_owner"} == {row["name"] for row in rows if row["rolcreaterole"]}
     assert {"plant_owner"} >= {row["name"] for row in rows if row["rolinherit"]}
     assert set() == {row["name"] for row in rows if row["above"]}
-    assert {None} == {row["rolconfig"] for row in rows}
+    # Of people who look: a forgotten psql holds neither a snapshot nor all connections. The
+    # service says its own limits in each session; one of a role would be there unseen.
+    assert {"plant_readonly": (20, LOOKING)} == {
+        row["name"]: (row["rolconnlimit"], row["settings"])
+        for row in rows
+        if row["settings"] or row["rolconnlimit"] != -1
+    }
+
+
+async def test_who_looks_begins_with_those_limits(cluster: Server, database: str) -> None:
+    """Where a session begins: it is no wall, and whoever needs more says so."""
+    session = await asyncpg.connect(cluster.url("readonly", database))
+    try:
+        names = [setting.partition("=")[0] for setting in LOOKING]
+        found = [await session.fetchval("SELECT current_setting($1)", name) for name in names]
+        await session.execute("SET statement_timeout = 0")
+    finally:
+        await session.close()
+
+    assert ["1min", "5min"] == found
 
 
 async def test_memberships_are_exactly_those(superuser: Connection) -> None:

@@ -1,6 +1,7 @@
 """Imports that do not come to their end, and imports beside each other."""
 
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -14,6 +15,8 @@ from service.usecases.importing import Import
 from service.usecases.outcomes import Reported
 from tests.factories import Tenant, make_tenant
 from tests.imports import fed, imported, line, many, ref, state
+from tests.postgres import Server
+from tests.sessions import acting, connections
 
 STAGED = "SELECT count(*) FROM app.import_line WHERE tenant_id = $1"
 END_IMPORTER = """
@@ -22,6 +25,7 @@ WHERE pid <> pg_backend_pid() AND datname = current_database() AND pid IN (
     SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
 )
 """
+OWN_LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
 
 async def taken(run: Import, lines: list[dict[str, object]], chunks: int) -> list[Reported]:
@@ -183,6 +187,28 @@ async def test_one_tenant_leaves_room_for_others(
     for run in runs:
         await run.aclose()
     assert ["created"] == (await imported(repository, tenant, many(1))).outcomes
+
+
+async def test_an_import_that_begins_again_ends_once(
+    cluster: Server, database: str, tenant: Tenant
+) -> None:
+    """Its session's lock outlives a transaction that failed: the second try takes no second one."""
+    begin, end = "SELECT app.import_begin($1)", "SELECT app.import_end($1)"
+    ids = [uuid4(), uuid4()]
+    async with connections(cluster, database) as connect:
+        session, counts = await connect(), []
+        for statement, identity in (
+            (begin, ids[0]),
+            (begin, ids[1]),
+            (begin, ids[0]),
+            (end, ids[0]),
+            (end, ids[1]),
+        ):
+            async with acting(session, tenant.author):
+                await session.fetch(statement, identity)
+            counts.append(await session.fetchval(OWN_LOCKS))
+
+    assert [1, 2, 2, 1, 0] == counts
 
 
 async def test_a_reader_that_fails_leaves_nothing(
