@@ -331,6 +331,27 @@ async def test_a_long_life_meets_every_check_of_the_log(api: Api) -> None:
         assert 404 == found.status or found.json["compliant"]
 
 
+async def test_what_another_refers_to_is_its_own_matter(
+    api: Api, superuser: asyncpg.Connection
+) -> None:
+    """An archived team is told to its member, by its id, and not to an agent beside it."""
+    world = await api.world()
+    beside = await api.made("agent")
+    await beneath(superuser, archived("team")[0], {"team": world["team"]["id"]})
+    told = [
+        await api.get(f"{PATHS['agent']}/{agent['id']}/compliance")
+        for agent in (world["agent"], beside)
+    ]
+
+    assert [
+        [{"message": "Its team is archived.", "entity_id": world["team"]["id"]}],
+        [],
+    ] == [
+        next(check["violations"] for check in one.json["checks"] if check["id"] == "L1-REF-1")
+        for one in told
+    ]
+
+
 async def test_a_draft_is_told_what_it_lacks(api: Api) -> None:
     """Drafts are checked as they are, before anybody is asked to certify them."""
     skill = await api.made("skill")
