@@ -17,7 +17,7 @@ from service.cli.output import Output, Progress
 from service.cli.parser import Subparsers, add_command
 from service.cli.tidying import tidying
 from service.database.data_dir import hold
-from service.database.roles import ensure_login_roles
+from service.database.roles import ensure_login_roles, require_login
 from service.database.target import Target, resolve
 from service.http.app import build_app
 from service.http.runner import Runner
@@ -66,6 +66,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         if target.embedded or arguments.sample or arguments.migrate:
             migrate(target, output.say)
         ensure_login_roles(settings, target)
+        require_login(settings, target, "app")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(settings, target, listener, output, sample=arguments.sample))
     return 0

@@ -1,4 +1,4 @@
-"""Give the login roles their passwords, once migrations have made the roles."""
+"""Give the login roles their passwords, once migrations have made the roles, and see them in."""
 
 import asyncio
 
@@ -23,6 +23,10 @@ class PasswordNotSet(Refusal):
     """The owner may not set a role's password."""
 
 
+class RoleMissing(Refusal):
+    """No migration has made the role there."""
+
+
 def ensure_login_roles(settings: Settings, target: Target) -> list[str]:
     """Let each login role in with the password of the data directory; name those that were changed.
 
@@ -32,6 +36,31 @@ def ensure_login_roles(settings: Settings, target: Target) -> list[str]:
     Raises: PasswordNotSet, and what check.connected raises.
     """
     return asyncio.run(_ensure(settings, target))
+
+
+def require_login(settings: Settings, target: Target, role: Role) -> None:
+    """Make sure that a role gets in. It blocks, as ensure_login_roles does.
+
+    Raises: RoleMissing, LoginRefused, and what else check.connected raises.
+    """
+    asyncio.run(_require(settings, target, role))
+
+
+async def _require(settings: Settings, target: Target, role: Role) -> None:
+    try:
+        async with connected(target.url(role), settings):
+            return
+    except LoginRefused as error:
+        refused = error
+    owner = target.url("owner")
+    async with connected(owner, settings) as connection:
+        # To who asks, a server says of a role that is not there that its password is wrong.
+        if not await connection.fetchval(PRESENT, USERS[role]):
+            raise RoleMissing(
+                f"The database at {spoken(owner)} has not been brought to this release.",
+                "Run `plant migrate apply`.",
+            )
+    raise LoginRefused(refused.wrong, f"Check user and password in {setting(role)}.")
 
 
 async def _ensure(settings: Settings, target: Target) -> list[str]:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from service.database.embedded import embedded_server
 from tests.postgres import Server
-from tests.servers import BARE, PLANT, plant, room
+from tests.servers import BARE, PLANT, plant, room, settings_with_room
 
 pytestmark = pytest.mark.database
 
@@ -285,6 +286,7 @@ class TestGivenServer:
         found = cluster.run(COUNTS, database)[0]
         assert (5, 6, 0) == (found[1], found[6], found[7])
 
+    @pytest.mark.usefixtures("template")  # roles are the cluster's: it has let them in
     def test_migrates_only_when_asked(self, cluster: Server, tmp_path: Path) -> None:
         """An empty database is refused with the command that fills it; --migrate fills it."""
         name = cluster.create("unserved")
@@ -298,6 +300,15 @@ class TestGivenServer:
             assert 2 == told.returncode
             assert "plant migrate apply" in told.stderr
             assert 1 == len(told.stderr.splitlines())
+
+    def test_a_server_without_our_roles_is_refused_in_words(self, tmp_path: Path) -> None:
+        """Where no migration has ever run, one line names the command that does it."""
+        with settings_with_room() as settings, embedded_server(settings) as server:
+            url = server.url("plant_owner")
+            told = plant(tmp_path, "serve", PLANT_PORT="0", PLANT_DATABASE_URL=url)
+
+        assert (2, 1) == (told.returncode, len(told.stderr.splitlines()))
+        assert "plant migrate apply" in told.stderr
 
     def test_removes_what_has_expired(self, cluster: Server, database: str, tmp_path: Path) -> None:
         """Answers older than a day are gone soon after the start; younger ones stay."""

@@ -19,7 +19,12 @@ from service.database.check import (
     VectorMissing,
 )
 from service.database.embedded import EmbeddedServer, embedded_server
-from service.database.roles import PasswordNotSet, ensure_login_roles
+from service.database.roles import (
+    PasswordNotSet,
+    RoleMissing,
+    ensure_login_roles,
+    require_login,
+)
 from service.database.target import NoSuchRole, Target, resolve
 from service.settings import Settings
 from tests.servers import ask, settings_with_room
@@ -243,6 +248,23 @@ def test_a_role_that_the_owner_may_not_change_is_said(
     ):
         ensure_login_roles(given, Target(given))
     ask(server.url("postgres"), "DROP ROLE plant_app")
+
+
+def test_a_role_that_no_migration_has_made_is_said(given: Settings) -> None:
+    """The refusal names the command that makes it."""
+    with pytest.raises(RoleMissing, match="Run `plant migrate apply`"):
+        require_login(given, Target(given), "app")
+
+
+def test_an_address_of_its_own_that_is_refused_is_said_by_its_setting(
+    given: Settings, roles: None
+) -> None:
+    """Who has set PLANT_APP_DATABASE_URL is told to look there."""
+    url = at(given.database_url or "", netloc="plant_app:sesame@")
+    settings = msgspec.structs.replace(given, app_database_url=url)
+
+    with pytest.raises(LoginRefused, match=r"user plant_app\. .* in PLANT_APP_DATABASE_URL"):
+        require_login(settings, Target(settings), "app")
 
 
 def test_the_embedded_server_is_the_default() -> None:

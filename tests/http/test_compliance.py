@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from service.repository.compliance import CHECKS
 from tests.api import PATHS, Api
-from tests.factories import skill_body, unique
+from tests.factories import ActorWith, skill_body, unique
 
 pytestmark = pytest.mark.database
 
@@ -195,6 +195,8 @@ PLANTS = (
     Plant("L1-TEAM-3", "team", *archived("agent")),
     Plant("L1-TEAM-3", "team", *swapped("app.agent_entity", "job_role_id", "gen_random_uuid()",
                                         "agent")),
+    Plant("L1-TEAM-3", "team", *swapped("app.agent_entity", "industry_id", "gen_random_uuid()",
+                                        "agent")),
     Plant("L1-AGENT-1", "agent", *archived("job_role")),
     Plant("L1-AGENT-2", "agent", *archived("industry")),
     Plant("L1-AGENT-3", "agent", *archived("skill")),
@@ -335,6 +337,27 @@ async def test_a_long_life_meets_every_check_of_the_log(api: Api) -> None:
         assert 404 == found.status or found.json["compliant"]
 
 
+async def test_what_another_refers_to_is_its_own_matter(
+    api: Api, superuser: asyncpg.Connection
+) -> None:
+    """An archived team is told to its member, by its id, and not to an agent beside it."""
+    world = await api.world()
+    beside = await api.made("agent")
+    await beneath(superuser, archived("team")[0], {"team": world["team"]["id"]})
+    told = [
+        await api.get(f"{PATHS['agent']}/{agent['id']}/compliance")
+        for agent in (world["agent"], beside)
+    ]
+
+    assert [
+        [{"message": "Its team is archived.", "entity_id": world["team"]["id"]}],
+        [],
+    ] == [
+        next(check["violations"] for check in one.json["checks"] if check["id"] == "L1-REF-1")
+        for one in told
+    ]
+
+
 async def test_a_draft_is_told_what_it_lacks(api: Api) -> None:
     """Drafts are checked as they are, before anybody is asked to certify them."""
     skill = await api.made("skill")
@@ -349,6 +372,57 @@ async def test_a_draft_is_told_what_it_lacks(api: Api) -> None:
     assert [{"message": "The seniority level must be set.", "entity_id": None}] == found[
         "L1-ROLE-3"
     ]
+
+
+async def test_a_code_is_taken_within_its_scheme_only(api: Api) -> None:
+    """Neither another code of the scheme nor the same code of another scheme is in the way."""
+    industry, *_ = [
+        await api.made("industry", scheme=scheme, code=code, level=1)
+        for scheme, code in (("A", "1"), ("A", "2"), ("B", "1"))
+    ]
+
+    assert set() == await failed(api, industry)
+
+
+async def test_a_code_that_another_has_is_told_with_whose_it_is(
+    api: Api, superuser: Connection
+) -> None:
+    """Each of the two is told of the other; the constraint that rules it out is put back."""
+    one, other = [(await api.made("industry"))["id"] for _ in range(2)]
+    where = f"WHERE id IN ('{one}', '{other}')"
+    table = "ALTER TABLE app.industry_entity"
+    await beneath(
+        superuser,
+        (f"{table} DROP CONSTRAINT industry_entity_code_key",
+         f"UPDATE app.industry_entity SET scheme = 'X', code = '1', level = 1 {where}"),
+        {},
+    )  # fmt: skip
+    answer = await api.get(f"{PATHS['industry']}/{one}/compliance")
+    await beneath(
+        superuser,
+        (f"UPDATE app.industry_entity SET scheme = NULL, code = NULL, level = NULL {where}",
+         f"{table} ADD CONSTRAINT industry_entity_code_key UNIQUE (tenant_id, scheme, code)"),
+        {},
+    )  # fmt: skip
+
+    told = {check["id"]: check["violations"] for check in answer.json["checks"]}
+    assert [{"message": "Another industry has its scheme and code.", "entity_id": other}] == told[
+        "L1-IND-2"
+    ]
+
+
+async def test_an_optional_skill_binds_nobody(api: Api) -> None:
+    """It may be a draft, and an agent of the job role need not have it."""
+    world = await api.world()
+    skills = [
+        {"id": world["skill"]["id"], "relation": "essential"},
+        {"id": (await api.made("skill"))["id"], "relation": "optional"},
+    ]
+    role = await api.made("job_role", required_skills=skills)
+    agent = await api.made("agent", job_role_id=role["id"], skill_ids=[world["skill"]["id"]])
+
+    assert "L1-ROLE-2" not in await failed(api, role)
+    assert "L1-AGENT-3" not in await failed(api, agent)
 
 
 async def test_nothing_is_told_of_what_the_caller_may_not_see(api: Api) -> None:
@@ -429,6 +503,24 @@ async def test_who_wrote_an_amendment_does_not_certify_it(api: Api, superuser: C
     assert set() == await failed(api, skill)
 
 
+async def test_two_may_certify_what_the_other_wrote(api: Api, actor_with: ActorWith) -> None:
+    """What one wrote for another version, or in vain for this one, does not keep it from that."""
+    certifier = await actor_with("read", "write", "certify", name="certifier")
+    author = await actor_with("read", "write", "certify", name="author")
+    skill = await api.made("skill", "active")
+    path = f"{PATHS['skill']}/{skill['id']}/amendment"
+    vain = await api.by(certifier).patch(path, {"description": "In vain."}, "*")
+    await api.by(certifier).step(path, "withdrawn", vain.etag)
+    for writes, certifies in ((author, certifier), (certifier, author)):
+        answer = await api.by(writes).patch(path, {"description": f"By {writes.name}."}, "*")
+        answer = await api.by(writes).step(path, "under_review", answer.etag)
+        answer = await api.by(certifies).step(path, "certified", answer.etag)
+        assert 200 == answer.status, answer.body
+
+    # Who wrote it in vain sees that too.
+    assert set() == await failed(api.by(certifier), skill)
+
+
 async def test_an_import_is_not_certified_by_who_wrote_before(
     api: Api, superuser: Connection
 ) -> None:
@@ -459,6 +551,21 @@ async def imported_at_once(api: Api, body: dict[str, Any]) -> str:
                  "Certifier-Authorization": f"Bearer {api.tenant.certifier.key}"},
     )  # fmt: skip
     return str(json.loads(answer.body.splitlines()[0])["id"])
+
+
+async def test_an_import_by_one_identity_is_no_certification(
+    api: Api, superuser: Connection
+) -> None:
+    """Where the second of its identities is missing, nobody certified."""
+    identity = await imported_at_once(api, skill_body(external_id="c:3"))
+    subject = {"entity_type": "skill", "id": identity}
+    await beneath(
+        superuser,
+        ("UPDATE audit.entry SET actor = split_part(actor, '+', 1) WHERE entity_id = '{id}'",),
+        subject,
+    )
+
+    assert "L0-05" in await failed(api, subject)
 
 
 async def test_an_import_at_once_stands_for_the_steps(api: Api, superuser: Connection) -> None:

@@ -218,6 +218,25 @@ class TestLookups:
 
         assert 401 == (await mine.get("/v1/me")).status
 
+    async def test_a_key_that_was_revoked_is_a_stranger(
+        self,
+        api: Api,
+        owner: Repository,
+        actor_with: ActorWith,
+        clock: Moved,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Once that is known it waits its turn like all who have no key, and has none if full."""
+        mine = api.by(await actor_with("read"))
+        assert 200 == (await mine.get("/v1/me")).status
+        assert await owner.maybe(KeyRevoke(mine.actor.context.key_id)) is not None  # type: ignore[arg-type]
+        clock.ahead += timedelta(seconds=5)
+        known = await mine.get("/v1/me")
+        clock.ahead += timedelta(seconds=1)
+        monkeypatch.setattr(lookups, "STRANGERS_WAITING_MAX", 0)
+
+        assert [401, 503] == [known.status, (await mine.get("/v1/me")).status]
+
     async def test_a_certifier_that_was_revoked_just_now(
         self, api: Api, owner: Repository, actor_with: ActorWith, superuser: asyncpg.Connection
     ) -> None:

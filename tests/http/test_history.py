@@ -432,6 +432,19 @@ class TestVersions:
         assert list(range(12, 0, -1)) == [version for page in pages for version in page]
         assert all(limit == len(page) for page in pages[:-1])
 
+    @pytest.mark.parametrize("limit", [1, 2])
+    async def test_a_page_that_is_full_to_the_last_version_is_the_last(
+        self, api: Api, limit: int
+    ) -> None:
+        """No link leads to an empty page."""
+        answer = await api.create("skill")
+        path = at("skill", answer.json["id"])
+        for number in range(limit - 1):
+            answer = await api.patch(path, {"tags": [str(number)]}, answer.etag)
+        page = await api.get(f"{path}/versions?limit={limit}")
+
+        assert (limit, None) == (len(page.json["items"]), page.json["next_cursor"])
+
     async def test_fifty_unless_more_are_wanted(self, api: Api) -> None:
         """The default is 50, the most is 200."""
         answer = await api.create("skill")

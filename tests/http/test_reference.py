@@ -202,6 +202,20 @@ async def test_every_operation_has_a_request_to_copy(api: Api) -> None:
         assert (one.body is not None) == ("Content-Type: " in request)
 
 
+async def test_every_operation_names_its_answers(api: Api) -> None:
+    """Each status that an operation answers with stands in its article, with what it means."""
+    text = (await api.get("/docs")).body.decode()
+    articles = dict(re.findall(r'<article id="([^"]+)">(.*?)</article>', text, re.DOTALL))
+
+    lacking = [
+        (one.id, answer.status)
+        for one in OPERATIONS
+        for answer in one.answers
+        if f"<b>{answer.status}</b> {inline(answer.description)}" not in articles[one.id]
+    ]
+    assert [] == lacking
+
+
 def _tag(name: str) -> dict[str, str]:
     (found,) = [tag for tag in described()["tags"] if tag["name"] == name]
     return dict(found)

@@ -304,6 +304,16 @@ class TestMe:
         assert key.key not in answer.body.decode()
         assert "no-store" == answer.headers["Cache-Control"]
 
+    async def test_each_governance_agent_is_called_by_its_own_name(self, api: Api) -> None:
+        """However many a tenant has, a key is that of one."""
+        tenant = api.tenant
+        told = [
+            (await api.by(actor).get("/v1/me")).json["governance_agent"]["name"]
+            for actor in (tenant.author, tenant.certifier, tenant.reader)
+        ]
+
+        assert ["author", "certifier", "reader"] == told
+
     @pytest.mark.parametrize("scope", ["read", "write", "certify", "audit", "admin"])
     async def test_every_key_may_ask(self, api: Api, actor_with: Any, scope: str) -> None:
         """No scope is needed to learn which one has."""

@@ -310,6 +310,21 @@ class TestLogins:
         assert "bad" == status
         assert says in text
 
+    @pytest.mark.parametrize(
+        "found,mends",
+        [
+            (login("postgres", superuser=True), "It has to name plant_app."),
+            (login("plant_app", bypasses=True), "ALTER ROLE plant_app NOSUPERUSER NOBYPASSRLS;"),
+        ],
+    )
+    def test_who_is_above_row_security_is_mended_where_it_comes_from(
+        self, found: Login, mends: str
+    ) -> None:
+        """An address that names somebody else is corrected, a role of ours is lowered."""
+        _, _, way_out = self.look(given=True, login=found)
+
+        assert mends in way_out
+
     def test_a_role_that_is_not_there_is_broken(self) -> None:
         """A password cannot help it."""
         there = [each for each in seen().roles if each.name != "plant_app"]
@@ -444,3 +459,9 @@ class TestHistory:
         assert ("bad", "Run: plant migrate apply") == (found.status, found.way_out)
         assert "f2: was edited; and 2 more" in found.found
         assert "good" == history.migrations(brings, wrong, embedded=False).status
+
+    def test_three_are_shown_and_nothing_is_counted(self, brings: Release) -> None:
+        """Nobody is told of more where there is no more."""
+        wrong = [Finding("function", f"f{n}", "was edited") for n in range(3)]
+
+        assert history.functions(brings, wrong).found.endswith("f2: was edited")

@@ -56,6 +56,18 @@ async def test_closed_half_way(
     )
 
 
+async def test_what_is_applied_is_not_staged_any_more(
+    repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
+) -> None:
+    """The lines of a chunk go with it: an import does not fill the disk twice."""
+    parts = Import(repository, tenant.author.context, as_active=False).run(fed(many(1200)))
+    reported = await anext(parts)
+    staged = await superuser.fetchval(STAGED, tenant.id)
+    await parts.aclose()
+
+    assert 1200 - len(reported) == staged
+
+
 async def test_the_server_ends_the_session(
     repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
 ) -> None:
