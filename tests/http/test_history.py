@@ -755,6 +755,19 @@ class TestLists:
 
         assert [made["active"], made["draft"]] == await walked(api, path)
 
+    @pytest.mark.parametrize("filters", [{}, {"status": "draft"}])
+    async def test_what_came_later_is_not_walked(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, filters: dict[str, str]
+    ) -> None:
+        """However much was made since then, and however few a page looks at: all of then."""
+        then = [await api.made("industry") for _ in range(2)]
+        for _ in range(3):
+            await api.made("industry")
+        monkeypatch.setattr("service.usecases.history.WALK_MAX", 1)
+        path = asked("/v1/industries", as_of=then[-1]["updated_at"], limit=2, **filters)
+
+        assert then[::-1] == await walked(api, path)
+
     @pytest.mark.parametrize("walk", [1, 2, 3, 5])
     @pytest.mark.parametrize("limit", [1, 2, 50])
     async def test_no_cursor_names_what_is_hidden(

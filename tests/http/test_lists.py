@@ -297,6 +297,24 @@ class TestWalk:
         # Some pages were empty, and yet others came.
         assert walk > 2 or True in asked
 
+    @pytest.mark.parametrize("swapped", [False, True])
+    async def test_who_is_met_twice_ends_the_walk_if_one_of_them_does(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, *, swapped: bool
+    ) -> None:
+        """The last agent that is asked of one skill may be the first of another."""
+        one, other = sorted([(await api.made("skill"))["id"] for _ in range(2)], reverse=swapped)
+        shared = {f"{kind}_id": (await api.made(kind))["id"] for kind in ("job_role", "industry")}
+        agents = [
+            (await api.made("agent", **shared, skill_ids=skills))["name"]
+            for skills in ([one], [one, other], [one])
+        ]
+        monkeypatch.setattr("service.usecases.history.WALK_MAX", 4)  # two of each
+        found = await pages(
+            api, query(PATHS["agent"], skill_id=(one, other), status="draft", limit=10)
+        )
+
+        assert agents[::-1] == [each["name"] for page in found for each in page]
+
     async def test_a_cursor_tells_nothing_of_what_is_hidden(
         self, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
