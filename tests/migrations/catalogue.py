@@ -28,13 +28,14 @@ FROM pg_roles WHERE rolname ~ '^plant_' ORDER BY rolname
 """
 DATABASE: Final = """
 SELECT datdba::regrole::text,
-    ARRAY(
-        SELECT format('%s %s', coalesce(rolname, 'PUBLIC'), privilege_type)
-        FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
-        LEFT JOIN pg_roles ON pg_roles.oid = grantee ORDER BY 1
-    ),
     ARRAY(SELECT setconfig::text FROM pg_db_role_setting WHERE setdatabase = pg_database.oid)
 FROM pg_database WHERE datname = current_database()
+"""
+ACCESS: Final = """
+SELECT format('%s %s', coalesce(rolname, 'PUBLIC'), privilege_type)
+FROM pg_database CROSS JOIN LATERAL aclexplode(coalesce(datacl, acldefault('d', datdba)))
+LEFT JOIN pg_roles ON pg_roles.oid = grantee
+WHERE datname = current_database() ORDER BY 1
 """
 TABLES: Final = """
 SELECT oid::regclass::text FROM pg_class
@@ -52,10 +53,10 @@ ROWS: Final = "SELECT to_jsonb(one) FROM {} AS one ORDER BY 1"
 DRAWN: Final = {"app.secret"}
 
 
-def catalogue(cluster: Cluster, database: str, *without: str) -> str:
+def catalogue(cluster: Cluster, database: str, *without: str, access: bool = True) -> str:
     """Write down what migrations make in a database: schema, rights, rows that they bring.
 
-    `without` names schemas that are left out.
+    `without` names schemas that are left out; `access` is who may connect.
     """
     left_out = [f"--exclude-schema={schema}" for schema in without]
     command = [str(wheel_programs() / "pg_dump"), "--schema-only", *left_out]
@@ -65,7 +66,7 @@ def catalogue(cluster: Cluster, database: str, *without: str) -> str:
     )  # fmt: skip
     parts = [_POLICY_ROLES.sub(_sorted, _DRAWN.sub("", done.stdout))]
     with psycopg.connect(cluster.url("postgres", database), autocommit=True) as connection:
-        for query in (DATABASE, MARKS):
+        for query in (DATABASE, MARKS, *([ACCESS] if access else [])):
             parts += map(json.dumps, connection.execute(query).fetchall())
         tables = [table for (table,) in connection.execute(TABLES)]
         for table in tables:

@@ -57,7 +57,7 @@ class Boundary(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """This release's migrations applied one after the other, undisturbed.
 
-    `catalogues[n]` is what the first n of them make, functions aside, `exchanges[n]` how often a
+    `catalogues[n]` is what the first n of them make, themselves alone, `exchanges[n]` how often a
     deployer and the server speak to bring a database one further, `complete` the end with them.
     """
 
@@ -90,8 +90,8 @@ class Walk:
         self.url = cluster.url("plant_owner", database)
 
     def catalogue(self) -> str:
-        """Write down what is there, functions aside."""
-        return catalogue(self._cluster, self.database, FUNCTIONS)
+        """Write down what is there, what comes after the migrations aside: functions, access."""
+        return catalogue(self._cluster, self.database, FUNCTIONS, access=False)
 
     def complete(self) -> str:
         """Write down all that is there."""
