@@ -17,7 +17,7 @@ import pytest_asyncio
 from service.repository.base import Repository
 from tests.factories import Tenant
 from tests.rls.planted import full_tenant
-from tests.sessions import Connection
+from tests.sessions import Connection, become
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
 
@@ -32,9 +32,6 @@ MINE: Final = {
 }
 """The rows that a policy of a form leaves, in other words than its own."""
 
-CONTEXT: Final = """
-SELECT set_config('app.tenant_id', $1, TRUE), set_config('app.governance_agent_id', $2, TRUE)
-"""
 COLUMNS: Final = """
 SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
@@ -68,6 +65,7 @@ class Ground:
 
     def __init__(self, session: Connection, mine: Tenant, other: Tenant) -> None:
         self.session = session
+        self._author = mine.author
         self.tenant = mine.id
         self.agent = mine.author.context.governance_agent_id
         self.another = mine.certifier.context.governance_agent_id
@@ -81,7 +79,7 @@ class Ground:
         try:
             await self.session.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
             await self.session.execute(f"GRANT ALL ON {table} TO {role}")
-            await self.session.fetch(CONTEXT, str(self.tenant), str(self.agent))
+            await become(self.session, self._author)
             yield
         finally:
             await transaction.rollback()
