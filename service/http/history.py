@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from service.errors import NotFound
+from service.errors import Erased, NotFound
 from service.http.answers import JSON, PRIVATE, joined
 from service.http.caller import caller
 from service.http.clock import CLOCK
@@ -30,7 +30,7 @@ class Version(Struct, frozen=True):
 
     version: int
     operation: str
-    status: str
+    status: str | None
     at: str
     governance_agent_id: str
     key_id: str
@@ -89,19 +89,27 @@ class History:
         before, after = compared(raw_query(request))
         pair = EntityVersionPair(self._kind.name, path_id(request), before, after)
         rows = await reading(request).many(pair, who.context)
-        found = {row.version: row.document.encode() for row in rows}
-        for version in (before, after):
-            if version not in found:
-                raise NotFound(
-                    f"No version {version} of the {self._kind.title} with this id is visible "
-                    "to you."
-                )
-        told = Difference(before, after, difference(found[before], found[after]))
+        found = {row.version: row.document for row in rows}
+        first, second = (self._document(found, version) for version in (before, after))
+        told = Difference(before, after, difference(first, second))
         return web.Response(
             body=msgspec.json.encode(told),
             content_type=JSON,
             headers={"Cache-Control": PRIVATE},
         )
+
+    def _document(self, found: dict[int, str | None], version: int) -> bytes:
+        """Give the bytes of a version.
+
+        Raises: NotFound, Erased.
+        """
+        title = self._kind.title
+        if version not in found:
+            raise NotFound(f"No version {version} of the {title} with this id is visible to you.")
+        document = found[version]
+        if document is None:
+            raise Erased(f"The content of this {title}'s version {version} was erased.")
+        return document.encode()
 
 
 def _shown(row: VersionRow) -> Version:

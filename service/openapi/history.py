@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from service import errors
 from service.model.history import VERSION_MAX
 from service.model.kinds import KINDS, Kind
 from service.openapi import examples, filters
@@ -105,4 +106,5 @@ def _diff(kind: Kind) -> Operation:
                 example=examples.DIFFERENCE,
             ),
         ),
+        problems=(errors.Erased,),
     )

@@ -181,7 +181,9 @@ class VersionShown(Struct):
 
     version: Version
     operation: str
-    status: Status
+    status: Annotated[
+        Status | None, Meta(description="Null once the content of the version was erased.")
+    ]
     at: Moment
     governance_agent_id: UUID
     key_id: UUID

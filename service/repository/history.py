@@ -6,15 +6,25 @@ from uuid import UUID
 from msgspec import Struct
 
 from service.repository.base import ANSWER_BYTES, Many, Maybe, One
-from service.repository.entities import Document, ListedById
+from service.repository.entities import ListedById
+
+
+class WasDocument(Struct, frozen=True):
+    """The bytes that were served, None once they are erased, and their entity tag."""
+
+    document: str | None
+    etag: str
 
 
 class VersionRow(Struct, frozen=True):
-    """One version of an entity; two identities of an import stand joined by `+`."""
+    """One version of an entity; two identities of an import stand joined by `+`.
+
+    No status once its document is erased.
+    """
 
     version: int
     operation: str
-    status: str
+    status: str | None
     at: datetime
     actor: str
     key: str
@@ -23,10 +33,10 @@ class VersionRow(Struct, frozen=True):
 
 
 class VersionDocument(Struct, frozen=True):
-    """The bytes that one version was served as."""
+    """The bytes that one version was served as, None once they are erased."""
 
     version: int
-    document: str
+    document: str | None
 
 
 class Now(Struct, frozen=True):
@@ -42,7 +52,7 @@ class Walked(Struct, frozen=True):
     last: UUID | None
 
 
-class EntityVersion(Maybe[Document], frozen=True):
+class EntityVersion(Maybe[WasDocument], frozen=True):
     """Find one version of an entity."""
 
     kind: str
@@ -50,7 +60,7 @@ class EntityVersion(Maybe[Document], frozen=True):
     version: int
 
 
-class EntityAsOf(Maybe[Document], frozen=True):
+class EntityAsOf(Maybe[WasDocument], frozen=True):
     """Find an entity as it was at a time."""
 
     kind: str

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from service.errors import InvalidParameter, NotFound
+from service.errors import Erased, InvalidParameter, NotFound
 from service.model.history import AtTime, AtVersion
 from service.model.kinds import Kind
 from service.model.query import ListQuery
@@ -18,6 +18,7 @@ from service.repository.history import (
     EntityAsOf,
     EntityVersion,
     HistoryNow,
+    WasDocument,
 )
 from service.repository.lists import Listed, Row, fitting, listed, position
 
@@ -31,9 +32,9 @@ async def document_then(
 ) -> Document:
     """Find an entity as it was.
 
-    Raises: NotFound, InvalidParameter for a time that has not come.
+    Raises: NotFound, Erased, InvalidParameter for a time that has not come.
     """
-    query: Maybe[Document]
+    query: Maybe[WasDocument]
     if isinstance(then, AtVersion):
         query = EntityVersion(kind.name, identity, then.version)
         what = f"version {then.version}"
@@ -44,7 +45,9 @@ async def document_then(
     found = await repository.maybe(query, context)
     if found is None:
         raise NotFound(f"No {what} of the {kind.title} with this id is visible to you.")
-    return found
+    if found.document is None:
+        raise Erased(f"The content of this {kind.title}'s {what} was erased.")
+    return Document(found.document, found.etag)
 
 
 async def page_of(

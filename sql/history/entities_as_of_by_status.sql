@@ -3,7 +3,8 @@
 --
 -- Each entity has one first entry: entry_birth_idx, in the order of the list. The version of
 -- that time is chosen first and only then looked at: where it is hidden, because it was
--- written as another governance agent's draft, an older one must not stand in for it.
+-- written as another governance agent's draft, or erased, an older one must not stand in
+-- for it.
 -- Of what is hidden or in another state there may be any number: no more than `walk`
 -- entities are looked at, and entities_as_of_walked says where that ends.
 --
@@ -49,7 +50,7 @@ CROSS JOIN
             payload.body,
             payload.body::json ->> 'status' AS status
         FROM audit.payload
-        WHERE payload.audit_id = newest.audit_id
+        WHERE payload.audit_id = newest.audit_id AND payload.body IS NOT NULL
         ORDER BY payload.audit_id ASC
         LIMIT 1
     ) AS served

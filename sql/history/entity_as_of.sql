@@ -3,7 +3,8 @@
 --
 -- The version is chosen first and only then looked at: where it is hidden, because it was
 -- written as another governance agent's draft, an older one must not stand in for it.
--- Within an entity times rise with the versions.
+-- Within an entity times rise with the versions. Of a version that was erased the document
+-- is null.
 --
 -- param: $1 kind text
 -- param: $2 id uuid

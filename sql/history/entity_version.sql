@@ -2,7 +2,8 @@
 -- Find one version of an entity: the bytes that were served, and their entity tag.
 --
 -- A version that was written as another governance agent's draft is not found: row security
--- on audit.payload hides it for good, whatever became of the entity.
+-- on audit.payload hides it for good, whatever became of the entity. Of one that was erased
+-- the document is null.
 --
 -- param: $1 kind text
 -- param: $2 id uuid

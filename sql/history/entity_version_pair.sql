@@ -1,6 +1,8 @@
 -- name: entity_version_pair :many
 -- Find two versions of an entity, or those of them that the caller may see.
 --
+-- Of a version that was erased the document is null.
+--
 -- param: $1 kind text
 -- param: $2 id uuid
 -- param: $3 version integer

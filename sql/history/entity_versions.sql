@@ -2,6 +2,7 @@
 -- List the versions of an entity that the caller may see, newest first.
 --
 -- actor and key name two identities, joined by "+", where an import was certified at once.
+-- Of a version that was erased the status is null.
 --
 -- param: $1 kind text
 -- param: $2 id uuid

@@ -5,7 +5,6 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,6 +17,7 @@ from service.usecases.keys import create_key
 from tests.api import PATHS, Answer, Api, serving
 from tests.bench import Bench
 from tests.counts import rows
+from tests.erasing import entry_of, erase
 from tests.factories import Actor, ActorWith, Tenant, skill_body, unique
 from tests.postgres import Server
 from tests.sockets import answers, exchange
@@ -449,15 +449,7 @@ class TestRefused:
         """Without its bytes there is no first answer, and no second effect either."""
         request = creating()
         made = await request.by(api, "k")
-        audit = UUID(made.headers["Audit-Entry"].split("=")[1].split(",")[0])
-        async with superuser.transaction():
-            await superuser.execute("ALTER TABLE audit.payload DISABLE TRIGGER USER")
-            await superuser.execute(
-                "UPDATE audit.payload SET body = NULL, salt = NULL WHERE audit_id = $1", audit
-            )
-            await superuser.execute(
-                "ALTER TABLE audit.payload ENABLE ALWAYS TRIGGER payload_append_only"
-            )
+        await erase(superuser, entry_of(made))
         before = await rows(superuser, api.tenant.id)
         answer = await request.by(api, "k")
 

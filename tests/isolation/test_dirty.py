@@ -89,7 +89,7 @@ async def by_time(arena: Arena, identity: str) -> str:
     now = (await arena.repository.one(HistoryNow(), context)).now
     found = await arena.repository.maybe(EntityAsOf("skill", identity, now), context)
     assert found
-    return str(json.loads(found.document)["governance_notes"])
+    return str(json.loads(str(found.document))["governance_notes"])
 
 
 async def by_versions(arena: Arena, identity: str) -> str:

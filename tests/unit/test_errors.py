@@ -53,7 +53,7 @@ CONTRACT = {
         "idempotency-in-progress",
         "conflict",
     },
-    410: {"cursor-expired"},
+    410: {"cursor-expired", "erased"},
     412: {"precondition-failed"},
     413: {"body-too-large"},
     415: {"unsupported-media-type"},
