@@ -1,0 +1,187 @@
+"""What a call has in hand while it waits: an entity is locked before what belongs to it.
+
+A session holds a row, a call is seen to wait for that row, and a third session takes what the
+call must not have yet, without waiting.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from service.repository.base import Repository
+from tests.amending import PROPOSE, TAKE, propose
+from tests.database.test_races import Act, Pair, changing
+from tests.factories import (
+    Tenant,
+    active_skill,
+    agent_body,
+    create,
+    make_world,
+    skill_body,
+    team_body,
+    unique,
+)
+from tests.postgres import Server
+from tests.sessions import Connect, Connection, acting, connections, until_blocked
+
+pytestmark = pytest.mark.database
+
+HOLD = "SELECT FROM app.base_entity WHERE id = $1 FOR NO KEY UPDATE"
+ENTITY = "SELECT FROM app.base_entity WHERE id = $1 FOR NO KEY UPDATE NOWAIT"
+AMENDMENT = "SELECT FROM app.amendment WHERE entity_id = $1 FOR NO KEY UPDATE NOWAIT"
+# What no function does: a DBA's hand.
+TOUCH = 'UPDATE app.amendment SET patch = \'{"description": "By hand."}\' WHERE entity_id = $1'
+IMPORT = "SELECT app.import_propose(ARRAY[$1::uuid], ARRAY[$2::jsonb])"
+ARCHIVE = "SELECT * FROM app.import_archive_try($1, ARRAY[1, 2])"
+STAGED = """
+INSERT INTO app.import_line (
+    tenant_id, import_id, line, kind, entity_id, body, governance_agent_id
+) VALUES ($1, $2, $3, 'skill', $4, '{}', $5)
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
+    """Open sessions as a role."""
+    async with connections(cluster, database) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pair(connect: Connect, superuser: Connection) -> Pair:
+    """Have one that holds and one that waits, and a superuser who looks."""
+    first, second = await connect(), await connect()
+    for session in (first, second):
+        await session.execute("SET lock_timeout = '20s'")
+    return Pair(first, second, superuser)
+
+
+async def waits_without(pair: Pair, held: object, act: Act, other: str, identity: object) -> None:
+    """Hold an entity until an act waits for it; what it must not have can be taken meanwhile."""
+    async with acting(pair.first, act.actor):
+        await pair.first.execute(HOLD, held)
+        waiting = asyncio.ensure_future(pair.sent(act))
+        await until_blocked(pair.watcher, pair.second, pair.first, waiting)
+        taken = await pair.watcher.execute(other, identity)
+
+    assert taken == "SELECT 1"
+    assert await waiting is None
+
+
+class TestAmendments:
+    """The entity, then its amendment."""
+
+    async def test_a_patch_waits_for_the_entity_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """Whoever has the entity can take its amendment next."""
+        made = await active_skill(repository, tenant)
+        await propose(repository, tenant.author, "skill", made.id, {"description": "One."})
+        patch = Act(
+            tenant.author, PROPOSE, ("skill", str(made.id), None, json.dumps({"aliases": ["b"]}))
+        )
+
+        await waits_without(pair, made.id, patch, AMENDMENT, made.id)
+
+    async def test_a_step_waits_for_the_entity_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """Submitting, as patching."""
+        made = await active_skill(repository, tenant)
+        await propose(repository, tenant.author, "skill", made.id, {"description": "One."})
+        submit = Act(tenant.author, TAKE, ("skill", str(made.id), None, "under_review"))
+
+        await waits_without(pair, made.id, submit, AMENDMENT, made.id)
+
+    async def test_of_two_first_patches_the_second_finds_the_first(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """It is told that what it read has changed, and not that a key is taken."""
+        made = await active_skill(repository, tenant)
+        first, second = (
+            Act(
+                tenant.author,
+                PROPOSE,
+                ("skill", str(made.id), made.etag, json.dumps({"description": text})),
+            )
+            for text in ("One.", "Two.")
+        )
+
+        assert "PL002" == await pair.race(first, second)
+
+    async def test_who_changes_one_by_hand_waits_for_the_entity(
+        self, repository: Repository, tenant: Tenant, connect: Connect, pair: Pair
+    ) -> None:
+        """The trigger locks what it compares with, whatever calls it."""
+        made = await active_skill(repository, tenant)
+        await propose(repository, tenant.author, "skill", made.id, {"description": "One."})
+        hand = Pair(pair.first, await connect("superuser"), pair.watcher)
+        async with acting(pair.first, tenant.author):
+            await pair.first.execute(HOLD, made.id)
+            waiting = asyncio.ensure_future(hand.sent(Act(tenant.author, TOUCH, (made.id,))))
+            await until_blocked(pair.watcher, hand.second, pair.first, waiting)
+
+        assert await waiting is None
+
+    async def test_an_import_waits_for_the_entity_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, connect: Connect, pair: Pair
+    ) -> None:
+        """An import, as a single patch."""
+        made = await active_skill(repository, tenant)
+        await propose(repository, tenant.author, "skill", made.id, {"description": "One."})
+        one = Pair(pair.first, await connect("superuser"), pair.watcher)
+        act = Act(tenant.author, IMPORT, (made.id, json.dumps({"description": "Two."})))
+
+        await waits_without(one, made.id, act, AMENDMENT, made.id)
+
+
+class TestEntities:
+    """Several entities, in the order of their ids; a team before its members."""
+
+    async def test_an_agent_waits_for_the_team_that_it_enters_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """Whoever has the team can take its members next."""
+        world = await make_world(repository, tenant)
+        team = await create(
+            repository, tenant.author, "team", team_body(world.job_role, world.industry)
+        )
+        agent = await create(
+            repository,
+            tenant.author,
+            "agent",
+            agent_body(world.job_role, world.industry, [world.skill]),
+        )
+        enter = changing(tenant.author, "agent", [agent.id], {"team_id": str(team.id)})
+
+        await waits_without(pair, team.id, enter, ENTITY, agent.id)
+
+    async def test_what_is_absent_is_archived_in_the_order_of_ids(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        connect: Connect,
+        pair: Pair,
+    ) -> None:
+        """Wherever the rows lie: who waits for the first has not taken the second."""
+        ids = [
+            UUID(str((await create(repository, tenant.author, "skill", skill_body())).id))
+            for _ in range(2)
+        ]
+        run = await pair.watcher.fetchval("SELECT uuidv7()")
+        # The first moves behind the second.
+        async with acting(pair.first, tenant.author):
+            patch = changing(tenant.author, "skill", ids[:1], {"description": unique("moved")})
+            await pair.first.execute(patch.statement, *patch.arguments)
+        for number, identity in enumerate(ids, 1):
+            await pair.watcher.execute(
+                STAGED, tenant.id, run, number, identity, tenant.author.context.governance_agent_id
+            )
+        one = Pair(pair.first, await connect("superuser"), pair.watcher)
+        await one.second.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
+
+        await waits_without(one, ids[0], Act(tenant.author, ARCHIVE, (run,)), ENTITY, ids[1])
