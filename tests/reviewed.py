@@ -66,6 +66,7 @@ NULLABLE = {
     "agent_entity": "team_id",
     "life_cycle_step": "by_author",
     "amendment_step": "by_author",
+    "incarnation": "given_up",
     "payload": "body reason salt successor_id",
 }
 REFERENCES = """

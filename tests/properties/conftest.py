@@ -24,6 +24,7 @@ from tests.factories import (
     make_world,
     skill_body,
 )
+from tests.placed import place_all
 from tests.postgres import Server
 from tests.sessions import Connect, Connection, connections
 
@@ -108,4 +109,5 @@ async def full(
             UUID(author.context.governance_agent_id),
             UUID(world.skill),
         )
+    await place_all(superuser)
     return world

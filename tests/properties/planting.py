@@ -12,7 +12,7 @@ DECLARE
     v_trigger record;
 BEGIN
     FOR v_trigger IN SELECT tgrelid::regclass AS relation, tgname AS name FROM pg_trigger
-        WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid = ANY('{tables}'::regclass[])
+        WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid = ANY(ARRAY[{tables}]::regclass[])
     LOOP
         EXECUTE format('ALTER TABLE %s {state} TRIGGER %I', v_trigger.relation, v_trigger.name);
     END LOOP;
@@ -26,7 +26,7 @@ async def past_triggers(
     superuser: Connection, *tables: str, keep: bool = False
 ) -> AsyncIterator[None]:
     """Be in a transaction that no trigger of these tables sees; it is undone, or kept."""
-    listed = "{" + ",".join(tables) + "}"
+    listed = ", ".join(f"'{table}'" for table in tables)
     transaction = superuser.transaction()
     await transaction.start()
     try:

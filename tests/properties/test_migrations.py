@@ -419,7 +419,7 @@ async def test_migration_null_constraints(superuser: Connection, full: World) ->
         one = Violation(told="", update=row["table"], set={row["name"]: "NULL"})
         error = await broken(superuser, one)
         if error is None or error.sqlstate != "23502":
-            taken.setdefault(row["table"].partition(".")[2], set()).add(row["name"])
+            taken.setdefault(row["table"].partition(".")[2].strip('"'), set()).add(row["name"])
     reviewed = {table: set(names.split()) for table, names in NULLABLE.items()}
     reviewed["base_entity"].remove("name_key")
 

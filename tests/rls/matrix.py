@@ -76,7 +76,8 @@ A cell that is a single `x` is refused in every situation.
 know no rows: one sign. `REFERENCES`, `TRIGGER`, `MAINTAIN` and `CONNECT` are read from the
 catalogue; all else was tried.
 Rows of `app.idempotency` and `app.import_line` are an agent's: they stand in the places of drafts.
-An entry of the log (`audit.entry`, `audit.pending`) stands where the version stands that it is of.
+An entry of the log (`audit.entry`, `audit.pending`, `audit.position`) stands where the version
+stands that it is of.
 
 """
 _BECOMING: Final = """\

@@ -24,6 +24,7 @@ from tests.factories import (
     team_body,
     unique,
 )
+from tests.placed import place_all
 from tests.sessions import Connection
 
 UNIT: Final = json.dumps([1.0] + [0.0] * 383)
@@ -84,6 +85,7 @@ async def drafts_of(
     await propose(repository, actor, "skill", skill, {"description": word})
     await superuser.execute(_REMEMBERED, tenant.id, agent, unique(word))
     await superuser.execute(_STAGED, tenant.id, agent)
+    await place_all(superuser)
     return Drafts(tenant, ids)
 
 

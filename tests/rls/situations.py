@@ -50,11 +50,13 @@ class Planted(Struct, frozen=True):
 
 
 # Whose a row is where the row itself does not say so.
+_OF_PAYLOAD: Final = "(SELECT private_to FROM audit.payload WHERE payload.audit_id = one.audit_id)"
 _PRIVATE_TO: Final = {
     "app.idempotency": "governance_agent_id",
     "app.import_line": "governance_agent_id",
-    "audit.entry": "(SELECT private_to FROM audit.payload WHERE payload.audit_id = one.audit_id)",
-    "audit.pending": "(SELECT private_to FROM audit.payload WHERE payload.audit_id = one.audit_id)",
+    "audit.entry": _OF_PAYLOAD,
+    "audit.pending": _OF_PAYLOAD,
+    'audit."position"': _OF_PAYLOAD,
     "app.entity_reference": "(SELECT private_to FROM app.base_entity WHERE id = dependent_id)",
 }
 # What tells rows apart where that is not the primary key: what those may read who read little.

@@ -47,6 +47,7 @@ ABOVE_TENANTS = {
         "audit.entry",
         "audit.payload",
         "audit.pending",
+        'audit."position"',
     },
     "plant_owner": {"app.tenant", "app.governance_agent", "app.api_key"},
     "plant_auth": {"app.tenant", "app.governance_agent", "app.api_key"},

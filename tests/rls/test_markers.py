@@ -31,6 +31,7 @@ THE_WORKER_S = {
     "audit.entry",
     "audit.payload",
     "audit.pending",
+    'audit."position"',
 }
 
 

@@ -31,7 +31,7 @@ WHERE granted.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     AND granted.grantee <> relowner
 """
 POLICIES = """
-SELECT role, format('%s.%s', schemaname, tablename) AS name, cmd AS command,
+SELECT role, format('%I.%I', schemaname, tablename)::regclass::text AS name, cmd AS command,
     qual IS NOT NULL AS reads, with_check IS NOT NULL AS checks
 FROM pg_policies CROSS JOIN LATERAL unnest(roles::text[]) AS role
 """
