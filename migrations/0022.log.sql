@@ -10,9 +10,9 @@
 --
 -- A leaf of the tree is the JSON array
 --   ["plant-leaf/v1", tenant, pos, entry hash, tenant_prev]
--- without white space: tenant and pos as text, hashes as lower-case hex. tenant_prev is the leaf
--- hash of the tenant's entry before, 64 zeros for the first. Leaf hash = sha256 of the byte 0
--- and the array's bytes.
+-- without white space: the tenant as text, pos as an integer, hashes as lower-case hex.
+-- tenant_prev is the leaf hash of the tenant's entry before, 64 zeros for the first. Leaf hash =
+-- sha256 of the byte 0 and the array's bytes.
 --
 -- All of it is written by plant_worker, the sequencer and sealer; nobody changes it afterwards.
 
