@@ -1,8 +1,11 @@
 """The formats of the log that one can prove: make them, and check them without trusting anyone.
 
 Pure: no input or output, no clock, nothing of the service but itself. Whatever is wrong is raised
-as a `ProofError` (`fault.py`): `Malformed` for bytes that are not of the form, `Unproven` for
-hashes, sizes or signatures that do not lead to each other; `str()` is for a person.
+as a `ProofError` (`fault.py`); `str()` is for a person:
+    Malformed  the bytes are not of the form
+    Unproven   hashes, sizes or signatures do not lead to each other
+    Damaged    a bundle is not what was sealed: `.kind`, `.position`, `.who` (could have done it)
+    Undecided  what was handed in does not suffice to tell
 docs/audit-format.md has every format byte for byte.
 
 Hashes are 32 bytes; sizes count leaves; indexes start at 0, a tenant's positions at 1.
@@ -41,4 +44,19 @@ Hashes are 32 bytes; sizes count leaves; indexes start at 0, a tenant's position
     entry_bytes(Entry) · parse_entry(bytes) · entry_hash(bytes) · payload_hash(salt, document)
     leaf_bytes(tenant, position, entry_hash, previous) · parse_leaf(bytes) -> Leaf
     NOTHING: 32 zero bytes, the predecessor of what has none
+`receipt`
+    Receipt(audit_id=, entry=, salt=, document=, log_index=, position=, leaf=, proof=, checkpoint=):
+    the JSON answer, encoded with msgspec · parse_receipt(json) -> Receipt
+    check_receipt(Receipt, [VerifierKey]) -> Proved(leaf, leaf_hash, log_index, checkpoint, entry)
+    format_tlog_proof(index, [hash], note, leaf) -> c2sp.org/tlog-proof@v1, the leaf as extra data
+    parse_tlog_proof(text) · check_tlog_proof(text, [VerifierKey], leaf=None) -> Proved
+`bundle`: each line ends with the leaf's hash (audit.position.leaf_hash), which tells where a line
+    was changed, dropped, added or moved
+    header_line(tenant_id) · shown_line(entry, salt, document, leaf_hash)
+    absent_line(entry, WITHHELD | ERASED | PRUNED, leaf_hash)
+    trailer_line(count, (log index, inclusion proof) of the last leaf or None, note,
+        {size asked for with since: consistency proof from it to the checkpoint's size})
+    parse_header(line) · parse_trailer(line)
+`bundle_check`
+    check_bundle(lines, [VerifierKey], held=[Checkpoint], leaves={position: leaf hash}) -> Report
 """
