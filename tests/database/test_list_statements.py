@@ -4,18 +4,23 @@ The service takes from its rows what fits into a page: here is shown what it get
 which order, and where a walk ends.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import combinations
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from service.catalog.load import Catalog
+from service.database.pool import Pool
 from service.model.kinds import BY_NAME
 from service.repository.base import Repository
 from service.repository.lists import _driven as driven
 from service.repository.lists import list_statements, listed, position, start
+from service.settings import Settings
 from tests.factories import Actor, Tenant, create, document, make_tenant, step
+from tests.postgres import Server
+from tests.sessions import Connection
 
 pytestmark = pytest.mark.database
 
@@ -26,8 +31,22 @@ ROWS = 7
 """Of each kind: more than any page and any walk of these tests."""
 
 
+HIDDEN = ROWS + 1
+NEXT = 3
+"""Has the name that comes next after all that begin with b."""
+# Whose value is the one that most have, the hidden draft among them: what a filter is asked for.
+SHARE: dict[str, set[int]] = {
+    "tag": {1, 2, 3, 4, 6, HIDDEN},
+    "parent": {2, 4, 5, 6, HIDDEN},
+    "skill": {1, 2, 3, 5, HIDDEN},
+    "industry": {1, 3, 4, 6, HIDDEN},
+    "job_role": {1, 2, 5, 6, HIDDEN},
+    "team": {1, 4, 5, HIDDEN},
+}
+
+
 class Stock:
-    """Entities whose fields repeat each in a period of its own, and a draft that is hidden."""
+    """Entities that share values, each filter's among others, and a draft that is hidden."""
 
     def __init__(self, repository: Repository, tenant: Tenant) -> None:
         self._repository = repository
@@ -40,7 +59,7 @@ class Stock:
             for kind in ("skill", "industry", "job_role", "team", "agent"):
                 await self._made(self.tenant.author, kind, n)
         for kind in ("skill", "industry", "job_role", "team", "agent"):
-            await self._made(self.tenant.certifier, kind, ROWS)
+            await self._made(self.tenant.certifier, kind, HIDDEN)
 
     async def _made(self, actor: Actor, kind: str, n: int) -> None:
         made = await create(self._repository, actor, kind, self._body(kind, n))
@@ -55,34 +74,56 @@ class Stock:
     def _id(self, kind: str, n: int) -> str:
         return str(self.documents[kind][n]["id"])
 
+    def _shared(self, kind: str, name: str, n: int) -> str:
+        """Give the id that those who share have: the second one, which everybody may see."""
+        return self._id(kind, int(n in SHARE[name]))
+
     def _body(self, kind: str, n: int) -> dict[str, Any]:
         own: dict[str, Any] = {
-            "name": f"{'ab'[n % 2]}{ROWS - n} {kind}",
+            "name": f"{'ba'[n % 2]}{ROWS - n} {kind}",
             "description": "What it is.",
             "external_id": f"x/{n}",
-            "tags": ["all", f"tag {n % 3}"],
+            "tags": ["all", "some" if n in SHARE["tag"] else f"tag {n}"],
         }
-        # What is hidden refers to what its author sees: those that are under review.
-        some = 1 if n == ROWS else 0
         if n:
-            own["parent_ids"] = [self._id(kind, some)]
+            own["parent_ids"] = [self._shared(kind, "parent", n)]
         if kind == "skill":
             own["category"] = ["technical", "soft_skill"][n % 2]
         if kind == "industry":
-            own |= {"scheme": f"scheme {n % 2}", "code": str(n), "level": 1}
+            # Two of one name, which industries of different levels may have.
+            own["name"] = f"{'ba'[n % 2]}{(ROWS - n) // 3} {kind}"
+            own |= {"scheme": f"scheme {n % 2}", "code": str(n), "level": 1 + n}
+        if n == NEXT:
+            own["name"] = "c"
         if kind == "job_role":
-            skills = {self._id("skill", some), self._id("skill", some or n // 2)}
+            skills = {self._shared("skill", "skill", n)}
+            skills |= {self._id("skill", n // 2)} if n != HIDDEN else set()
             own["required_skills"] = [{"id": one, "relation": "essential"} for one in skills]
-            own |= {"industry_id": self._id("industry", some or n % 2)}
             own |= {"seniority_level": ["junior", "mid"][n % 2]}
+        if kind in {"job_role", "team", "agent"}:
+            own |= {"industry_id": self._shared("industry", "industry", n)}
         if kind in {"team", "agent"}:
-            own |= {"job_role_id": self._id("job_role", some)}
-            own |= {"industry_id": self._id("industry", some)}
+            own |= {"job_role_id": self._shared("job_role", "job_role", n)}
         if kind == "agent":
-            own["skill_ids"] = [self._id("skill", some)]
+            own["skill_ids"] = [self._shared("skill", "skill", n)]
             if n % 3:
-                own["team_id"] = self._id("team", some)
+                own["team_id"] = self._shared("team", "team", n)
         return own
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def reading_whole(
+    cluster: Server, database: str, catalog: Catalog, settings: Settings, superuser: Connection
+) -> AsyncIterator[Repository]:
+    """Run statements in a session that passes by every index, which would give an order unasked."""
+    role = f"ALTER ROLE plant_app IN DATABASE {database}"
+    for way in ("indexscan", "indexonlyscan", "bitmapscan"):
+        await superuser.execute(f"{role} SET enable_{way} = off")
+    pool = Pool(cluster.url("app", database), settings)
+    await pool.open()
+    await superuser.execute(f"{role} RESET ALL")
+    yield Repository(catalog, pool)
+    await pool.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -113,6 +154,18 @@ def asked(documents: list[dict[str, Any]], name: str) -> str:
     return max(some, key=lambda value: (counts[value], value))
 
 
+def several(stock: Stock, kind: str, name: str) -> tuple[str, ...]:
+    """Give many values of a filter: what nobody has, what others have, and one within another."""
+    every = {value for one in stock.documents[kind] for value in values(one, name)}
+    if name == "name":
+        return ("c", "b", "b5", stock.documents[kind][1]["name"], "x")
+    if name == "parent_id":
+        every |= {value for other in NAMES for value in values(stock.documents[other][1], name)}
+    elif not name.endswith("_id") or name == "external_id":
+        every.add("nobody's")
+    return tuple(sorted(every))
+
+
 def cases() -> Iterator[Any]:
     """Give every kind with no filter, each filter and each two of them."""
     for kind in NAMES:
@@ -121,52 +174,96 @@ def cases() -> Iterator[Any]:
             yield pytest.param(kind, chosen, id=f"{kind}-{'+'.join(chosen) or 'all'}")
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["one", "several"])
 @pytest.mark.parametrize("kind,chosen", [*cases()])
 async def test_it_gives_these_rows_and_no_others(
-    repository: Repository, stock: Stock, kind: str, chosen: tuple[str, ...]
+    repository: Repository,
+    reading_whole: Repository,
+    stock: Stock,
+    kind: str,
+    chosen: tuple[str, ...],
+    *,
+    many: bool,
 ) -> None:
-    """As many as are asked for, from where it is asked, and no further than it may walk."""
+    """As many as are asked for, from where it is asked, and no further than it may walk.
+
+    With several values of what drives it: what has two of them is given once, and the order is
+    the one that is written, whatever the plan.
+    """
+    repository = reading_whole if many else repository
     documents = stock.documents[kind]
     filters: Filters = {name: (asked(documents, name),) for name in chosen}
     statement, _, _, rest = driven(kind, filters)
-    drives = [name for name in chosen if name not in rest]
-    order = "name" if drives == ["name"] else "newest"
-    walk_of = [one for one in documents if all(fits(one, name, filters) for name in drives)]
-    walk_of.sort(key=lambda one: one["id"], reverse=True)
-    if order == "name":
-        walk_of.sort(key=lambda one: one["name"])
-    assert walk_of
+    drives = {name: filters[name] for name in chosen if name not in rest}
+    if many:
+        drives = {name: several(stock, kind, name) for name in drives}
+    filters |= drives
+    order = "name" if "name" in drives else "newest"
     bounded = bool(rest) and statement != "entities_by_external_id"
+    each = len(*drives.values()) if bounded else 1
+    expected = Expected(documents, drives, {name: filters[name] for name in rest}, order)
     after = start(order)
-    for passed in range(len(walk_of)):
-        left = walk_of[passed:]
+    assert expected.walked
+    for passed in range(len(expected.walked)):
         for count in (1, 2, MANY):
             for walk in (1, 2, MANY) if bounded else (MANY,):
-                expected = []
-                for nth, one in enumerate(left[:walk], 1):
-                    is_found = all(fits(one, name, filters) for name in rest)
-                    is_last = bounded and nth == walk
-                    if is_found or is_last:
-                        expected.append((one["id"], is_found, is_last))
                 rows = await listed(
-                    repository, stock.tenant.author.context, kind, filters, after, count, walk
-                )
+                    repository, stock.tenant.author.context, kind, filters, after, count,
+                    walk * each,
+                )  # fmt: skip
                 given = [(str(row.id), row.is_found, row.is_last) for row in rows]
-                assert expected[:count] == given, (passed, count, walk)
-        rows = await listed(
-            repository,
-            stock.tenant.author.context,
-            kind,
-            {name: filters[name] for name in drives},
-            after,
-            1,
-            MANY,
-        )
+                assert expected.rows(passed, count, walk, bounded=bounded) == given, (count, walk)
+        rows = await listed(repository, stock.tenant.author.context, kind, drives, after, 1, MANY)
         after = position(order, rows[0])
+
+
+class Expected:
+    """What a list gives, from documents: those that have a value that drives it, in order."""
+
+    def __init__(
+        self, documents: list[dict[str, Any]], drives: Filters, rest: Filters, order: str
+    ) -> None:
+        ordered = sorted(documents, key=lambda one: one["id"], reverse=True)
+        if order == "name":
+            ordered.sort(key=lambda one: one["name"])
+        self.walked = [one for one in ordered if all(fits(one, n, drives) for n in drives)]
+        # A prefix within another is not walked again.
+        self._each: list[Filters] = [
+            {name: (value,)}
+            for name, given in drives.items()
+            for value in given
+            if name != "name" or not value.startswith(tuple({*given} - {value}))
+        ] or [{}]
+        self._rest = rest
+
+    def rows(
+        self, passed: int, count: int, walk: int, *, bounded: bool
+    ) -> list[tuple[str, bool, bool]]:
+        """Give what comes behind so many of those that are walked."""
+        left = self.walked[passed:]
+        found: dict[str, tuple[bool, bool]] = {}
+        for value in self._each:
+            nth = given = 0
+            for one in left:
+                if given == count or nth == walk:
+                    break
+                if not all(fits(one, name, value) for name in value):
+                    continue
+                nth += 1
+                is_found = all(fits(one, name, self._rest) for name in self._rest)
+                is_last = bounded and nth == walk
+                if is_found or is_last:
+                    given += 1
+                    before = found.get(one["id"], (False, False))
+                    found[one["id"]] = (is_found, is_last or before[1])
+        ids = [one["id"] for one in left if one["id"] in found]
+        return [(one, *found[one]) for one in ids[:count]]
 
 
 def fits(one: dict[str, Any], name: str, filters: Filters) -> bool:
     """Say whether an entity meets one of the filters."""
+    if name == "name":
+        return str(one["name"]).startswith(filters[name])
     return bool(set(values(one, name)) & set(filters[name]))
 
 

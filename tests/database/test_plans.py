@@ -495,11 +495,12 @@ async def test_a_second_filter_that_nothing_meets_is_asked_no_further_than_it_ma
     assert {} == wrong
 
 
+@pytest.mark.parametrize("filters", ['{"status": ["archived"]}', '{"external_id": ["e0"]}'])
 async def test_of_states_that_differ_no_entity_is_looked_up_by_its_id(
-    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant, filters: str
 ) -> None:
-    """A list by name has the state in the row that drives it."""
-    given = await values(superuser, big) | {"filters": '{"status": ["archived"]}', "walk": 1000}
+    """A list by name has the state, and the external id, in the row that drives it."""
+    given = await values(superuser, big) | {"filters": filters, "walk": 1000}
     async with acting(app, big.reader):
         await explained(app, catalog["entities_by_name_matching"], given)
         plan = await explained(

@@ -44,11 +44,14 @@ def hints() -> list[dict[str, Any]]:
     return found
 
 
-def hinted(kind: str, test: str) -> bool:
-    """Say whether a rule puts a test first for a kind of mutant."""
+def hinted(mutant: Mutant, test: str) -> bool:
+    """Say whether a rule puts a test first for a mutant, by its kind or by its id."""
     return any(
         fnmatch.fnmatchcase(test, hint["tests"])
-        and any(fnmatch.fnmatchcase(kind, one) for one in hint["kinds"])
+        and (
+            any(fnmatch.fnmatchcase(mutant.kind, one) for one in hint.get("kinds", ()))
+            or any(fnmatch.fnmatchcase(mutant.id, one) for one in hint.get("mutants", ()))
+        )
         for hint in hints()
     )
 
@@ -127,7 +130,7 @@ class Choice:
             score += 8.0 * min(self._caught[name][item.nodeid], 3)
         for edit in mutant.edits:
             score += 8.0 * min(self._caught[edit.path][item.nodeid], 3)
-        if hinted(mutant.kind, item.nodeid):
+        if hinted(mutant, item.nodeid):
             score += 30.0
         return score + 5.0 * min(self._caught[f"kind {mutant.kind}"][item.nodeid], 4)
 

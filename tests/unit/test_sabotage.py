@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.sabotage import listed, python_code
+from tests.sabotage.choice import hinted
 from tests.sabotage.fork import forked
 from tests.sabotage.ground import edited, inverse
 from tests.sabotage.mutant import Edit, Mutant
-from tests.sabotage.report import Made, write
+from tests.sabotage.report import Made, harmless, write
 from tests.sabotage.results import Result, Results
 from tests.sabotage.sql_text import changes, masked
 
@@ -173,3 +174,30 @@ class TestResults:
         digests = {one.id: one.digest for one in (self.SAME, self.OTHER)}
         assert {self.SAME.id} == set(self.written(tmp_path, {"listed": Made(2, digests)}).found)
         assert set(digests) == set(self.written(tmp_path, {"line": Made(1, {})}).found)
+
+
+class TestRules:
+    """What is said of mutants beforehand."""
+
+    def result(self, where: str = "statement/sql/compliance", change: str = "100") -> Result:
+        """Have a survivor of a check that says one thing at most."""
+        words = f"sql/compliance/l1_role_1.sql, line 26: constant: '{change}' → '101'"
+        return Result(f"{where}/l1_role_1.sql:26/constant-13", "any", words, "survived")
+
+    def test_a_reason_excuses_what_it_names_and_nothing_else(self) -> None:
+        """Of the same place another change is a gap, and so is the same change elsewhere."""
+        assert harmless(self.result()) is not None
+        assert harmless(self.result(change="essential")) is None
+        assert harmless(self.result(where="statement/sql/list")) is None
+
+    def test_a_hint_leads_to_a_test_by_kind_or_by_id(self) -> None:
+        """A mutant of the lists is tried by the tests that compare them row by row."""
+        tests = [
+            "tests/database/test_list_statements.py::test_a[b-several]",
+            "tests/rls/test_matrix.py::b",
+        ]
+        for mutant, expected in (
+            (Mutant(id="statement/sql/list/a.sql:1/order-1", group="statement", what=""), [1, 0]),
+            (Mutant(id="catalogue/grant/table/a", group="catalogue", what=""), [0, 1]),
+        ):
+            assert expected == [int(hinted(mutant, test)) for test in tests]
