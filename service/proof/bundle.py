@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from service.proof.entry import is_hash, is_id
 from service.proof.fault import Malformed
 
 FORMAT: Final = "plant-proof/v1"
@@ -93,6 +94,8 @@ def parse_header(line: bytes) -> Header:
     header = _parse(line, Header, "The first line of a bundle")
     if header.format != FORMAT:
         raise Malformed(f"This is a bundle of the format {header.format}, not {FORMAT}.")
+    if not is_id(header.tenant_id):
+        raise Malformed(f"{header.tenant_id} is no tenant's id.")
     return header
 
 
@@ -101,7 +104,13 @@ def parse_trailer(line: bytes) -> Trailer:
 
     Raises: Malformed.
     """
-    return _parse(line, Trailer, "The last line of a bundle")
+    trailer = _parse(line, Trailer, "The last line of a bundle")
+    proofs = [trailer.proof, *(each.proof for each in trailer.consistency)]
+    if not all(is_hash(each) for proof in proofs for each in proof):
+        raise Malformed("A proof in the last line of a bundle has something else than hashes.")
+    if min(trailer.count, trailer.log_index or 0, *(each.size for each in trailer.consistency)) < 0:
+        raise Malformed("A number in the last line of a bundle is negative.")
+    return trailer
 
 
 def _line(content: Struct) -> bytes:

@@ -6,6 +6,7 @@ Memory grows with the number of entities, not of entries.
 from binascii import unhexlify
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -19,10 +20,11 @@ from service.proof.diagnosis import (
     displaced,
     leaf_prefix,
 )
-from service.proof.entry import ENTRY_FORMAT, ERASE, NOTHING
-from service.proof.fault import Damaged
+from service.proof.entry import ENTRY_FORMAT, ERASE, NOTHING, is_hash, is_id, parse_entry
+from service.proof.fault import Damaged, Malformed
 
 _SALT_DIGITS: Final = 32
+_FORMS_MAX: Final = 10_000
 _ABSENT: Final = (WITHHELD, ERASED, PRUNED)
 
 
@@ -40,6 +42,9 @@ class _Line(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc
     time_us: int
     payload_hash: str
     prev_hash: str
+
+
+_form: Final = attrgetter("format", "tenant", "kind", "operation", "actor", "key")
 
 
 class _Version(Struct, frozen=True, array_like=True, gc=False):
@@ -70,6 +75,8 @@ class Walk:
         self.rest = b""
         # The first erased document of each entity that no erasure was read for yet.
         self._erased: dict[str, int] = {}
+        # What was found to be well written: reading each entry by its pattern would take too long.
+        self._forms: set[tuple[str, ...]] = set()
         self._held = {position: leaf.hex() for position, leaf in held.items()}
 
     def along(self, lines: Iterator[bytes]) -> None:
@@ -78,8 +85,8 @@ class Walk:
         Raises: Damaged, at the first line that is not what was sealed.
         """
         decode, encode = msgspec.json.Decoder(_Line).decode, msgspec.json.Encoder().encode
-        tenant, held, versions = self.tenant, self._held, self.versions
-        leaf, position, prefix = self.leaf, self.position, leaf_prefix(tenant)
+        form_of, forms, held, versions = _form, self._forms, self._held, self.versions
+        leaf, position, prefix = self.leaf, self.position, leaf_prefix(self.tenant)
         for line in lines:
             if line[:1] != b"[":
                 self.rest = line
@@ -96,12 +103,11 @@ class Walk:
             if (
                 sealed != leaf.encode() + b"\n"
                 or encode(entry) != written
-                or entry.format != ENTRY_FORMAT
-                or entry.tenant != tenant
+                or (form_of(entry) not in forms and not self._admits(entry, written))
                 or held.get(position, leaf) != leaf
             ):
                 raise self._misplaced(entry, position, before, line, next(lines, b""))
-            last = versions.get(entry.entity, _BEGINNING)
+            last = versions.get(entry.entity) or self._first(entry, position)
             if (
                 entry.version != last.version + 1
                 or entry.prev_hash != last.hash
@@ -112,7 +118,7 @@ class Walk:
             if entry.operation == ERASE:
                 self._erased.pop(entry.entity, None)
             if salted is None:
-                self._hide(position, salt, document, entry.entity)
+                self._hide(position, entry, salt, document)
             elif (
                 sha256(salted + document).hexdigest() != entry.payload_hash or salt != salt.lower()
             ):
@@ -140,23 +146,43 @@ class Walk:
                 self.position + 1,
             )
 
+    def _admits(self, entry: _Line, written: bytes) -> bool:
+        """Tell whether an entry is the tenant's and written as the format says, and remember it."""
+        try:
+            parse_entry(written)
+        except Malformed:
+            return False
+        if entry.tenant != self.tenant:
+            return False
+        if len(self._forms) == _FORMS_MAX:
+            self._forms.clear()
+        self._forms.add(_form(entry))
+        return True
+
     def _misplaced(
         self, entry: _Line, position: int, before: str, line: bytes, after: bytes
     ) -> Damaged:
-        if entry.format != ENTRY_FORMAT:
-            return _no_entry(position)
-        if entry.tenant != self.tenant:
+        """Say what is wrong with a line that is not the one that was sealed."""
+        if entry.format == ENTRY_FORMAT and entry.tenant != self.tenant:
             return _foreign(position, entry.tenant, self.tenant)
-        return displaced(self.tenant, position, before, line, after) or (
-            _contradicted(position) if position in self._held else _no_entry(position)
-        )
+        found = displaced(self.tenant, position, before, line, after)
+        if found is None and position in self._held:
+            return _contradicted(position)
+        return found or _no_entry(position)
 
-    def _hide(self, position: int, why: bytes, document: bytes, entity: str) -> None:
-        if why not in self.absent or document:
+    def _first(self, entry: _Line, position: int) -> _Version:
+        """Begin with an entity that was not read of before."""
+        if not is_id(entry.entity):
+            raise _no_entry(position)
+        return _BEGINNING
+
+    def _hide(self, position: int, entry: _Line, why: bytes, document: bytes) -> None:
+        """Count a document that is not shown."""
+        if why not in self.absent or document or not is_hash(entry.payload_hash):
             raise _no_entry(position)
         self.absent[why] += 1
         if why == ERASED:
-            self._erased.setdefault(entity, position)
+            self._erased.setdefault(entry.entity, position)
 
 
 def _no_entry(position: int) -> Damaged:

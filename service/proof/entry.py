@@ -40,6 +40,10 @@ _LEAF: Final = re.compile(
 )
 
 
+is_id: Final = re.compile(_UUID, re.ASCII).fullmatch
+is_hash: Final = re.compile(_HASH, re.ASCII).fullmatch
+
+
 class Entry(Struct, frozen=True):
     """One change of an entity, as the log has it.
 

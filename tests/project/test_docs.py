@@ -138,7 +138,7 @@ def test_every_environment_is_explained(root: Path) -> None:
 def test_the_map_has_every_page(root: Path, pages: list[Path]) -> None:
     """README.md names each page of docs/ in its map of the tree."""
     map_of = (root / "README.md").read_text(encoding="utf-8").partition("\ndocs/ ")[2]
-    named = set(re.findall(r"\w+", map_of.partition("\ndocker/")[0]))
+    named = set(re.findall(r"[\w-]+", map_of.partition("\ndocker/")[0]))
 
     assert set() == {page.stem for page in pages if page.parent.name == "docs"} - named
 

@@ -281,16 +281,16 @@ class TestEnds:
         [
             ({"count": 7}, "cut"),
             ({"count": 9}, "cut"),
-            ({"count": -1}, "cut"),
+            ({"count": -1}, "form"),
             ({"log_index": 9}, "proof"),
             ({"log_index": 3}, "proof"),
             ({"log_index": None}, "proof"),
-            ({"log_index": -1}, "proof"),
+            ({"log_index": -1}, "form"),
             ({"log_index": 2**63}, "proof"),
             ({"proof": []}, "proof"),
             ({"proof": ["00" * 32] * 4}, "proof"),
-            ({"proof": ["0" * 63] * 4}, "proof"),
-            ({"proof": ["x"]}, "proof"),
+            ({"proof": ["0" * 63] * 4}, "form"),
+            ({"proof": ["x"]}, "form"),
             ({"checkpoint": ""}, "signature"),
             ({"checkpoint": LOG.note(11)}, "proof"),
             ({"log_index": "3"}, "form"),
@@ -394,6 +394,51 @@ class TestHistories:
 
         assert "follows version 0" in str(damage(log.bundle(1)))
 
+    @pytest.mark.parametrize(
+        "before,after",
+        [
+            (b"plant-entry/v1", b"plant-entry/v2"),
+            (identity(11).encode(), identity(11).upper().encode()),
+            (b'"job_role"', b'"Job Role"'),
+            (identity(900).encode(), "Zoë".encode()),
+            (b'",2,"amend"', b'",2, "amend"'),
+            (b'",2,"amend"', b'",2,"am\\u0065nd"'),
+            (b'"]', b'",1]'),
+        ],
+    )
+    def test_badly_written(self, before: bytes, after: bytes) -> None:
+        """An entry that is not written as it must be is named, though it was sealed."""
+        log, written = Log([SIGNER]), LOG.tenants[identity(1)][2].entry
+        first, second = log.append(1, 11), written.replace(before, after)
+        assert second != written
+        log.place(identity(1), second, first.salt, first.document)
+        found = damage(log.bundle(1))
+
+        assert ("form", 2) == (found.kind, found.position)
+
+    def test_of_another_tenant(self) -> None:
+        """An entry of another tenant is named, though it was sealed."""
+        log = Log([SIGNER])
+        first, second = log.append(1, 11), Log().append(2, 21)
+        log.place(identity(1), second.entry, first.salt, first.document)
+        found = damage(log.bundle(1))
+
+        assert ("tenant", 2) == (found.kind, found.position)
+
+    @pytest.mark.parametrize("shown", [False, True])
+    def test_badly_written_like_others(self, *, shown: bool) -> None:
+        """Ids and hashes are looked at in every entry, though others said the same before."""
+        log, one = Log([SIGNER]), Log([SIGNER]).append(1, 11)
+        log.append(1, 16)
+        name, hashed = identity(11), parse_entry(one.entry).payload_hash.hex()
+        before, after = (name, name.upper()) if shown else (hashed, "none")
+        written = one.entry.replace(before.encode(), after.encode())
+        log.place(identity(1), written, one.salt, one.document)
+        log.append(1, 12)
+        found = damage(log.bundle(1, absent={} if shown else {2: WITHHELD}))
+
+        assert ("form", 2) == (found.kind, found.position)
+
 
 class TestHeld:
     """What somebody has kept from before."""
@@ -433,7 +478,7 @@ class TestHeld:
 
     def test_changed_consistency_proof(self) -> None:
         """A proof that does not hold is as good as a fork."""
-        for proof in (["00" * 32] * 3, [], ["x"]):
+        for proof in (["00" * 32] * 3, []):
             lines = trailer(LOG.bundle(1), consistency=[{"size": 5, "proof": proof}])
 
             assert "fork" == damage(lines, held=[LOG.checkpoint(5)]).kind

@@ -1,0 +1,197 @@
+"""Check a proof bundle of Plant: that a tenant's history is complete, in order and unchanged.
+
+    python verify.py --key VKEY BUNDLE [--trust CHECKPOINT_OR_RECEIPT ...]
+
+VKEY is the log's key from somebody you trust. Exit code 0: intact, 1: not what was sealed, 2: could
+not tell. It needs Python 3.11 and `cryptography`, no more. audit-format.md has the formats.
+"""
+
+import argparse
+import json
+import re
+import sys
+from base64 import b64decode, b64encode
+from hashlib import sha256
+from typing import Any, BinaryIO
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+WORD, NAME, HASH = "[a-z][a-z0-9_]{0,63}", r"[ !#-\[\]-~]{0,256}", "[0-9a-f]{64}"
+# Format, tenant, kind, entity, version, operation, actor, key, time, hashes of document and entry.
+ENTRY = re.compile(
+    rf'\["plant-entry/v1","({UUID})","{WORD}","({UUID})",([1-9][0-9]{{0,17}}),"({WORD})",'
+    rf'"{NAME}","{NAME}",(0|-?[1-9][0-9]{{0,17}}),"({HASH})","({HASH})"\]'
+)
+PROOF, SIZE = rf'\[(?:"{HASH}",?)*\]', "(?:0|[1-9][0-9]{0,17})"
+FIRST = re.compile(rf'{{"format":"plant-proof/v1","tenant_id":"({UUID})"}}\n'.encode())
+LAST = re.compile(
+    rf'{{"count":{SIZE},"log_index":(?:null|{SIZE}),"proof":{PROOF},"checkpoint":"(?:[^"\\]|\\[n"\\])*"'
+    rf'(?:,"consistency":\[(?:{{"size":{SIZE},"proof":{PROOF}}},?)+\])?}}\n'.encode()
+)
+NOT_SHOWN = (b"withheld", b"erased", b"pruned")
+Key = tuple[str, bytes, Ed25519PublicKey]
+Checkpoint = tuple[str, int, bytes]
+Versions = dict[str, tuple[int, str, int]]
+
+
+class ProofError(Exception):
+    """A sentence, and the exit code: 1 is not what was sealed, 2 could not tell."""
+
+
+def need(holds: object, message: str, code: int = 1) -> None:
+    """Go on if something holds."""
+    if not holds:
+        raise ProofError(message, code)
+
+
+def unbase64(text: str) -> bytes:
+    """Decode base64, of which each value has one spelling."""
+    value = b64decode(text, validate=True)
+    need(b64encode(value).decode() == text, "base64 is not spelled as it must be")
+    return value
+
+
+def read_key(vkey: str) -> Key:
+    """Take a verifier key apart: name, id, public key."""
+    name, key_id, material = vkey.strip().split("+", 2)
+    raw = unbase64(material)
+    right = raw[0] == 1 and key_id == sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
+    need(right, "the key was mistyped, or is no Ed25519 key of a log")
+    return name, bytes.fromhex(key_id), Ed25519PublicKey.from_public_bytes(raw[1:])
+
+
+def open_checkpoint(note: str, keys: list[Key]) -> Checkpoint:
+    """Give origin, size and root of a checkpoint that one of the keys has signed."""
+    text, _, lines = note.rpartition("\n\n")
+    text, signers = text + "\n", set()
+    for line in lines.removesuffix("\n").split("\n"):
+        dash, signer, encoded = line.split(" ")
+        signature = unbase64(encoded)
+        need(dash == "—" and note.endswith("\n"), "the checkpoint is no signed note")
+        for name, key_id, key in keys:
+            if (name, key_id) == (signer, signature[:4]):
+                key.verify(signature[4:], text.encode())
+                signers.add(name)
+    origin, size, root = text.split("\n")[:3]
+    need(origin in signers, f"the checkpoint of {origin} is not signed with your key")
+    return origin, int(size), unbase64(root)
+
+
+def climb(at: int, last: int, first: bytes, proof: list[bytes]) -> tuple[bytes, bytes]:
+    """Follow a proof (RFC 9162, 2.1.3.2 and 2.1.4.2) to the roots of both trees."""
+    old = new = first
+    for sibling in proof:
+        need(last > 0 and len(sibling) == 32, "a proof has a hash too many, or one that is none")
+        if at & 1 or at == last:
+            old, new = (sha256(b"\x01" + sibling + each).digest() for each in (old, new))
+            while at and not at & 1:
+                at, last = at >> 1, last >> 1
+        else:
+            new = sha256(b"\x01" + new + sibling).digest()
+        at, last = at >> 1, last >> 1
+    need(last == 0, "a proof has a hash too few")
+    return old, new
+
+
+def check_grown(held: Checkpoint, now: Checkpoint, grown: dict[int, list[str]]) -> None:
+    """Check that the log grew out of the one of a checkpoint that was held."""
+    size = held[1]
+    need(held[0] == now[0], f"your checkpoint is of another log, {held[0]}", 2)
+    need(size <= now[1], f"you hold a checkpoint of {size} entries: rolled back to {now[1]}")
+    need(size < now[1] or held[2] == now[2], f"two logs of {size} entries with two roots: a fork")
+    if 0 < size < now[1]:
+        need(size in grown, f"for your checkpoint the bundle needs since={size}", 2)
+        at, last = size - 1, now[1] - 1
+        while at & 1:
+            at, last = at >> 1, last >> 1
+        # A complete tree is itself the first hash, which the proof leaves out.
+        first, *rest = [held[2]] * (size & (size - 1) == 0) + [*map(bytes.fromhex, grown[size])]
+        need(climb(at, last, first, rest) == (held[2], now[2]), f"a fork after {size} entries")
+
+
+def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: Versions) -> list[str]:
+    """Check an entry and its document; give its leaf's hash, entity, operation and salt."""
+    here, parts = f"position {at}: ", line.split(b"\t")
+    found = ENTRY.fullmatch(parts[0].decode("ascii", "replace"))
+    if found is None or found[1] != tenant or len(parts) != 4:
+        raise ProofError(f"{here}the line is no entry, or another tenant's", 1)
+    _, entity, version, operation, time, payload, previous = found.groups()
+    hashed, (_, salt, document, sealed) = sha256(parts[0]).hexdigest(), parts
+    leaf = sha256(f'\0["plant-leaf/v1","{tenant}",{at},"{hashed}","{leaf}"]'.encode()).hexdigest()
+    need(sealed == f"{leaf}\n".encode(), here + "the entry was changed, or lines are elsewhere")
+    before = versions.get(entity, (0, "0" * 64, -(2**63)))
+    need(int(version) == before[0] + 1, here + "versions of the entity do not follow each other")
+    need(previous == before[1], here + "the entry does not continue the version before")
+    need(int(time) > before[2], here + "the entry is not younger than the version before")
+    versions[entity] = int(version), hashed, int(time)
+    if salt not in NOT_SHOWN or document:
+        need(re.fullmatch(b"[0-9a-f]{32}", salt), here + "the entry has no salt")
+        shown = sha256(bytes.fromhex(salt.decode()) + document).hexdigest()
+        need(shown == payload, here + "the document was changed")
+    return [leaf, entity, operation, salt.decode()]
+
+
+def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str]) -> str:
+    """Check a bundle; give a sentence about it."""
+    header = FIRST.fullmatch(next(lines, b""))
+    need(header, "the first line is not that of a bundle")
+    tenant = header[1].decode() if header else ""
+    count, leaf, hidden, line = 0, "0" * 64, 0, b""
+    versions, erased = Versions(), dict[str, int]()
+    for line in lines:
+        if not line.startswith(b"["):
+            break
+        count += 1
+        leaf, entity, operation, salt = check_line(line, count, tenant, leaf, versions)
+        need(kept.get(count, leaf) == leaf, f"position {count}: your receipt has another leaf")
+        hidden += salt.encode() in NOT_SHOWN
+        if operation == "erase":
+            erased.pop(entity, None)
+        if salt == "erased":
+            erased.setdefault(entity, count)
+    need(LAST.fullmatch(line), f"after position {count} the bundle was cut off or changed")
+    need(not next(lines, b""), "there are lines after the last one")
+    end = json.loads(line)
+    need(end["count"] == count, f"{count} entries are there, {end['count']} are counted")
+    now = open_checkpoint(end["checkpoint"], keys)
+    if count:
+        need(count - 1 <= end["log_index"] < now[1], "the last entry cannot be where it is said")
+        first, *proof = map(bytes.fromhex, [leaf, *end["proof"]])
+        root = climb(end["log_index"], now[1] - 1, first, proof)[1]
+        need(root == now[2], "the lines agree with each other, but not with the signed checkpoint")
+    need(not erased, f"position {min(erased.values(), default=0)}: gone without an erase entry")
+    need(max(kept, default=0) <= count, "the history ends before the entry of a receipt")
+    for checkpoint in held:
+        check_grown(checkpoint, now, {g["size"]: g["proof"] for g in end.get("consistency", [])})
+    return f"{count} entries of tenant {tenant}; {hidden} documents not shown; {now[0]}, {now[1]}"
+
+
+def main() -> int:
+    """Read, check, tell."""
+    parser = argparse.ArgumentParser(epilog=__doc__)
+    parser.add_argument("bundle")
+    parser.add_argument("--key", action="append", required=True)
+    parser.add_argument("--trust", nargs="+", default=[])
+    given, code, held, kept = parser.parse_args(), 2, [], dict[int, str]()
+    try:
+        keys = [read_key(each) for each in given.key]
+        for text in (open(each, encoding="utf-8").read() for each in given.trust):
+            if text.startswith("{"):
+                receipt = json.loads(text)
+                kept[receipt["position"]] = sha256(b"\0" + receipt["leaf"].encode()).hexdigest()
+            else:
+                held.append(open_checkpoint(text, keys))
+        lines, code = open(given.bundle, "rb"), 1
+        message, code = check(lines, keys, held, kept), 0
+    except ProofError as wrong:
+        message, code = wrong.args[0], max(code, wrong.args[1])
+    except (OSError, ValueError, TypeError, KeyError, InvalidSignature) as error:
+        message = f"{type(error).__name__} {error}"
+    print(("Intact:", "Not what was sealed:", "Could not tell:")[code], message)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
