@@ -276,6 +276,30 @@ class TestEveryWay:
 
         assert ["create", "amend"] == await operations(superuser, made.id)
 
+    async def test_as_a_replica_what_belongs_to_an_entity_follows_it(
+        self, repository: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """What its author hid is shown with it; an agent keeps its industry."""
+        world = await make_world(repository, tenant)
+        made = await create(repository, tenant.author, "skill", skill_body(tags=["a"]))
+        async with superuser.transaction():
+            await superuser.execute("SET LOCAL session_replication_role = replica")
+            await become(superuser, tenant.author)
+            await superuser.execute(
+                "UPDATE app.base_entity SET status = 'under_review' WHERE id = $1", made.id
+            )
+            refused = await Savepoint(superuser).state(
+                "UPDATE app.agent_entity SET industry_id = uuidv7() WHERE id = $1", world.agent
+            )
+        hidden = await superuser.fetch(
+            "SELECT private_to FROM app.entity_tag WHERE entity_id = $1"
+            " UNION ALL SELECT private_to FROM app.skill_entity WHERE id = $1",
+            made.id,
+        )
+
+        assert "PL018" == refused
+        assert [None, None] == [row["private_to"] for row in hidden]
+
     async def test_what_is_undone_is_not_logged(
         self, repository: Repository, superuser: Connection, tenant: Tenant, connect: Connect
     ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import msgspec
@@ -12,13 +13,26 @@ import pytest_asyncio
 
 from service.errors import AmendmentOutdated, ScopeMissing
 from service.repository.base import Repository
+from service.usecases.lines import batches
 from service.usecases.outcomes import OUTCOMES
 from tests.amending import PROPOSE, amended, propose, reviewed, take
 from tests.api import Api
 from tests.factories import Tenant, amend, create, raise_to, skill_body, step
-from tests.imports import Line, Outcome, imported, line, many, needs, ref, staff, state, workshop
+from tests.imports import (
+    Line,
+    Outcome,
+    fed,
+    imported,
+    line,
+    many,
+    needs,
+    ref,
+    staff,
+    state,
+    workshop,
+)
 from tests.postgres import Server
-from tests.sessions import Connect, acting, connections, pid
+from tests.sessions import Connect, acting, become, connections, pid
 
 NOTHING = dict.fromkeys(OUTCOMES, 0)
 WAITS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))"
@@ -606,3 +620,26 @@ async def test_a_team_in_force_keeps_its_members_by_proposals(
     assert ["amended"] * 3 == found.outcomes
     assert {"hall", "robot-1"} == set(await amendments(superuser, tenant))
     assert (await state(superuser, tenant))["robot-2"].document["team_id"] is None
+
+
+async def test_the_release_before_hears_of_outcomes_that_it_knows(
+    repository: Repository, tenant: Tenant, superuser: asyncpg.Connection, connect: Connect
+) -> None:
+    """Its call has no `keep` and knows no proposals: of these it hears that they were amended."""
+    one = await in_force(repository, tenant)
+    lines = [one | {"description": "Other."}, line("skill", "b", parent_ids=[ref("nobody")])]
+    before = await connect()
+    await become(before, tenant.author, local=False)
+    other = uuid4()
+    async for batch in batches(fed(lines)):
+        await before.execute("SELECT app.import_stage($1, $2)", other, batch.text)
+    told = []
+    for chunk in await before.fetch("SELECT chunk FROM app.import_arrange($1, FALSE)", other):
+        told += await before.fetch("SELECT * FROM app.import_apply($1, $2, FALSE)", other, chunk[0])
+    staged = await superuser.fetch("SELECT FROM app.import_line WHERE import_id = $1", other)
+
+    assert [(1, "amended", False), (2, "rejected", True)] == [
+        (row["line"], row["outcome"], row["problem"] is not None)
+        for row in sorted(told, key=lambda row: row["line"])
+    ]
+    assert [] == staged

@@ -1,0 +1,148 @@
+"""Two imports of one agent beside each other: neither looks at the other's lines nor changes them.
+
+The other one has begun and stays: its lines are staged, or arranged too, with the same external
+ids, the names that this one's lines want, and parents and teams of their own.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from service.repository.base import Repository
+from service.usecases.lines import batches
+from tests.factories import Tenant
+from tests.imports import Line, Outcome, fed, imported, line, needs, ref, staff, workshop
+from tests.postgres import Server
+from tests.sessions import Connect, become, connections
+
+BEGIN = "SELECT app.import_begin($1)"
+STAGE = "SELECT app.import_stage($1, $2)"
+ARRANGE = "SELECT FROM app.import_arrange($1, FALSE)"
+ABSENT = "SELECT FROM app.import_find_absent($1, now())"
+STAGED = "SELECT * FROM app.import_line WHERE tenant_id = $1 ORDER BY import_id, line"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
+    """Have sessions of one's own."""
+    async with connections(cluster, database) as found:
+        yield found
+
+
+def crew(team: str, *agents: str, **fields: Any) -> list[Line]:
+    """Make a team and its members."""
+    own = staff("welder", "metal")
+    members = {"team_id": ref(team), "skill_ids": [ref("weld"), ref("cut")]}
+    made = [line("agent", one, **own, **members, **fields) for one in agents]
+    return [line("team", team, **own), *made]
+
+
+def first() -> list[Line]:
+    """Make what the registry begins with."""
+    return [
+        *workshop(),
+        *(line("skill", f"s{n}") for n in range(6)),
+        *(
+            line("industry", f"i{n}", scheme="S", code=str(n), level=1, name=f"Trade {n}")
+            for n in range(4)
+        ),
+    ]
+
+
+def second() -> list[Line]:
+    """Make lines of every sort: moved names and codes, cycles, families, faults, equal ones."""
+    names = ["new", "s0", "s1"]
+    lines = [line("skill", f"s{n}", name=f"skill {name}") for n, name in enumerate(names)]
+    lines += [
+        line("industry", f"i{n}", scheme="S", code=str(n + 1), level=1, name=f"Trade {n}")
+        for n in range(4)
+    ]
+    lines += [
+        line("skill", "round-0", parent_ids=[ref("round-1")]),
+        line("skill", "round-1", parent_ids=[ref("round-0")]),
+        line("skill", "below", parent_ids=[ref("round-0")]),
+        *(line("skill", f"deep-{n}", parent_ids=[ref(f"deep-{n + 1}")]) for n in range(3)),
+        line("skill", "deep-3", parent_ids=[ref("s4")]),
+        line("skill", "lost", parent_ids=[ref("nobody")]),
+        line("skill", "taken", name="skill s5"),
+        line("skill", "s4"),
+        line("skill", "s3", tags=["changed"]),
+        line("skill", "s3", tags=["again"]),
+        line("job_role", "unfit", required_skills=needs("lost")),
+    ]
+    lines += crew("yard", "robot-3", "robot-4", parent_ids=[ref("robot-5")])
+    lines += crew("shed", "robot-5")
+    return lines
+
+
+def others(lines: list[Line]) -> list[Line]:
+    """Make another's lines of these: each of a kind has the next one's name, and parents."""
+    made = []
+    for n, one in enumerate(lines):
+        fellows = [other for other in lines if other["kind"] == one["kind"]]
+        fellow = fellows[(fellows.index(one) + 1) % len(fellows)]
+        own = {"name": fellow["name"], "parent_ids": [ref(fellow["external_id"])]}
+        if one["kind"] == "industry":
+            own = {"code": fellow["code"]} if {"code"} <= one.keys() & fellow.keys() else {}
+        if one["kind"] == "agent":
+            own["team_id"] = ref("hall")
+        made.append(one | own if n % 4 else one)
+    return made
+
+
+def told(found: Outcome) -> list[Any]:
+    """Give what is reported, but for ids."""
+    return [
+        (one.line, one.outcome, one.external_id, one.problem and one.problem["detail"])
+        for one in sorted(found.lines, key=lambda one: one.line) + found.absent
+    ]
+
+
+async def run(repository: Repository, tenant: Tenant) -> list[Any]:
+    """Import what is there, what changes it, the rest as active; archive what is absent."""
+    return [
+        told(await imported(repository, tenant, lines, **how))
+        for lines, how in (
+            (first(), {}),
+            (second(), {}),
+            (workshop() + crew("yard", "robot-3"), {"active": True}),
+            (first()[:9], {"absent": "report"}),
+            (first()[:9], {"absent": "archive"}),
+        )
+    ]
+
+
+@pytest.mark.parametrize("arranged", [False, True], ids=["staged", "arranged"])
+async def test_lines_of_another_import_are_neither_looked_at_nor_touched(
+    repository: Repository,
+    superuser: asyncpg.Connection,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    connect: Connect,
+    *,
+    arranged: bool,
+) -> None:
+    """What is told of each line is what is told where nobody else imports."""
+    expected = await run(repository, other_tenant)
+    for lines in (first(), second(), workshop()):
+        # An import lives as long as its session.
+        beside = await connect()
+        await become(beside, tenant.author, local=False)
+        other = uuid4()
+        await beside.execute(BEGIN, other)
+        async for batch in batches(fed(others(lines))):
+            await beside.execute(STAGE, other, batch.text)
+        if arranged:
+            await beside.execute(ARRANGE, other)
+            await beside.execute(ABSENT, other)
+    before = await superuser.fetch(STAGED, tenant.id)
+
+    given = await run(repository, tenant)
+
+    assert before == await superuser.fetch(STAGED, tenant.id)
+    assert 3 == len({row["import_id"] for row in before})
+    assert expected == given
