@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import combinations
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -20,7 +21,6 @@ from service.repository.lists import list_statements, listed, position, start
 from service.settings import Settings
 from tests.factories import Actor, Tenant, create, document, make_tenant, step
 from tests.postgres import Server
-from tests.sessions import Connection
 
 pytestmark = pytest.mark.database
 
@@ -113,15 +113,15 @@ class Stock:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def reading_whole(
-    cluster: Server, database: str, catalog: Catalog, settings: Settings, superuser: Connection
+    cluster: Server, database: str, catalog: Catalog, settings: Settings
 ) -> AsyncIterator[Repository]:
     """Run statements in a session that passes by every index, which would give an order unasked."""
-    role = f"ALTER ROLE plant_app IN DATABASE {database}"
-    for way in ("indexscan", "indexonlyscan", "bitmapscan"):
-        await superuser.execute(f"{role} SET enable_{way} = off")
-    pool = Pool(cluster.url("app", database), settings)
+    pool = Pool(cluster.url("app", database), msgspec.structs.replace(settings, pool_max=1))
     await pool.open()
-    await superuser.execute(f"{role} RESET ALL")
+    async with pool.connection() as connection:
+        await connection.execute("SET enable_seqscan = on")
+        for way in ("indexscan", "indexonlyscan", "bitmapscan"):
+            await connection.execute(f"SET enable_{way} = off")
     yield Repository(catalog, pool)
     await pool.close()
 
