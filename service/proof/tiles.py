@@ -6,6 +6,7 @@ fetches: a caller asks which tiles are needed, gets them, and hands them over as
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -200,10 +201,16 @@ def _tiles(ranges: Sequence[Range]) -> list[Tile]:
 
 def _hash(span: Range, tiles: Tiles) -> bytes:
     """Compute the root of a range that starts where a subtree may."""
-    *rest, found = [fold(_hashes(tiles, *_place(height, at))) for height, at in _subtrees(span)]
+    *rest, found = [_folded(_hashes(tiles, *_place(height, at))) for height, at in _subtrees(span)]
     for left in reversed(rest):
         found = node_hash(left, found)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _folded(hashes: bytes) -> bytes:
+    """Fold, and remember it: most of what proofs of one log are made from is the same."""
+    return fold(hashes)
 
 
 def _hashes(tiles: Tiles, tile: Tile, first: int, count: int) -> bytes:
