@@ -1,0 +1,82 @@
+"""Every write over HTTP says which entry of the log it has left."""
+
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from service.model.kinds import BY_NAME
+from service.openapi.kinds import name_of
+from service.openapi.registry import OPERATIONS
+from tests.api import PATHS, Answer, Api
+from tests.erasing import entry_of
+
+HEADER = re.compile(
+    r"id=([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}), hash=([0-9a-f]{64})"
+)
+MANY = {"importLines"}
+"""Operations that leave as many entries as there are lines: each outcome stands for one."""
+
+ENTRY = "SELECT entity_id, encode(entry_hash, 'hex') FROM audit.entry WHERE audit_id = $1"
+
+
+async def writes(api: Api, kind: str) -> AsyncIterator[tuple[str, Answer]]:
+    """Write over every route of a kind: the operation, and what it was answered with."""
+    name, certifier = name_of(BY_NAME[kind]), api.by(api.tenant.certifier)
+    document = (await api.world())[kind]
+    path = f"{PATHS[kind]}/{document['id']}"
+    yield f"create{name}", await api.create(kind)
+    yield f"patch{name}", await api.patch(path, {"tags": ["x"]}, "*")
+    for patch in ({"description": "Proposed."}, {"description": "Better."}):
+        yield f"patch{name}Amendment", await api.patch(f"{path}/amendment", patch, "*")
+    amendment = f"{path}/amendment"
+    yield f"step{name}Amendment", await api.step(amendment, "under_review", "*")
+    yield f"step{name}Amendment", await certifier.step(amendment, "certified", "*")
+    await api.patch(amendment, {"description": "Again."}, "*")
+    headers = {"If-Match": "*"}
+    yield f"withdraw{name}Amendment", await api.send("DELETE", amendment, headers=headers)
+    yield f"step{name}", await api.step(path, "deprecated", "*", **await successor(api, kind))
+
+
+async def successor(api: Api, kind: str) -> dict[str, str]:
+    """Name what takes the place of an entity that others depend on."""
+    return {"successor_id": (await api.world())[kind]["id"]}
+
+
+@pytest.mark.parametrize("kind", BY_NAME)
+async def test_every_write_names_its_entry(
+    api: Api, superuser: asyncpg.Connection, kind: str
+) -> None:
+    """Id and hash are those of an entry that is there, and no two writes name the same."""
+    wanted = {
+        one.id
+        for one in OPERATIONS
+        if one.method != "GET" and one.path.startswith(f"/v1/{BY_NAME[kind].path}")
+    }
+    done, seen = set(), set()
+    async for operation, answer in writes(api, kind):
+        assert answer.status in {200, 201, 204}, answer.body
+        found = HEADER.fullmatch(answer.headers["Audit-Entry"])
+        assert found
+        row = await superuser.fetchrow(ENTRY, entry_of(answer))
+        assert row
+        assert found[2] == row[1]
+        if answer.body:
+            document = answer.json
+            assert str(row[0]) == document.get("amendment_id", document["id"])
+        seen.add(found[0])
+        done.add(operation)
+
+    assert wanted == done
+    assert 8 == len(seen)
+
+
+def test_no_other_route_writes() -> None:
+    """What changes something and is of no kind leaves more than one entry, and says so."""
+    kinds = tuple(f"/v1/{kind.path}" for kind in BY_NAME.values())
+    others = {
+        one.id for one in OPERATIONS if one.method != "GET" and not one.path.startswith(kinds)
+    }
+
+    assert MANY == others
