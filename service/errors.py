@@ -126,6 +126,10 @@ class IdempotencyInProgress(Conflict, slug="idempotency-in-progress", status=409
     """A request with this Idempotency-Key is still running."""
 
 
+class NotSealed(Problem, slug="not-sealed", status=409, retry_after_s=1):
+    """Nothing of the log is sealed yet: there is no checkpoint to prove anything by."""
+
+
 class Erased(Problem, slug="erased", status=410):
     """The content of this version was erased; that it was there is still in the log."""
 

@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     command_timeout_ms: int = 7_000
     request_timeout_ms: int = 10_000
     metrics_token: str | None = None
+    audit_public: Literal["on", "off"] = "on"
     log_format: Literal["text", "json"] = "text"
 
     def __repr__(self) -> str:
@@ -140,6 +141,7 @@ RULES: dict[str, Rule] = {
     "command_timeout_ms": _DURATION,
     "request_timeout_ms": _DURATION,
     "metrics_token": Rule("printable ASCII without blanks", _token, secret=True),
+    "audit_public": _choice("on", "off"),
     "log_format": _choice("text", "json"),
 }
 

@@ -20,6 +20,7 @@ from service.repository.base import Repository
 from service.settings import Settings
 from tests.api import Api, serving
 from tests.factories import Actor, ActorWith, Tenant, make_actor, make_tenant
+from tests.leader import Sealer
 from tests.postgres import Server, server
 
 for name in [name for name in os.environ if name.startswith("PLANT_")]:
@@ -149,6 +150,12 @@ async def actor_with(owner: Repository, tenant: Tenant) -> ActorWith:
 async def other_tenant(owner: Repository) -> Tenant:
     """Have a second fresh tenant."""
     return await make_tenant(owner)
+
+
+@pytest.fixture(scope="module")
+def sealer(cluster: Server, database: str) -> Sealer:
+    """Place and seal what the module's database has in its log, when told to."""
+    return Sealer(cluster, database)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -46,6 +46,10 @@ class Served:
         server = self._runner.server
         return sum(one.transport is not None for one in server.connections) if server else 0
 
+    async def end(self) -> None:
+        """End the service; leaving its context afterwards does nothing more."""
+        await self._runner.cleanup()
+
     async def free(self) -> None:
         """Wait until nothing is under way."""
         await until(self.taken, lambda taken: taken == (0, 0, 0))

@@ -1,7 +1,7 @@
 """Plans as EXPLAIN gives them: which indexes are read, how many blocks and rows are touched."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from service.catalog.statement import Statement
@@ -75,15 +75,21 @@ async def explained(
     connection: Connection, statement: Statement, given: dict[str, object], how: str = ""
 ) -> Plan:
     """Explain a prepared statement, preparing it first when it is not there."""
-    types = ", ".join(param.type for param in statement.params)
+    types = _listed(param.type for param in statement.params)
     known = await connection.fetchval(
         "SELECT count(*) FROM pg_prepared_statements WHERE name = $1", statement.name
     )
     if not known:
-        await connection.execute(f"PREPARE {statement.name} ({types}) AS {statement.text}")
-    arguments = ", ".join(literal(given[one.name], one.type) for one in statement.params)
+        await connection.execute(f"PREPARE {statement.name} {types} AS {statement.text}")
+    arguments = _listed(literal(given[one.name], one.type) for one in statement.params)
     return Plan(
         await connection.fetchval(
-            f"EXPLAIN (FORMAT JSON{how}) EXECUTE {statement.name} ({arguments})"
+            f"EXPLAIN (FORMAT JSON{how}) EXECUTE {statement.name} {arguments}"
         )
     )
+
+
+def _listed(items: Iterable[str]) -> str:
+    """Write a list in brackets, which may not be empty."""
+    listed = ", ".join(items)
+    return f"({listed})" if listed else ""

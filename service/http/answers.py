@@ -1,10 +1,12 @@
 """What an answer with a document looks like: headers, entity tags, lists joined from documents."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Final
 
 from aiohttp import web
 
+from service.http.request import if_none_match
 from service.model.etag import Condition, quoted
 from service.repository.entities import Written
 
@@ -52,3 +54,17 @@ def joined(documents: Iterable[str | None], rest: bytes, link: str | None = None
     if link is not None:
         headers["Link"] = link
     return web.Response(body=body, content_type=JSON, headers=headers)
+
+
+def revalidated(request: web.Request, body: bytes, media: str, cached: str) -> web.Response:
+    """Answer with bytes that have no version: their hash is their tag, and 304 says that it is.
+
+    Texts are UTF-8.
+    """
+    condition = if_none_match(request)
+    etag = sha256(body).hexdigest()[:32]
+    headers = {"ETag": quoted(etag), "Cache-Control": cached}
+    if condition is not None and condition.names(etag):
+        return web.Response(status=304, headers=headers)
+    charset = "utf-8" if media.startswith("text/") else None
+    return web.Response(body=body, content_type=media, charset=charset, headers=headers)

@@ -1,13 +1,11 @@
 """The composition root: an application from settings, resources opened top-down."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
@@ -21,24 +19,40 @@ from service.http import (
     health,
     history,
     imports,
+    log,
     metrics,
     middleware,
     reading,
+    receipts,
     reference,
 )
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
+from service.http.deadline import REQUEST_S, deadline
 from service.model.cursor import CursorCodec
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.keys import SecretByName
 from service.repository.registry import check_all
 from service.settings import Settings
+from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
+from service.usecases.tree import Tree
+from service.usecases.waiting import WaitingRoom
 
-log = logging.getLogger(__name__)
-
-SETTINGS: Final = web.AppKey("settings", Settings)
+PARTS: Final = (
+    health,
+    entities,
+    history,
+    receipts,
+    amendments,
+    imports,
+    exports,
+    compliance,
+    log,
+    reference,
+)
+"""The modules that have routes."""
 
 
 class SchemaBehind(Refusal):
@@ -49,10 +63,10 @@ def build_app(
     settings: Settings, app_url: str, clock: Clock | None = None, replica_url: str | None = None
 ) -> web.Application:
     """Make the application; it connects when it starts."""
-    app = web.Application(middlewares=[_deadline, reading.choose])
+    app = web.Application(middlewares=[deadline, reading.choose])
     catalog = load()
     check_all(catalog)
-    app[SETTINGS] = settings
+    app[REQUEST_S] = settings.request_timeout_ms / 1000
     app[health.METRICS_TOKEN] = settings.metrics_token or ""
     app[CLOCK] = clock or Clock()
     sizes = shares(settings)
@@ -71,23 +85,26 @@ def build_app(
         app.cleanup_ctx.append(_replica)
     app[metrics.METRICS] = metrics.Metrics(repository, app.get(reading.REPLICA))
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
+    _prove(app, repository, public=settings.audit_public == "on")
     middleware.install(app)
     app.on_response_prepare.append(reading.applied)
     # Outermost: it counts the answer that leaves, problems too.
     app.middlewares.insert(0, metrics.count)
-    parts = (health, entities, history, amendments, imports, exports, compliance, reference)
-    for part in parts:
+    for part in PARTS:
         app.add_routes(part.routes())
     return app
 
 
-@web.middleware
-async def _deadline(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """End a request that takes longer than the settings allow."""
-    if request.path in reading.UNBOUNDED:
-        return await handler(request)
-    async with asyncio.timeout(request.app[SETTINGS].request_timeout_ms / 1000):
-        return await handler(request)
+def _prove(app: web.Application, repository: Repository, *, public: bool) -> None:
+    """Let the application show the log and prove it; at its end nobody waits any longer."""
+    tree, room = Tree(), WaitingRoom(repository)
+    app[log.PUBLIC], app[log.TREE] = public, tree
+    app[receipts.RECEIPTS] = Receipts(tree, room)
+
+    async def stop(_: web.Application) -> None:
+        room.close()
+
+    app.on_shutdown.append(stop)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.errors import NotFound, Problem
+from service.http.deadline import UNBOUNDED
 from service.http.preferences import preferred
 from service.http.request import if_none_match
 from service.repository.base import Repository
@@ -22,9 +23,6 @@ REPOSITORY: Final = web.AppKey("repository", Repository)
 REPLICA: Final = web.AppKey("replica", Replica)
 PATIENCE_S: Final = web.AppKey("replica_patience_s", float)
 """How long the replica may take, so that the primary still can answer in time."""
-
-UNBOUNDED: Final = frozenset({"/v1/exports", "/v1/imports"})
-"""Routes that take as long as there is data: no deadline for the whole request."""
 
 _READS: Final = web.RequestKey("reads", Repository)
 _APPLIED: Final = web.RequestKey("replica_applied", bool)

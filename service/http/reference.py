@@ -1,12 +1,11 @@
 """What the service says about itself, to anyone: the description, the reference, the problems."""
 
-from hashlib import sha256
 from typing import Final
 
 from aiohttp import web
 
-from service.http.request import if_none_match, raw_query
-from service.model.etag import quoted
+from service.http.answers import revalidated
+from service.http.request import raw_query
 from service.model.query import parameters
 from service.openapi.document import served
 from service.pages.catalogue import catalogue
@@ -43,13 +42,9 @@ def _page(request: web.Request, page: Page) -> web.Response:
 
 def _answer(request: web.Request, body: bytes, media: str, more: dict[str, str]) -> web.Response:
     parameters(raw_query(request))
-    condition = if_none_match(request)
-    etag = sha256(body).hexdigest()[:32]
-    headers = {"ETag": quoted(etag), "Cache-Control": CACHED, **more}
-    if condition is not None and condition.names(etag):
-        return web.Response(status=304, headers=headers)
-    charset = "utf-8" if media == "text/html" else None
-    return web.Response(body=body, content_type=media, charset=charset, headers=headers)
+    answer = revalidated(request, body, media, CACHED)
+    answer.headers.update(more)
+    return answer
 
 
 def routes() -> list[web.RouteDef]:

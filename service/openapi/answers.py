@@ -9,7 +9,7 @@ from msgspec import UNSET
 from service.errors import Problem
 from service.openapi import headers, problems
 from service.openapi.headers import OF_STATUS
-from service.openapi.operation import NDJSON, Answer, Body, Operation, Parameter
+from service.openapi.operation import NDJSON, OCTETS, Answer, Body, Operation, Parameter
 from service.openapi.refusals import by_status
 
 Schema = dict[str, Any]
@@ -160,6 +160,7 @@ def _answer(answer: Answer, schema_of: SchemaOf) -> Schema:
     if answer.media is not None:
         media = (answer.media, *answer.also)
         written["content"] = dict.fromkeys(media, _content(answer, schema_of))
+        written["content"] |= {name: {"schema": {"type": "string"}} for name in answer.texts}
     if answer.links:
         written["links"] = {
             link.operation: {"operationId": link.operation, "parameters": link.parameters}
@@ -173,6 +174,8 @@ def _content(answer: Answer, schema_of: SchemaOf) -> Schema:
         content = _lines({"anyOf": [schema_of(one) for one in answer.type]})
     elif answer.type is None:
         content = {"schema": {"type": "string"}}
+        if answer.media == OCTETS:
+            content["schema"]["format"] = "binary"
     else:
         content = {"schema": schema_of(answer.type)}
     if answer.example is not UNSET:

@@ -44,6 +44,7 @@ TAGS: Final = {
     "Industries": "Where it is done; entries of a classification, or your own.",
     "All kinds": "Entities whatever their kind.",
     "Import and export": "Many entities at once.",
+    "Log": "What happened, and what proves it to those who trust nobody.",
     "Identity": "Whose key it is.",
     "Service": "Health, counters, and this description.",
 }

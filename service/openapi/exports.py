@@ -1,19 +1,31 @@
 """The operation that gives all entities at once."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from service import errors
+from service.model.log import SIZE_MAX, SIZES_MAX
 from service.openapi import examples
-from service.openapi.operation import NDJSON, NDJSON_TOO, Answer, Operation, Parameter
+from service.openapi.operation import NDJSON, NDJSON_TOO, TEXT, Answer, Operation, Parameter
 from service.openapi.shapes import AnyDocument
 from service.usecases.exporting import Closing
+
+_SIZE = Annotated[int, Meta(ge=0, le=SIZE_MAX)]
 
 FORMAT = Parameter(
     name="format",
     where="query",
-    type=Literal["entities"],
+    type=Literal["entities", "proof"],
     default="entities",
-    description="What is exported.",
+    description="What is exported: the documents as they are, or the log with what proves it.",
+)
+SINCE = Parameter(
+    name="since",
+    where="query",
+    type=Annotated[list[_SIZE], Meta(min_length=1, max_length=SIZES_MAX)],
+    description="With `format=proof`: sizes of checkpoints that you hold, to prove that the log "
+    "has grown out of each.",
 )
 
 
@@ -32,9 +44,12 @@ def _export() -> Operation:
         description="Every entity that the key may read, as NDJSON of one snapshot: a document in "
         "each line, byte for byte as it is served, industries first, then skills, job roles, teams "
         "and agents, each oldest first. The last line holds the number of documents and the "
-        "SHA-256 of their lines; without it the answer is incomplete.",
+        "SHA-256 of their lines; without it the answer is incomplete. With `format=proof` it is "
+        "the tenant's log up to the latest checkpoint instead, for those who trust nobody: a line "
+        "for each entry with the document as far as the key may read it, the proof in the last "
+        "one, as docs/audit-format.md has it. That takes scope `audit` as well.",
         scopes=("read",),
-        parameters=(FORMAT,),
+        parameters=(FORMAT, SINCE),
         answers=(
             Answer(
                 status=200,
@@ -42,9 +57,10 @@ def _export() -> Operation:
                 type=(AnyDocument, Closing),
                 media=NDJSON,
                 also=(NDJSON_TOO,),
+                texts=(TEXT,),
                 headers=("Cache-Control",),
                 example=examples.EXPORT,
             ),
         ),
-        problems=(errors.NotAcceptable,),
+        problems=(errors.NotAcceptable, errors.NotSealed),
     )

@@ -8,6 +8,8 @@ from service.errors import Problem
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+OCTETS = "application/octet-stream"
+TEXT = "text/plain"
 NDJSON = "application/x-ndjson"
 NDJSON_TOO = "application/ndjson"
 """Taken like the first name of NDJSON, never sent."""
@@ -49,6 +51,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     `type`: of NDJSON that of a line, or several of which a line is one; of text None.
     `also`: other names of the same media type, which `Accept` may choose.
+    `texts`: other media types that it may choose, of which nothing is said but that they are text.
     """
 
     status: int
@@ -56,6 +59,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     type: Any = None
     media: str | None = JSON
     also: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     example: object | UnsetType = UNSET
     links: tuple[Link, ...] = ()

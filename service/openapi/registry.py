@@ -11,6 +11,7 @@ from service.openapi import (
     exports,
     history,
     imports,
+    log,
     service,
 )
 from service.openapi.headers import REPLICA
@@ -36,6 +37,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *compliance.operations(),
         *imports.operations(),
         *exports.operations(),
+        *log.operations(),
         *service.operations(),
     )
 )

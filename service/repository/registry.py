@@ -15,6 +15,7 @@ from service.repository import (
     idempotency,
     imports,
     keys,
+    proof,
     replica,
 )
 from service.repository.base import Query, StatementMismatch
@@ -32,6 +33,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     idempotency,
     imports,
     keys,
+    proof,
     replica,
 )
 

@@ -4,9 +4,10 @@ Memory holds one page, whatever the size of the tenant. A stream without its las
 incomplete.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -60,22 +61,32 @@ async def export(
 
     Raises: Unavailable, and what the server raises.
     """
+    async with exporting(repository, context) as connection:
+        digest, count = sha256(), 0
+        for kind in KINDS:
+            after = FIRST
+            while page := await repository.many(
+                ExportPage(kind, after, PAGE), context, connection=connection
+            ):
+                fitting = [row for row in page if row.document is not None]
+                lines = "".join(f"{row.document}\n" for row in fitting).encode()
+                digest.update(lines)
+                count += len(fitting)
+                yield count, lines
+                after = str(fitting[-1].id)
+        closing = Closing(count, f"sha256:{digest.hexdigest()}")
+        yield count, msgspec.json.encode(closing) + b"\n"
+
+
+@asynccontextmanager
+async def exporting(repository: Repository, context: Context) -> AsyncIterator[Any]:
+    """Have one of the places for exports, and a connection on which all is of one snapshot.
+
+    Raises: Unavailable, and what the server raises.
+    """
     most = at_once(repository.reads.size_max)
     with place(repository.exports, context.tenant_id, "exports", most=most, each=EXPORTS_EACH):
-        digest, count = sha256(), 0
         async with repository.reads.transaction(
             isolation="repeatable_read", timeout_ms=TIMEOUT_MS, idle_timeout_ms=IDLE_TIMEOUT_MS
         ) as connection:
-            for kind in KINDS:
-                after = FIRST
-                while page := await repository.many(
-                    ExportPage(kind, after, PAGE), context, connection=connection
-                ):
-                    fitting = [row for row in page if row.document is not None]
-                    lines = "".join(f"{row.document}\n" for row in fitting).encode()
-                    digest.update(lines)
-                    count += len(fitting)
-                    yield count, lines
-                    after = str(fitting[-1].id)
-        closing = Closing(count, f"sha256:{digest.hexdigest()}")
-        yield count, msgspec.json.encode(closing) + b"\n"
+            yield connection

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from service.proof.bundle_check import check_bundle
 from service.repository.base import Repository
 from tests.factories import ActorWith, Tenant, create, skill_body
+from tests.leader import Sealer
 from tests.postgres import Server
 from tests.servers import BARE, PLANT
 
@@ -60,6 +62,57 @@ def test_the_key_from_a_file(tenant: Tenant, environ: dict[str, str], tmp_path: 
     assert (0, 0) == (whole.returncode, json.loads(whole.stdout)["count"])
     assert (2, b"") == (absent.returncode, absent.stdout)
     assert b"--key names the file" in absent.stderr
+
+
+async def test_a_proof_is_the_log_up_to_its_checkpoint(
+    repository: Repository,
+    tenant: Tenant,
+    sealer: Sealer,
+    environ: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    """A verifier takes the file, and the growth that was asked for stands in it."""
+    sizes = []
+    for _ in range(3):
+        await create(repository, tenant.author, "skill", skill_body())
+        sizes.append(await sealer.seal())
+    file = tmp_path / "tenant.proof"
+    since = ["--since", str(sizes[0]), "--since", str(sizes[1])]
+    asked = ("--format", "proof", *since)
+    shown = run(environ, tenant.author.key, *asked)
+    written = run(environ, tenant.author.key, *asked, "--output", str(file))
+    report = check_bundle(file.read_bytes().splitlines(keepends=True), sealer.keys)
+
+    assert (0, 0, b"") == (shown.returncode, written.returncode, written.stdout)
+    assert shown.stdout == file.read_bytes()
+    assert (str(tenant.id), 3, sizes[2]) == (report.tenant, report.count, report.checkpoint.size)
+    trailer = json.loads(shown.stdout.splitlines()[-1])
+    assert sizes[:2] == [one["size"] for one in trailer["consistency"]]
+    assert b"exporting: 3" in shown.stderr
+
+
+async def test_a_proof_that_cannot_be_is_refused(
+    repository: Repository,
+    tenant: Tenant,
+    actor_with: ActorWith,
+    sealer: Sealer,
+    environ: dict[str, str],
+) -> None:
+    """For a key without scope audit, a size that is none or too large, documents with a size."""
+    reader = await actor_with("read")
+    await create(repository, tenant.author, "skill", skill_body())
+    await sealer.seal()
+    for key, more, code, said in (
+        (reader.key, ("--format", "proof"), 2, b"lacks the scope audit"),
+        (tenant.author.key, ("--format", "proof", "--since", "-1"), 64, b"--since"),
+        (tenant.author.key, ("--format", "proof", "--since", "1_0"), 64, b"invalid"),
+        (tenant.author.key, ("--format", "proof", "--since", "999999"), 2, b"not be more than"),
+        (tenant.author.key, ("--since", "1"), 64, b"goes with --format proof only"),
+        (tenant.author.key, ("--format", "log"), 64, b"invalid choice"),
+    ):
+        refused = run(environ, key, *more)
+        assert (code, b"") == (refused.returncode, refused.stdout)
+        assert said in refused.stderr
 
 
 async def test_a_refused_export_leaves_the_file_that_was_there(

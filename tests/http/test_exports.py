@@ -186,7 +186,7 @@ async def test_one_tenant_leaves_room_for_others(
 @pytest.mark.parametrize(
     "query, problem",
     [
-        ("format=proof", "invalid-parameter"),
+        ("format=log", "invalid-parameter"),
         ("format=", "invalid-parameter"),
         ("format=entities&format=entities", "invalid-parameter"),
         ("format=%00", "invalid-parameter"),

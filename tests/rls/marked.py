@@ -130,6 +130,8 @@ def arguments(other: Marked) -> dict[str, object]:
 _BY_TYPE: Final[dict[str, object]] = {
     "text": PREFIX,
     "text[]": [PREFIX],
+    "bigint[]": [0],
+    "integer[]": [0],
     "bigint": 1,
     "integer": 1,
     "boolean": True,

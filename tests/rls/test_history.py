@@ -11,6 +11,7 @@ from service.catalog.load import Catalog
 from service.repository.base import Repository
 from service.repository.lists import LAST_ID
 from tests.factories import Actor, Tenant, amend, create, raise_to, skill_body, step
+from tests.leader import Sealer
 from tests.sessions import Connect, Connection, acting, become
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
@@ -23,6 +24,8 @@ TEXTS = {
     "entity_version_pair": "document",
     "entities_as_of": "document",
     "entities_as_of_by_status": "document",
+    "proof_entry": "document",
+    "proof_page": "document",
 }
 
 
@@ -34,13 +37,19 @@ class Past(Struct, frozen=True):
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def past(repository: Repository, superuser: Connection, tenant: Tenant) -> Past:
-    """Have a skill of the author's: versions 1, 3 and 4 are drafts, 2, 5 and 6 are not."""
+async def past(
+    repository: Repository, superuser: Connection, tenant: Tenant, sealer: Sealer
+) -> Past:
+    """Have a skill of the author's: versions 1, 3 and 4 are drafts, 2, 5 and 6 are not.
+
+    Each of them has its place in the log.
+    """
     made = await create(repository, tenant.author, "skill", skill_body())
     await step(repository, tenant.author, "skill", made.id, "under_review")
     await step(repository, tenant.certifier, "skill", made.id, "draft")
     await amend(repository, tenant.author, "skill", made.id, {"description": "Better."})
     await raise_to(repository, tenant, "skill", made.id, "certified")
+    await sealer.place()
     rows = await superuser.fetch(
         "SELECT at FROM audit.entry WHERE entity_id = $1 ORDER BY version", made.id
     )
@@ -61,12 +70,19 @@ async def found(session: Connection, catalog: Catalog, past: Past, version: int)
             ["draft", "under_review", "certified"],
             100,
         ),
+        "proof_entry": ("skill", past.id, version, version),
+        # Of the only skill of its tenant the versions are the positions.
+        "proof_page": (version - 1, version, 1),
     }
     assert TEXTS.keys() == arguments.keys()
     counted = {}
     for name, column in TEXTS.items():
         rows = await session.fetch(catalog[name].text, *arguments[name])
-        mine = [row for row in rows if name != "entity_versions" or row[column] == version]
+        mine = [
+            row
+            for row in rows
+            if row[column] is not None and (name != "entity_versions" or row[column] == version)
+        ]
         counted[name] = len(mine)
     return counted
 
@@ -76,11 +92,15 @@ NONE, ALL = dict.fromkeys(TEXTS, 0), dict.fromkeys(TEXTS, 1)
 
 def test_every_statement_on_the_past_is_looked_at(catalog: Catalog) -> None:
     """What reads the past and is not asked here would be proven by nobody."""
-    past = {name: one.text for name, one in catalog.items() if one.path.startswith("history/")}
-    reading = {name for name, text in past.items() if "audit." in text}
+    past = {
+        name: one.text
+        for name, one in catalog.items()
+        if one.path.startswith(("history/", "proof/"))
+    }
+    reading = {name for name, text in past.items() if "audit.payload" in text}
 
-    # That one gives no content: who and what of entries is open to the whole tenant.
-    assert TEXTS.keys() | {"entities_as_of_walked"} == reading
+    # What gives no content is not asked: who and what of entries is open to the whole tenant.
+    assert TEXTS.keys() == reading
 
 
 async def test_versions_of_drafts_are_their_author_s(

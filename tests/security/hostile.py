@@ -43,6 +43,12 @@ MOMENTS = [
     "2025-02-30T00:00:00Z", "2025-03-01T12:00:00Z\x00", "position:1", "position:-1", "infinity",
     "now", "today", "epoch",
 ]  # fmt: skip
+SIZES = ["0", "1", "2", "5", "20", "256", "9223372036854775807", "9223372036854775808"]
+WAITS = ["0", "00", "-1", "31", "0.5", "1e0", "", "0x0", "+0", "\u0660"]
+TILES = [
+    "0/000", "0/000.p/1", "0/000.p/7", "0/000.p/256", "1/000", "1/000.p/1", "63/000", "0/x001/000",
+    "0/x000/001", "0/..", "0/%2e%2e/000", "0/000.p/%31", "0/000/", "/0/000", "0/000.p/1/000",
+]  # fmt: skip
 IDEMPOTENCY_KEYS = [
     "a", '"a"', '"', '""', "a b", "k" * 255, "k" * 256, "é", r'"\""', "a,b", '"a";x=1',
 ]  # fmt: skip
@@ -52,7 +58,7 @@ PREFERENCES = [
 PARAMETERS = [
     "limit", "cursor", "status", "name", "tag", "external_id", "category", "seniority_level",
     "industry_id", "job_role_id", "team_id", "skill_id", "parent_id", "scheme", "as_of",
-    "version", "from", "to", "id", "as", "x",
+    "version", "from", "to", "id", "as", "x", "after", "since",
 ]  # fmt: skip
 
 
@@ -159,8 +165,8 @@ class Hand:
                 query = self._random.choice(["", "", "?absent=report", "?absent=archive"])
                 return "POST", f"/v1/imports{query}", self._create(target.kind) | named
             case 6 | 7:
-                asked = self._random.choice([f"{path}?{self._query()}", self._past(path, one)])
-                return "GET", asked, None
+                asked = [f"{path}?{self._query()}", self._past(path, one), self._log(one)]
+                return "GET", self._random.choice(asked), None
             case _:
                 plain = [one, one, f"/v1/entities?id={target.id}", "/v1/me", "/metrics", "/"]
                 return "GET", self._random.choice(plain), None
@@ -178,6 +184,35 @@ class Hand:
                 return "DELETE", path, None
             case _:
                 return "GET", path, None
+
+    def _log(self, one: str) -> str:
+        """Draw what is asked of the log and its proofs; nobody waits for a receipt."""
+        given, other = (
+            quote(
+                self._random.choice([*SIZES, *SIZES, *MOMENTS, *TEXTS]).encode(
+                    "utf-8", "surrogatepass"
+                )
+            )
+            for _ in range(2)
+        )
+        return self._random.choice(
+            [
+                f"{one}/receipt",
+                f"{one}/receipt?version={given}",
+                f"{one}/receipt?version={given}&wait=0",
+                f"{one}/receipt?wait={self._random.choice(WAITS)}",
+                "/v1/audit/checkpoint",
+                f"/v1/audit/checkpoint?size={given}",
+                f"/v1/audit/tile/{self._random.choice(TILES)}",
+                f"/v1/audit/tile/{given}/{other}",
+                f"/v1/audit/consistency?from={given}",
+                f"/v1/audit/consistency?from={given}&to={other}",
+                "/v1/audit/entries",
+                f"/v1/audit/entries?after={given}&limit={other}",
+                f"/v1/audit/entries?cursor={given}",
+                f"/v1/exports?format=proof&since={given}",
+            ]
+        )
 
     def _past(self, path: str, one: str) -> str:
         """Draw what is asked of the past: mostly what may be asked, seldom with good values."""

@@ -51,6 +51,7 @@ CONTRACT = {
         "import-incomplete",
         "parent-cycle",
         "idempotency-in-progress",
+        "not-sealed",
         "conflict",
     },
     410: {"cursor-expired", "erased"},

@@ -1,0 +1,58 @@
+-- name: proof_page :many
+-- Read the tenant's log behind a position, as it is exported for proof: entries and documents.
+--
+-- state says what is known of the document: shown, withheld (written as another governance
+-- agent's draft, so that row security on audit.payload hides it), or erased.
+--
+-- param: $1 after_position bigint
+-- param: $2 last_position bigint
+-- param: $3 count bigint
+-- returns: pos bigint, entry text, state text, salt bytea, document text, leaf_hash bytea
+-- raises: -
+-- isolation: repeatable read
+-- call: function
+-- role: app
+-- plan: position_pos_key
+-- plan: entry_pkey
+-- plan: payload_pkey
+-- set: plan_cache_mode = force_generic_plan
+SELECT
+    place.pos,
+    convert_from(logged.entry, 'UTF8') AS entry,
+    CASE
+        WHEN kept.audit_id IS NULL THEN 'withheld'
+        WHEN kept.body IS NULL THEN 'erased'
+        ELSE 'shown'
+    END AS state,
+    kept.salt,
+    kept.body AS document,
+    place.leaf_hash
+FROM audit.position AS place
+CROSS JOIN
+    LATERAL (
+        SELECT
+            audit.entry_bytes(
+                entry.tenant_id, entry.entity_type, entry.entity_id, entry.version,
+                entry.operation, entry.actor, entry.key, entry.at,
+                entry.payload_hash, entry.prev_hash
+            ) AS entry
+        FROM audit.entry
+        WHERE entry.audit_id = place.audit_id
+        ORDER BY entry.audit_id ASC
+        LIMIT 1
+    ) AS logged
+LEFT OUTER JOIN
+    LATERAL (
+        SELECT
+            payload.audit_id,
+            payload.salt,
+            payload.body
+        FROM audit.payload
+        WHERE payload.audit_id = place.audit_id
+        ORDER BY payload.audit_id ASC
+        LIMIT 1
+    ) AS kept
+    ON TRUE
+WHERE place.pos > $1 AND place.pos <= $2
+ORDER BY place.pos ASC
+LIMIT $3;
