@@ -7,21 +7,26 @@ call must not have yet, without waiting.
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from service.repository.base import Repository
-from tests.amending import PROPOSE, TAKE, propose
-from tests.database.test_races import Act, Pair, changing
+from tests.amending import PROPOSE, TAKE, propose, reviewed
+from tests.database.test_races import CHANGE, Act, Pair, changing, stepping
 from tests.factories import (
     Tenant,
     active_skill,
     agent_body,
+    amend,
     create,
+    job_role_body,
     make_world,
+    raise_to,
     skill_body,
+    step,
     team_body,
     unique,
 )
@@ -36,6 +41,8 @@ AMENDMENT = "SELECT FROM app.amendment WHERE entity_id = $1 FOR NO KEY UPDATE NO
 # What no function does: a DBA's hand.
 TOUCH = 'UPDATE app.amendment SET patch = \'{"description": "By hand."}\' WHERE entity_id = $1'
 IMPORT = "SELECT app.import_propose(ARRAY[$1::uuid], ARRAY[$2::jsonb])"
+IMPORTS = "SELECT app.import_propose($1::uuid[], $2::jsonb[])"
+MAKE_AGENTS = "SELECT app.agent_create(ARRAY[uuidv7(), uuidv7()], $1::jsonb[], 'draft')"
 ARCHIVE = "SELECT * FROM app.import_archive_try($1, ARRAY[1, 2])"
 STAGED = """
 INSERT INTO app.import_line (
@@ -185,3 +192,83 @@ class TestEntities:
         await one.second.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
 
         await waits_without(one, ids[0], Act(tenant.author, ARCHIVE, (run,)), ENTITY, ids[1])
+
+    async def apart(
+        self, repository: Repository, tenant: Tenant, kind: str, bodies: list[dict[str, Any]]
+    ) -> list[UUID]:
+        """Have two in force, the first of which lies behind the second."""
+        ids = []
+        for body in bodies:
+            made = await create(repository, tenant.author, kind, body)
+            await raise_to(repository, tenant, kind, made.id, "certified")
+            ids.append(UUID(str(made.id)))
+        await amend(repository, tenant.author, kind, ids[0], {"tags": ["moved"]})
+        return ids
+
+    async def in_order(self, pair: Pair, connect: Connect, ids: list[UUID], act: Act) -> None:
+        """Wait for the first without the second, where no index gives an order."""
+        one = Pair(pair.first, await connect("superuser"), pair.watcher)
+        await one.second.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
+        await waits_without(one, ids[0], act, ENTITY, ids[1])
+
+    @pytest.mark.parametrize("how", ["created", "changed", "amended"])
+    async def test_teams_are_locked_in_the_order_of_ids(
+        self, repository: Repository, tenant: Tenant, pair: Pair, connect: Connect, how: str
+    ) -> None:
+        """Those that agents enter, and the one that an agent leaves by an amendment."""
+        world = await make_world(repository, tenant)
+        own = (world.job_role, world.industry)
+        teams = [
+            UUID(str((await create(repository, tenant.author, "team", team_body(*own))).id))
+            for _ in range(2)
+        ]
+        for team in teams:
+            # A draft is not there for whoever certifies.
+            await step(repository, tenant.author, "team", team, "under_review")
+        bodies = [agent_body(*own, [world.skill], team_id=str(team)) for team in teams]
+        made = [await create(repository, tenant.author, "agent", one) for one in bodies]
+        if how == "amended":
+            await raise_to(repository, tenant, "agent", made[1].id, "certified")
+            patch = {"team_id": str(teams[0]), "description": "Another."}
+            await reviewed(repository, tenant, "agent", made[1].id, patch)
+        await amend(repository, tenant.author, "team", teams[0], {"tags": ["moved"]})
+        texts = [json.dumps(agent_body(*own, [world.skill], team_id=str(team))) for team in teams]
+        ids, none = [one.id for one in made], [None, None]
+        swapped = [json.dumps({"team_id": str(team)}) for team in reversed(teams)]
+        act = {
+            "created": Act(tenant.author, MAKE_AGENTS, (texts[::-1],)),
+            "changed": Act(tenant.author, CHANGE.format("agent"), (ids, none, swapped)),
+            "amended": Act(tenant.certifier, TAKE, ("agent", str(ids[1]), None, "certified")),
+        }[how]
+
+        await self.in_order(pair, connect, teams, act)
+
+    async def test_what_is_changed_is_locked_in_the_order_of_ids(
+        self, repository: Repository, tenant: Tenant, pair: Pair, connect: Connect
+    ) -> None:
+        """However the call names them."""
+        ids = await self.apart(repository, tenant, "skill", [skill_body(), skill_body()])
+        act = changing(tenant.author, "skill", ids[::-1], {"tags": ["changed"]})
+
+        await self.in_order(pair, connect, ids, act)
+
+    async def test_what_is_proposed_for_is_locked_in_the_order_of_ids(
+        self, repository: Repository, tenant: Tenant, pair: Pair, connect: Connect
+    ) -> None:
+        """By an import."""
+        ids = await self.apart(repository, tenant, "skill", [skill_body(), skill_body()])
+        bodies = [json.dumps({"description": "Other."})] * 2
+
+        await self.in_order(pair, connect, ids, Act(tenant.author, IMPORTS, (ids[::-1], bodies)))
+
+    async def test_what_one_rests_on_is_locked_in_the_order_of_ids(
+        self, repository: Repository, tenant: Tenant, pair: Pair, connect: Connect
+    ) -> None:
+        """Certifying locks what the entity refers to."""
+        ids = await self.apart(repository, tenant, "skill", [skill_body(), skill_body()])
+        skills = [str(one) for one in ids[::-1]]
+        made = await create(repository, tenant.author, "job_role", job_role_body(skills))
+        await step(repository, tenant.author, "job_role", made.id, "under_review")
+        act = stepping(tenant.certifier, "job_role", made.id, "certified")
+
+        await self.in_order(pair, connect, ids, act)
