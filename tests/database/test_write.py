@@ -13,7 +13,7 @@ import pytest_asyncio
 from msgspec import structs
 
 from service.errors import InvalidBody
-from service.model.kinds import KINDS, Kind
+from service.model.kinds import BY_NAME, KINDS, Kind
 from service.repository.base import Repository
 from tests.factories import (
     Tenant,
@@ -456,3 +456,91 @@ async def test_the_vector_is_kept_as_given(
     assert vector == json.loads(stored)
     assert digest == shown["embedding_sha256"]
     assert "embedding_384" not in shown
+
+
+OWN = {
+    "base_entity": "id",
+    "skill_entity": "id",
+    "industry_entity": "id",
+    "job_role_entity": "id",
+    "team_entity": "id",
+    "agent_entity": "id",
+    "entity_tag": "entity_id",
+    "entity_parent": "entity_id",
+    "job_role_skill": "job_role_id",
+    "agent_skill": "agent_id",
+}
+"""Tables of what an entity is, and the column that says whose a row is."""
+
+
+async def rows_of(superuser: Connection, tenant: Tenant, but: object) -> dict[str, list[str]]:
+    """Give the rows of a tenant's entities, but for one's own."""
+    return {
+        table: [
+            row["row"]
+            for row in await superuser.fetch(
+                f"SELECT one::text AS row FROM app.{table} AS one"
+                f" WHERE tenant_id = $1 AND {column} <> $2 ORDER BY 1",
+                tenant.id,
+                but,
+            )
+        ]
+        for table, column in OWN.items()
+    }
+
+
+def full(kind: str, made: dict[str, list[str]], turn: int) -> dict[str, Any]:
+    """Make a body with tags, a parent, and everything that its kind refers to."""
+    body: dict[str, Any] = {}
+    if kind == "skill":
+        body = skill_body(embedding_384=VECTOR)
+    elif kind == "industry":
+        body = industry_body(scheme="s", code=str(turn), level=1)
+    elif kind == "job_role":
+        body = job_role_body(made["skill"][:1], industry_id=made["industry"][0])
+    elif kind == "team":
+        body = team_body(made["job_role"][0], made["industry"][0])
+    else:
+        team = {"team_id": made["team"][0]}
+        body = agent_body(made["job_role"][0], made["industry"][0], made["skill"][:1], **team)
+    return body | {"tags": ["a"], "parent_ids": made[kind][:1]}
+
+
+def emptied(kind: str, made: dict[str, list[str]]) -> dict[str, Any]:
+    """Make a patch that says otherwise in all of it."""
+    patch: dict[str, Any] = {"tags": ["b"], "parent_ids": [], "name": unique("other")}
+    if kind == "skill":
+        patch |= {"category": "soft_skill", "embedding_384": None}
+    elif kind == "industry":
+        patch |= {"scheme": None, "code": None, "level": None}
+    elif kind == "job_role":
+        patch |= {"seniority_level": "senior", "industry_id": made["industry"][1]}
+        patch |= {"required_skills": [{"id": made["skill"][1], "relation": "optional"}]}
+    elif kind == "team":
+        patch |= {"job_role_id": made["job_role"][1], "industry_id": made["industry"][1]}
+    else:
+        patch |= {"job_role_id": made["job_role"][1], "team_id": None}
+        patch |= {"skill_ids": made["skill"][1:2]}
+    return patch
+
+
+@pytest.mark.parametrize("kind", BY_NAME)
+async def test_a_change_leaves_every_other_entity_as_it_was(
+    repository: Repository, tenant: Tenant, superuser: Connection, kind: str
+) -> None:
+    """Of whatever kind, with tags, parents, skills and references of its own."""
+    made: dict[str, list[str]] = {name: [] for name in BY_NAME}
+    for turn in range(3):
+        for name in ("skill", "industry", "job_role", "team", "agent"):
+            body = full(name, made, turn)
+            made[name].append(str((await create(repository, tenant.author, name, body)).id))
+    one = made[kind][-1]
+    before = await rows_of(superuser, tenant, one)
+    patch = emptied(kind, made)
+    changed = json.loads((await amend(repository, tenant.author, kind, one, patch)).document)
+
+    assert before == await rows_of(superuser, tenant, one)
+    assert all(before.values())
+    assert [changed[name] for name in patch if name in changed] == [
+        value for name, value in patch.items() if name in changed
+    ]

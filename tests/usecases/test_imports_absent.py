@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from service.catalog.load import Catalog
 from service.repository.base import Repository
 from service.usecases.absent import Handling
 from service.usecases.importing import Import
@@ -520,3 +521,38 @@ class TestAmongOthers:
 def gone(entities: Iterable[Entity]) -> set[str]:
     """Give the ids of what is archived."""
     return {one.id for one in entities if one.status == "archived"}
+
+
+STAGED = """
+INSERT INTO app.import_line (
+    tenant_id, import_id, line, kind, entity_id, body, governance_agent_id, chunk
+) SELECT $1, $2, place - 701, 'skill', coalesce($3, gen_random_uuid()), '{}', $4, 0
+FROM generate_series(1, 700) AS place
+"""
+
+
+@pytest.mark.parametrize("statement", ["import_archive", "import_take_absent"])
+async def test_a_page_is_of_five_hundred_and_the_newest_come_first(
+    repository: Repository,
+    catalog: Catalog,
+    tenant: Tenant,
+    superuser: asyncpg.Connection,
+    connect: Connect,
+    statement: str,
+) -> None:
+    """Children before their parents, wherever the lines lie; the next page goes on behind it."""
+    takes = statement == "import_take_absent"
+    made = await create(repository, tenant.author, "skill", skill_body())
+    run = await superuser.fetchval("SELECT uuidv7()")
+    author = tenant.author.context.governance_agent_id
+    await superuser.execute(STAGED, tenant.id, run, made.id if takes else None, author)
+    session = await connect("superuser")
+    await session.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
+    pages = []
+    async with acting(session, tenant.author):
+        for after in (0, -500, -700):
+            more = (False,) if takes else ("skill", after)
+            rows = await session.fetch(catalog[statement].text, run, *more)
+            pages.append([row["line"] for row in rows])
+
+    assert [[*range(-1, -501, -1)], [*range(-501, -701, -1)], []] == pages
