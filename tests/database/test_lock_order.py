@@ -22,6 +22,7 @@ from tests.factories import (
     agent_body,
     amend,
     create,
+    industry_body,
     job_role_body,
     make_world,
     raise_to,
@@ -35,6 +36,7 @@ from tests.sessions import Connect, Connection, acting, connections, until_block
 
 pytestmark = pytest.mark.database
 
+PARENTS = "SELECT pg_advisory_xact_lock(hashtextextended('plant parents ' || app.tenant_id(), 0))"
 HOLD = "SELECT FROM app.base_entity WHERE id = $1 FOR NO KEY UPDATE"
 ENTITY = "SELECT FROM app.base_entity WHERE id = $1 FOR NO KEY UPDATE NOWAIT"
 AMENDMENT = "SELECT FROM app.amendment WHERE entity_id = $1 FOR NO KEY UPDATE NOWAIT"
@@ -68,9 +70,12 @@ async def pair(connect: Connect, superuser: Connection) -> Pair:
 
 
 async def waits_without(pair: Pair, held: object, act: Act, other: str, identity: object) -> None:
-    """Hold an entity until an act waits for it; what it must not have can be taken meanwhile."""
+    """Hold an entity until an act waits for it; what it must not have can be taken meanwhile.
+
+    Without an entity to hold: what a change of parents waits for.
+    """
     async with acting(pair.first, act.actor):
-        await pair.first.execute(HOLD, held)
+        await pair.first.execute(*((HOLD, held) if held else (PARENTS,)))
         waiting = asyncio.ensure_future(pair.sent(act))
         await until_blocked(pair.watcher, pair.second, pair.first, waiting)
         taken = await pair.watcher.execute(other, identity)
@@ -272,3 +277,22 @@ class TestEntities:
         act = stepping(tenant.certifier, "job_role", made.id, "certified")
 
         await self.in_order(pair, connect, ids, act)
+
+    @pytest.mark.parametrize("kind", ["skill", "industry", "job_role", "team", "agent"])
+    async def test_a_change_of_parents_waits_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, pair: Pair, kind: str
+    ) -> None:
+        """Whoever changes parents takes the tenant's turn before any row."""
+        world = await make_world(repository, tenant)
+        own = (world.job_role, world.industry)
+        bodies = {
+            "skill": skill_body(),
+            "industry": industry_body(),
+            "job_role": job_role_body([world.skill]),
+            "team": team_body(*own),
+            "agent": agent_body(*own, [world.skill]),
+        }
+        made = await create(repository, tenant.author, kind, bodies[kind])
+        act = changing(tenant.author, kind, [made.id], {"parent_ids": [getattr(world, kind)]})
+
+        await waits_without(pair, None, act, ENTITY, made.id)

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.database
 NEVER = "01900000-0000-7000-8000-000000000000"
 MAKE = "SELECT app.{}_create(ARRAY[uuidv7()], ARRAY[$1::jsonb], 'draft')"
 CHANGE = "SELECT app.{}_amend(ARRAY[$1::uuid], NULL, ARRAY[$2::jsonb], {}, NULL)"
+CHANGE_BOTH = "SELECT app.{}_amend($1::uuid[], NULL, $2::jsonb[], TRUE, NULL)"
 VECTOR = [1.0] + [0.0] * 383
 
 
@@ -506,6 +507,16 @@ def full(kind: str, made: dict[str, list[str]], turn: int) -> dict[str, Any]:
     return body | {"tags": ["a"], "parent_ids": made[kind][:1]}
 
 
+async def three_of_each(repository: Repository, tenant: Tenant) -> dict[str, list[str]]:
+    """Make entities of every kind that rest on the first ones; their ids."""
+    made: dict[str, list[str]] = {name: [] for name in BY_NAME}
+    for turn in range(3):
+        for name in ("skill", "industry", "job_role", "team", "agent"):
+            body = full(name, made, turn)
+            made[name].append(str((await create(repository, tenant.author, name, body)).id))
+    return made
+
+
 def emptied(kind: str, made: dict[str, list[str]]) -> dict[str, Any]:
     """Make a patch that says otherwise in all of it."""
     patch: dict[str, Any] = {"tags": ["b"], "parent_ids": [], "name": unique("other")}
@@ -529,11 +540,7 @@ async def test_a_change_leaves_every_other_entity_as_it_was(
     repository: Repository, tenant: Tenant, superuser: Connection, kind: str
 ) -> None:
     """Of whatever kind, with tags, parents, skills and references of its own."""
-    made: dict[str, list[str]] = {name: [] for name in BY_NAME}
-    for turn in range(3):
-        for name in ("skill", "industry", "job_role", "team", "agent"):
-            body = full(name, made, turn)
-            made[name].append(str((await create(repository, tenant.author, name, body)).id))
+    made = await three_of_each(repository, tenant)
     one = made[kind][-1]
     before = await rows_of(superuser, tenant, one)
     patch = emptied(kind, made)
@@ -544,3 +551,20 @@ async def test_a_change_leaves_every_other_entity_as_it_was(
     assert [changed[name] for name in patch if name in changed] == [
         value for name, value in patch.items() if name in changed
     ]
+
+
+@pytest.mark.parametrize("kind", BY_NAME)
+async def test_each_body_of_a_call_is_for_its_own_entity(
+    repository: Repository, tenant: Tenant, superuser: Connection, connect: Connect, kind: str
+) -> None:
+    """Of two that are changed at once the second keeps what only the first one's body names."""
+    made = await three_of_each(repository, tenant)
+    one, other = made[kind][1:]
+    before = await rows_of(superuser, tenant, one)
+    texts = [json.dumps(emptied(kind, made)), json.dumps({"governance_notes": "n"})]
+    async with acting(await connect(), tenant.author) as app:
+        await app.execute(CHANGE_BOTH.format(kind), [one, other], texts)
+    after = await rows_of(superuser, tenant, one)
+
+    changed = {table for table, rows in after.items() if rows != before[table]}
+    assert {"base_entity"} == changed
