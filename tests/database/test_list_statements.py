@@ -120,7 +120,7 @@ async def reading_whole(
     await pool.open()
     async with pool.connection() as connection:
         await connection.execute("SET enable_seqscan = on")
-        for way in ("indexscan", "indexonlyscan", "bitmapscan"):
+        for way in ("indexscan", "indexonlyscan", "bitmapscan", "sort"):
             await connection.execute(f"SET enable_{way} = off")
     yield Repository(catalog, pool)
     await pool.close()

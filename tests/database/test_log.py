@@ -15,6 +15,7 @@ from service.catalog.load import Catalog
 from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.entities import EntityById, EntityStep, SkillAmend, Written
+from tests.amending import amended
 from tests.api import Api
 from tests.chain import LOG, MICROSECOND, counted, history
 from tests.factories import (
@@ -186,6 +187,17 @@ class TestEveryWay:
             assert "active" == json.loads(last["body"])["status"]
             assert last["actor"] == f"{author.governance_agent_id}+{certifier.governance_agent_id}"
             assert last["key"] == f"{author.key_id}+{certifier.key_id}"
+
+    async def test_an_import_after_an_amendment_is_an_import(
+        self, api: Api, repository: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """What was certified for an earlier version says nothing of this change."""
+        made = await active_skill(repository, tenant, external_id="both")
+        await amended(repository, tenant, "skill", made.id, {"description": "Amended."})
+        lines = [{"kind": "skill", "external_id": "both", "description": "Imported."}]
+        await imported(api, lines, certifier=tenant.certifier)
+
+        assert ["certify", "import"] == (await operations(superuser, made.id))[-2:]
 
     async def test_an_update_typed_by_a_dba(
         self, repository: Repository, superuser: Connection, tenant: Tenant, connect: Connect

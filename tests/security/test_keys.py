@@ -330,6 +330,25 @@ class TestMe:
 
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", used)
 
+    async def test_a_busy_key_is_written_once_in_a_minute(
+        self, api: Api, actor_with: Any, clock: Moved, superuser: asyncpg.Connection
+    ) -> None:
+        """Its row is no hot one: a use within a minute of the last one leaves no trace."""
+        actor = await actor_with("read")
+        for ago, is_written in (("1 hour", True), ("30 seconds", False)):
+            before = await superuser.fetchval(
+                "UPDATE app.api_key SET last_used_at = now() - $2::text::interval WHERE id = $1"
+                " RETURNING last_used_at",
+                actor.context.key_id,
+                ago,
+            )
+            clock.ahead += timedelta(seconds=5)
+            await api.by(actor).get("/v1/me")
+            after = await superuser.fetchval(
+                "SELECT last_used_at FROM app.api_key WHERE id = $1", actor.context.key_id
+            )
+            assert is_written == (before != after), ago
+
     async def test_a_key_that_has_ended_is_not_used(
         self, api: Api, owner: Repository, tenant: Tenant, superuser: asyncpg.Connection
     ) -> None:
