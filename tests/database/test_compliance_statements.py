@@ -18,7 +18,8 @@ import pytest_asyncio
 from service.catalog.load import Catalog
 from service.repository.base import Repository
 from service.repository.compliance import CHECKS, statement_of
-from tests.factories import Tenant, make_tenant, unique
+from tests.database.test_compliance_plans import HISTORY
+from tests.factories import Tenant, active_skill, make_tenant, unique
 from tests.sessions import Connection, acting
 
 pytestmark = pytest.mark.database
@@ -454,3 +455,45 @@ async def test_it_tells_these_violations_and_no_others(
 
     assert {} == wrong
     assert told
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def forged(
+    repository: Repository, owner: Repository, superuser: Connection
+) -> tuple[Tenant, str]:
+    """Have a skill whose author certified everything since, by a key that nobody has."""
+    tenant = await make_tenant(owner)
+    skill = str((await active_skill(repository, tenant)).id)
+    author = tenant.author.context.governance_agent_id
+    words = {"author": author, "certifier": author}
+    keys = dict.fromkeys(("author_key", "certifier_key"), str(UUID(int=1)))
+    await superuser.execute(HISTORY.format(id=skill, count=4 + 3 * MANY, **words, **keys))
+    return tenant, skill
+
+
+@pytest.mark.parametrize("check", ["L0-02", "L0-04", "L0-05"])
+async def test_of_a_long_history_a_hundred_violations_are_told_in_order(
+    repository: Repository, catalog: Catalog, forged: tuple[Tenant, str], check: str
+) -> None:
+    """The oldest versions first; where only words tell them apart, in the order of these."""
+    tenant, skill = forged
+    versions = range(5, 5 + 3 * MANY)
+    expected = {
+        "L0-02": [
+            f"Version {one} ({'amend' if one % 2 else 'certify'}) is by a key without scope"
+            f" {'write' if one % 2 else 'certify'}."
+            for one in versions
+        ],
+        # Each is linked to the one before, and neither it nor its body is what was hashed.
+        "L0-04": [
+            f"Version {one} {fault}"
+            for one in versions
+            for fault in ("does not hash to its entry.", "has another body than was hashed.")
+        ],
+        "L0-05": sorted(f"Version {one} was certified by who wrote it." for one in versions[1::2]),
+    }
+    async with repository.pool.connection() as app, acting(app, tenant.author):
+        rows = await app.fetch(catalog[statement_of(check)].text, skill)
+
+    assert expected[check][:100] == [row["message"] for row in rows]
+    assert {None} == {row["entity_id"] for row in rows}
