@@ -6,7 +6,6 @@ Memory grows with the number of entities, not of entries.
 from binascii import unhexlify
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -42,9 +41,6 @@ class _Line(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc
     time_us: int
     payload_hash: str
     prev_hash: str
-
-
-_form: Final = attrgetter("format", "tenant", "kind", "operation", "actor", "key")
 
 
 class _Version(Struct, frozen=True, array_like=True, gc=False):
@@ -85,7 +81,7 @@ class Walk:
         Raises: Damaged, at the first line that is not what was sealed.
         """
         decode, encode = msgspec.json.Decoder(_Line).decode, msgspec.json.Encoder().encode
-        form_of, forms, held, versions = _form, self._forms, self._held, self.versions
+        forms, held, versions = self._forms, self._held, self.versions
         leaf, position, prefix = self.leaf, self.position, leaf_prefix(self.tenant)
         for line in lines:
             if line[:1] != b"[":
@@ -100,10 +96,11 @@ class Walk:
                 raise _no_entry(position) from None
             before, hashed = leaf, sha256(written).hexdigest()
             leaf = sha256(f'{prefix}{position},"{hashed}","{before}"]'.encode()).hexdigest()
+            form = entry.format, entry.tenant, entry.kind, entry.operation, entry.actor, entry.key
             if (
                 sealed != leaf.encode() + b"\n"
                 or encode(entry) != written
-                or (form_of(entry) not in forms and not self._admits(entry, written))
+                or (form not in forms and not self._admits(form, written))
                 or held.get(position, leaf) != leaf
             ):
                 raise self._misplaced(entry, position, before, line, next(lines, b""))
@@ -146,17 +143,17 @@ class Walk:
                 self.position + 1,
             )
 
-    def _admits(self, entry: _Line, written: bytes) -> bool:
+    def _admits(self, form: tuple[str, ...], written: bytes) -> bool:
         """Tell whether an entry is the tenant's and written as the format says, and remember it."""
         try:
-            parse_entry(written)
+            entry = parse_entry(written)
         except Malformed:
             return False
         if entry.tenant != self.tenant:
             return False
         if len(self._forms) == _FORMS_MAX:
             self._forms.clear()
-        self._forms.add(_form(entry))
+        self._forms.add(form)
         return True
 
     def _misplaced(
