@@ -35,6 +35,9 @@ Hashes are 32 bytes; sizes count leaves; indexes start at 0, a tenant's position
     verify(note, [VerifierKey]) -> text
     verify_cosignatures(note, [VerifierKey of witnesses]) -> {name: seconds since 1970}
     cosigned(text, time_s) -> what a witness signs · add_signatures(note, lines) -> note
+`witness`
+    add_checkpoint(old size, consistency proof, note) -> body of the request
+    cosignature_lines(note, answer, witness's VerifierKey) -> its lines
 `checkpoint`
     Checkpoint(origin, size, root), .text() · parse_checkpoint(text)
     sign_checkpoint(Checkpoint, [Signer]) -> note · open_checkpoint(note, [VerifierKey])

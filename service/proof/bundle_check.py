@@ -95,7 +95,7 @@ def _trailer(walk: Walk, rest: Iterable[bytes]) -> Trailer:
             "cut",
             f"There are {walk.position} entries, and the last line counts {trailer.count}.",
             CARRIER,
-            min(walk.position, max(trailer.count, 0)) + 1,
+            min(walk.position, trailer.count) + 1,
         )
     return trailer
 
@@ -151,12 +151,13 @@ def _require_grown(held: Checkpoint, checkpoint: Checkpoint, trailer: Trailer) -
             f"{KEY_HOLDER}, or who brought back an old database",
         )
     grown = {each.size: each.proof for each in trailer.consistency}
-    if 0 < held.size < checkpoint.size and held.size not in grown:
+    between = 0 < held.size < checkpoint.size
+    if between and held.size not in grown:
         raise Undecided(
             f"The bundle has no proof that the log grew out of your {held.size} entries: ask for "
             f"it with since={held.size}."
         )
-    proof = grown.get(held.size, []) if 0 < held.size < checkpoint.size else []
+    proof = grown[held.size] if between else []
     try:
         verify_consistency(held.size, checkpoint.size, _hashes(proof), held.root, checkpoint.root)
     except ProofError as error:

@@ -23,7 +23,6 @@ from service.proof.entry import ENTRY_FORMAT, ERASE, NOTHING, is_hash, is_id, pa
 from service.proof.fault import Damaged, Malformed
 
 _SALT_DIGITS: Final = 32
-_FORMS_MAX: Final = 10_000
 _ABSENT: Final = (WITHHELD, ERASED, PRUNED)
 
 
@@ -146,15 +145,12 @@ class Walk:
     def _admits(self, form: tuple[str, ...], written: bytes) -> bool:
         """Tell whether an entry is the tenant's and written as the format says, and remember it."""
         try:
-            entry = parse_entry(written)
+            right = parse_entry(written).tenant == self.tenant
         except Malformed:
-            return False
-        if entry.tenant != self.tenant:
-            return False
-        if len(self._forms) == _FORMS_MAX:
-            self._forms.clear()
-        self._forms.add(form)
-        return True
+            right = False
+        if right:
+            self._forms.add(form)
+        return right
 
     def _misplaced(
         self, entry: _Line, position: int, before: str, line: bytes, after: bytes

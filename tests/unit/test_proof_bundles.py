@@ -15,6 +15,7 @@ from service.proof.checkpoint import Checkpoint, sign_checkpoint
 from service.proof.entry import ERASE, entry_hash, leaf_bytes, parse_entry
 from service.proof.fault import Damaged, ProofError, Undecided
 from service.proof.keys import Signer
+from service.proof.tiles import Frontier, extend, prove_inclusion
 from service.proof.tree import leaf_hash
 from tests.sealed import ORIGIN, Log, identity, random_log
 
@@ -152,6 +153,8 @@ class TestChanged:
 
     def test_several_dropped_lines(self) -> None:
         """As many as are missing are counted."""
+        assert "Position 2: A line is missing here." == str(damage(BUNDLE[:2] + BUNDLE[3:]))
+        assert "Position 2: 2 lines are missing here." == str(damage(BUNDLE[:2] + BUNDLE[4:]))
         assert "Position 2: 3 lines are missing here." == str(damage(BUNDLE[:2] + BUNDLE[5:]))
 
     @pytest.mark.parametrize("place", range(1, 7))
@@ -228,6 +231,8 @@ class TestChanged:
             b'{"format":"plant-proof/v1", "tenant_id":"x"}\n',
             b'{"format":"plant-proof/v1","tenant_id":"x","more":1}\n',
             b'{"format":"plant-proof/v1"}\n',
+            b'{"format":"plant-proof/v1","tenant_id":"x"}\n',
+            header_line(identity(1).upper()),
             b"\xff\n",
         ],
     )
@@ -307,7 +312,25 @@ class TestEnds:
         empty = LOG.bundle(7)
 
         assert "form" == damage(trailer(empty, log_index=1)).kind
+        assert "form" == damage(trailer(empty, proof=["00" * 32])).kind
         assert "cut" == damage([*empty[:1], BUNDLE[-1]]).kind
+
+    def test_too_early(self) -> None:
+        """The n-th entry is not among the first n - 1 of the log, though the tree says so."""
+        log = Log([SIGNER])
+        log.append(1, 11)
+        lines = log.bundle(1)[:2]
+        last = log.append(1, 12)
+        grown, tiles = extend(Frontier(), [leaf_hash(last.leaf)])
+        note = sign_checkpoint(Checkpoint(ORIGIN, 1, grown.root()), [SIGNER])
+        lines += [log.bundle(1)[2], trailer_line(2, (0, prove_inclusion(0, 1, tiles)), note)]
+
+        assert "Index 0 is too early for 2 entries" in str(damage(lines))
+
+    def test_count_tells_where(self) -> None:
+        """The first position that is too many, or that is not there, is named."""
+        assert 7 == damage(trailer(BUNDLE, count=6)).position
+        assert 9 == damage(trailer(BUNDLE, count=12)).position
 
     def test_signed_with_another_key(self) -> None:
         """A history that was written anew and signed by somebody else is not the log's."""
@@ -452,8 +475,9 @@ class TestHeld:
 
     def test_proof_was_not_asked_for(self) -> None:
         """Without the proof nothing is said of the older checkpoint."""
-        with pytest.raises(Undecided, match="since=5"):
-            check_bundle(LOG.bundle(1, since=[4, 6]), KEYS, held=[LOG.checkpoint(5)])
+        for size in (1, 5, 11):
+            with pytest.raises(Undecided, match=f"since={size}"):
+                check_bundle(LOG.bundle(1, since=[4, 6]), KEYS, held=[LOG.checkpoint(size)])
 
     def test_rolled_back(self) -> None:
         """A log that was longer is named, though it is sound and signed."""

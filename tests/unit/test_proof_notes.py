@@ -33,6 +33,7 @@ from service.proof.note import (
     verify_cosignatures,
 )
 from service.proof.tree import EMPTY_ROOT
+from service.proof.witness import add_checkpoint, cosignature_lines
 
 # The example of golang.org/x/mod/sumdb/note.
 PETER_SEED = b64decode("AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz")[1:]
@@ -275,6 +276,29 @@ class TestCosignatures:
                 add_signatures(once, wrong)
 
 
+class TestWitnesses:
+    """The request to a witness, and its answer."""
+
+    def test_request(self) -> None:
+        """The body is old size, proof, an empty line and the checkpoint."""
+        assert f"old 0\n\n{NOTE}" == add_checkpoint(0, [], NOTE)
+        assert f"old 3\n{b64encode(bytes(32)).decode()}\n\n{NOTE}" == add_checkpoint(
+            3, [bytes(32)], NOTE
+        )
+
+    def test_answer(self) -> None:
+        """Of an answer the witness's own lines are taken."""
+        mine, other = cosignature(TEXT, 5), BY_PETER
+        assert mine == cosignature_lines(NOTE, other + mine, WITNESS)
+        assert not cosignature_lines(NOTE, other, WITNESS)
+
+    @pytest.mark.parametrize("answer", ["", "4711\n", "<html>", cosignature("x\n", 5)])
+    def test_no_answer(self, answer: str) -> None:
+        """What is no cosignature of this checkpoint is refused."""
+        with pytest.raises(ProofError):
+            cosignature_lines(NOTE, answer, WITNESS)
+
+
 class TestCheckpoints:
     """The text of a checkpoint, and whose it is."""
 
@@ -312,12 +336,32 @@ class TestCheckpoints:
             CHECKPOINT.text().replace(ORIGIN, "a b"),
             CHECKPOINT.text().replace(ORIGIN, "a+b"),
             "\n".join(CHECKPOINT.text().split("\n")[:2]) + "\n",
+            CHECKPOINT.text() + "an extension that was cu",
         ],
     )
     def test_no_checkpoint(self, text: str) -> None:
         """What is not of the form is no checkpoint, even when it is signed."""
         with pytest.raises(Malformed):
             parse_checkpoint(text)
+
+    @pytest.mark.parametrize(
+        "size,root,extensions",
+        [
+            (-1, bytes(32), ()),
+            (2**63, bytes(32), ()),
+            (1, bytes(31), ()),
+            (1, bytes(33), ()),
+            (0, bytes(32), ()),
+            (1, bytes(32), ("",)),
+            (1, bytes(32), ("one\ntwo",)),
+        ],
+    )
+    def test_nothing_else_is_made(
+        self, size: int, root: bytes, extensions: tuple[str, ...]
+    ) -> None:
+        """What could not be read again is not written."""
+        with pytest.raises(Malformed):
+            Checkpoint(ORIGIN, size, root, extensions)
 
     def test_of_another_log(self) -> None:
         """A key vouches for the log of its own name only."""
@@ -326,6 +370,8 @@ class TestCheckpoints:
 
         with pytest.raises(Unproven, match=r"another log's key signed it"):
             open_checkpoint(note, [other.vkey])
+        with pytest.raises(Unproven, match=r"another log's key signed it"):
+            open_checkpoint(note, [other.vkey, OLD.vkey])
         with pytest.raises(Malformed, match="signs for itself"):
             sign_checkpoint(CHECKPOINT, [other])
 

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from io import BytesIO
 from pathlib import Path
@@ -15,12 +16,21 @@ import msgspec
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from service.proof.bundle import ERASED, PRUNED, WITHHELD, Absent, trailer_line
+from service.proof.bundle import (
+    ERASED,
+    PRUNED,
+    WITHHELD,
+    Absent,
+    header_line,
+    shown_line,
+    trailer_line,
+)
 from service.proof.bundle_check import check_bundle
-from service.proof.checkpoint import Checkpoint
-from service.proof.entry import ERASE, NOTHING
+from service.proof.checkpoint import Checkpoint, sign_checkpoint
+from service.proof.entry import ERASE, NOTHING, entry_hash, leaf_bytes, payload_hash
 from service.proof.fault import Damaged, Undecided
 from service.proof.keys import Signer
+from service.proof.tiles import Frontier, Tile, extend, prove_inclusion
 from service.proof.tree import leaf_hash
 from tests.audit_vectors import receipt_of
 from tests.sealed import ORIGIN, Log, identity, random_log
@@ -298,3 +308,45 @@ def test_json_of_the_last_line_has_one_spelling(script: ModuleType) -> None:
         json.dumps(content | {"more": 1}, ensure_ascii=False, separators=(",", ":")),
     ):
         assert (1, 1) == verdicts(script, b"".join([*lines, f"{written}\n".encode()]))
+
+
+MILLION = 1_000_000
+
+
+def long_history(changed: int = 0) -> Iterator[bytes]:
+    """Make the bundle of a million entries while it is read, one document changed if asked for."""
+    owner, leaf, versions = identity(1), NOTHING, dict[int, tuple[int, bytes]]()
+    salt, draw, grown = b"\x05" * 16, random.Random(1), Frontier()
+    tiles: dict[Tile, bytes] = {}
+    yield header_line(owner)
+    for position in range(1, MILLION + 1):
+        entity = draw.randrange(MILLION // 3)
+        version, previous = versions.get(entity, (0, NOTHING))
+        document = b'{"version":%d,"name":"%d"}' % (version + 1, entity)
+        entry = (
+            f'["plant-entry/v1","{owner}","skill","{identity(1_000 + entity)}",{version + 1},'
+            f'"amend","{identity(900)}","{identity(901)}",{1_763_800_000_000_000 + position},'
+            f'"{payload_hash(salt, document).hex()}","{previous.hex()}"]'
+        ).encode()
+        versions[entity] = version + 1, entry_hash(entry)
+        leaf = leaf_hash(leaf_bytes(owner, position, versions[entity][1], leaf))
+        grown, added = extend(grown, [leaf])
+        tiles |= added
+        yield shown_line(entry, salt, document + b" " * (position == changed), leaf)
+    note = sign_checkpoint(Checkpoint(ORIGIN, MILLION, grown.root()), [SIGNER])
+    last = MILLION - 1, prove_inclusion(MILLION - 1, MILLION, tiles)
+    yield trailer_line(MILLION, last, note)
+
+
+@pytest.mark.nightly
+def test_a_million_entries(script: ModuleType) -> None:
+    """Both verifiers confirm a long history, and name the one document that was changed in it."""
+    keys = [script.read_key(str(key)) for key in KEYS]
+
+    assert MILLION == check_bundle(long_history(), KEYS).count
+    assert f"{MILLION} entries" in script.check(long_history(), keys, [], {})
+    with pytest.raises(Damaged) as caught:
+        check_bundle(long_history(changed=MILLION - 1), KEYS)
+    assert ("document", MILLION - 1) == (caught.value.kind, caught.value.position)
+    with pytest.raises(script.ProofError, match=f"position {MILLION - 1}: the document"):
+        script.check(long_history(changed=MILLION - 1), keys, [], {})
