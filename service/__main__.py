@@ -25,10 +25,12 @@ class Command(NamedTuple):
 
 COMMANDS: tuple[Command, ...] = (
     Command("serve", "service.cli.serve", "serve the JSON API"),
+    Command("worker", "service.cli.worker", "place and seal the entries of the log"),
     Command("import", "service.cli.imports", "import entities in bulk"),
     Command("export", "service.cli.exports", "export what a key may read"),
     Command("key", "service.cli.key", "make, list, replace and revoke keys"),
     Command("tenant", "service.cli.tenant", "list tenants"),
+    Command("audit", "service.cli.audit", "look after the log and its keys"),
     Command("migrate", "service.cli.migrate", "bring the database to this release"),
     Command("sql", "service.cli.sql", "show and check the statements"),
     Command("doctor", "service.cli.doctor", "look at everything that Plant needs"),

@@ -1,16 +1,16 @@
 """Every setting, its default and its rule; the only reader of the environment and of `.env`."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Literal
 
 import msgspec
 
 from service.dotenv import DotenvRefusal, read_dotenv
 from service.refusal import Refusal
+from service.values import Rule, choice, origin, token, url, whole
 
 PREFIX = "PLANT_"
 # Names that belong to the test suite: read by tests/, never by the service.
@@ -51,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_ms: int = 10_000
     metrics_token: str | None = None
     audit_public: Literal["on", "off"] = "on"
+    log_origin: str | None = None
+    signing_key: str | None = None
+    sealer_state: Path | None = None
     log_format: Literal["text", "json"] = "text"
 
     def __repr__(self) -> str:
@@ -68,56 +71,8 @@ PROFILES: dict[str, dict[str, Any]] = {
 }
 
 
-class Rule(NamedTuple):
-    """What a value must be: in words, as a reader that raises ValueError, and whether unseen."""
-
-    words: str
-    read: Callable[[str], object]
-    secret: bool = False
-
-
-def _whole(low: int, high: int) -> Rule:
-    def read(text: str) -> int:
-        # int() alone takes "1_000" and digits of other scripts.
-        if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
-            raise ValueError(text)
-        return int(text)
-
-    return Rule(f"a whole number from {low} to {high}", read)
-
-
-def _choice(*names: str) -> Rule:
-    def read(text: str) -> str:
-        if text not in names:
-            raise ValueError(text)
-        return text
-
-    return Rule(" or ".join(names), read)
-
-
-def _token(text: str) -> str:
-    # It travels in an Authorization header.
-    if not (text.isascii() and text.isprintable() and " " not in text):
-        raise ValueError(text)
-    return text
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    query = parse_qs(parts.query)
-    if "," not in parts.netloc:  # several hosts have their ports between them
-        _ = parts.port  # raises when it is no number
-    host = parts.hostname or query.get("host")
-    # Without a name libpq falls back to the name of the user, and the derived users would each
-    # land in another database.
-    database = parts.path.strip("/") or query.get("dbname") or query.get("database")
-    if parts.scheme not in {"postgresql", "postgres"} or not host or not database:
-        raise ValueError(text)
-    return text
-
-
-_URL = Rule("an address like postgresql://user:password@host:5432/database", _url, secret=True)
-_DURATION = _whole(1, DURATION_MS_MAX)
+_URL = Rule("an address like postgresql://user:password@host:5432/database", url, secret=True)
+_DURATION = whole(1, DURATION_MS_MAX)
 
 RULES: dict[str, Rule] = {
     "database_url": _URL,
@@ -125,24 +80,29 @@ RULES: dict[str, Rule] = {
     "worker_database_url": _URL,
     "readonly_database_url": _URL,
     "replica_database_url": _URL,
-    "replica_lag_max_ms": _whole(1_000, DURATION_MS_MAX),
+    "replica_lag_max_ms": whole(1_000, DURATION_MS_MAX),
     "data_dir": Rule("the path of a directory", Path),
-    "host": Rule("a host name or an address, without blanks", _token),
-    "port": _whole(0, 65_535),
-    "profile": _choice("development", "production"),
-    "pool_min": _whole(0, 10_000),
+    "host": Rule("a host name or an address, without blanks", token),
+    "port": whole(0, 65_535),
+    "profile": choice("development", "production"),
+    "pool_min": whole(0, 10_000),
     # Of fewer an import or export could hold the last connection for writes or for reads.
-    "pool_max": _whole(5, 10_000),
+    "pool_max": whole(5, 10_000),
     "acquire_timeout_ms": _DURATION,
-    "waiting_max": _whole(0, 1_000_000),
+    "waiting_max": whole(0, 1_000_000),
     "connect_timeout_ms": _DURATION,
     "lock_timeout_ms": _DURATION,
     "statement_timeout_ms": _DURATION,
     "command_timeout_ms": _DURATION,
     "request_timeout_ms": _DURATION,
-    "metrics_token": Rule("printable ASCII without blanks", _token, secret=True),
-    "audit_public": _choice("on", "off"),
-    "log_format": _choice("text", "json"),
+    "metrics_token": Rule("printable ASCII without blanks", token, secret=True),
+    "audit_public": choice("on", "off"),
+    "log_origin": Rule(
+        "printable ASCII without blanks and plus signs, and must not end like /inc2", origin
+    ),
+    "signing_key": Rule("the path of a file, or base64 of 32 bytes", str, secret=True),
+    "sealer_state": Rule("the path of a file", Path),
+    "log_format": choice("text", "json"),
 }
 
 # A deadline inside another one ends first, so that the answer says what happened.
@@ -174,6 +134,8 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
     values = PROFILES[values.get("profile", "development")] | values
     data_dir = values.get("data_dir", Path(".plant")).expanduser()
     values["data_dir"] = Path(os.path.abspath(directory / data_dir))  # noqa: PTH100 - keeps links
+    if values.get("sealer_state"):
+        values["sealer_state"] = directory / values["sealer_state"].expanduser()
     return _ordered(Settings(**values))
 
 

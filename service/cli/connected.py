@@ -81,13 +81,13 @@ async def repository(settings: Settings, target: Target, role: Role) -> AsyncIte
     except Exception as error:
         if not isinstance(error, Problem) and not is_database_failure(error):
             raise
-        words = _in_words(target, error)
+        words = in_words(target, error)
         if words is None:
             raise
         raise words from error
 
 
-def _in_words(target: Target, error: Exception) -> Refusal | None:
+def in_words(target: Target, error: Exception) -> Refusal | None:
     """Say what the database refused; None for a defect of ours, which stays what it is."""
     problem = classify(error)
     server = spoken(target.url("owner"))

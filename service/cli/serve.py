@@ -11,17 +11,19 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from service.cli.background import background
 from service.cli.connected import migrate, repository
 from service.cli.logs import configure
 from service.cli.output import Output, Progress
 from service.cli.parser import Subparsers, add_command
-from service.cli.tidying import tidying
+from service.cli.running import loop_factory, watching
 from service.database.data_dir import hold
 from service.database.roles import ensure_login_roles, require_login
 from service.database.target import Target, resolve
 from service.http.app import build_app
 from service.http.runner import Runner
 from service.refusal import Refusal
+from service.sealing.standing import Standing
 from service.settings import Settings, load
 from service.usecases.sample import SampleKeys, ensure_sample
 
@@ -33,7 +35,6 @@ Serve the JSON API in the foreground until SIGTERM or Ctrl-C.
 With the embedded database, pending migrations are applied first. On a server of your own
 (PLANT_DATABASE_URL) run `plant migrate apply` before, or add --migrate."""
 
-WATCH_S = 1.0
 BACKLOG = 512
 COLLECTED = (10_000, 10, 50)
 """Objects until the youngest are looked through, and how often each age before the next."""
@@ -67,7 +68,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             migrate(target, output.say)
         ensure_login_roles(settings, target)
         require_login(settings, target, "app")
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(settings, target, listener, output, sample=arguments.sample))
     return 0
 
@@ -112,9 +113,15 @@ async def _run(
     keys = await _sample(settings, target, stop) if sample else None
     if stop.is_set():
         return
-    app = build_app(settings, target.url("app"), replica_url=target.replica())
+    standing = Standing()
+    app = build_app(settings, target.url("app"), replica_url=target.replica(), standing=standing)
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
-    async with _serving(settings, runner, listener), _watching(target), tidying(settings, target):
+    # The log's leader ends last: what was written until then is sealed.
+    async with (
+        background(settings, target, standing),
+        _serving(settings, runner, listener),
+        watching(target),
+    ):
         _spare_the_collector()
         output.say(_welcome(listener, keys))
         await stop.wait()
@@ -147,31 +154,6 @@ async def _serving(
         yield
     finally:
         await runner.cleanup()
-
-
-@asynccontextmanager
-async def _watching(target: Target) -> AsyncIterator[None]:
-    """Start the embedded server again when it dies under the service."""
-    server = target.server
-    if server is None:
-        yield
-        return
-
-    async def watch() -> None:
-        while True:
-            await asyncio.sleep(WATCH_S)
-            try:
-                if await asyncio.to_thread(server.revive):
-                    log.warning("the embedded PostgreSQL had died and was started again")
-            except Refusal as refusal:
-                log.critical("the embedded PostgreSQL died and does not start: %s", refusal)
-
-    task = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _sample(settings: Settings, target: Target, stop: asyncio.Event) -> SampleKeys | None:
@@ -235,12 +217,3 @@ def _welcome(listener: socket.socket, keys: SampleKeys | None) -> str:
             f'  curl -s -H "Authorization: Bearer $KEY" "{url}/v1/agents?status=active&limit=1"',
         ]
     )
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # not on every platform; the standard loop serves as well
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 import msgspec
 
-from service.database.locks import Held, lock, open_private
+from service.database.durable import replace_private
+from service.database.locks import Held, lock
 from service.refusal import Refusal
 
 EMBEDDED = "embedded"
@@ -68,13 +68,8 @@ class Passwords:
             ) from None
 
     def _write(self, everything: dict[str, dict[str, str]]) -> None:
-        draft = self.path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(open_private(draft, os.O_WRONLY | os.O_EXCL), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(everything)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path)
+        content = msgspec.json.format(msgspec.json.encode(everything)) + b"\n"
+        replace_private(self.path, content)
 
 
 def verifier(password: str, salt: bytes | None = None) -> str:

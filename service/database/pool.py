@@ -15,6 +15,7 @@ import asyncpg
 from msgspec import Struct
 
 from service.database.gate import Gate
+from service.database.plans import PLANS
 from service.database.vanished import VANISHED
 from service.errors import Unavailable
 from service.settings import Settings
@@ -118,12 +119,7 @@ class Pool:
             "default_transaction_read_only": "on" if self._read_only else "off",
             # What a write asks after it waited for a lock must see what was committed meanwhile.
             "default_transaction_isolation": "read committed",
-            "jit": "off",
-            # Every statement has an index. A table that was vacuumed while it was empty would
-            # otherwise be read whole by every plan that was made then.
-            "enable_seqscan": "off",
-            # What is read is in memory or on a solid-state disk: the same plans on every server.
-            "random_page_cost": "1.1",
+            **PLANS,
             **VANISHED,
         }
 

@@ -29,11 +29,13 @@ from service.http import (
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
 from service.http.deadline import REQUEST_S, deadline
+from service.http.log_metrics import LogCollector
 from service.model.cursor import CursorCodec
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.keys import SecretByName
 from service.repository.registry import check_all
+from service.sealing.standing import Standing
 from service.settings import Settings
 from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
@@ -60,7 +62,11 @@ class SchemaBehind(Refusal):
 
 
 def build_app(
-    settings: Settings, app_url: str, clock: Clock | None = None, replica_url: str | None = None
+    settings: Settings,
+    app_url: str,
+    clock: Clock | None = None,
+    replica_url: str | None = None,
+    standing: Standing | None = None,
 ) -> web.Application:
     """Make the application; it connects when it starts."""
     app = web.Application(middlewares=[deadline, reading.choose])
@@ -68,6 +74,7 @@ def build_app(
     check_all(catalog)
     app[REQUEST_S] = settings.request_timeout_ms / 1000
     app[health.METRICS_TOKEN] = settings.metrics_token or ""
+    app[health.STANDING] = standing or Standing()
     app[CLOCK] = clock or Clock()
     sizes = shares(settings)
     repository = Repository(
@@ -83,7 +90,9 @@ def build_app(
         app[reading.REPLICA] = Replica(repository, pool, lag_max_s, app[CLOCK].monotonic)
         app[reading.PATIENCE_S] = settings.request_timeout_ms / 1000 / 2
         app.cleanup_ctx.append(_replica)
-    app[metrics.METRICS] = metrics.Metrics(repository, app.get(reading.REPLICA))
+    counted = metrics.Metrics(repository, app.get(reading.REPLICA))
+    counted.registry.register(LogCollector(app[health.STANDING]))
+    app[metrics.METRICS] = counted
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
     _prove(app, repository, public=settings.audit_public == "on")
     middleware.install(app)

@@ -15,8 +15,10 @@ from service.http.reading import REPOSITORY
 from service.http.request import raw_query
 from service.model.query import parameters
 from service.repository.keys import HealthPing
+from service.sealing.standing import Standing
 
 METRICS_TOKEN: Final = web.AppKey("metrics_token", str)
+STANDING: Final = web.AppKey("standing", Standing)
 
 
 async def live(_: web.Request) -> web.Response:
@@ -25,14 +27,16 @@ async def live(_: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Tell whether the database answers too; 503 when it does not."""
+    """Tell whether the database answers too, 503 when it does not; and how the log stands."""
+    standing = request.app[STANDING].shown()
     try:
         await request.app[REPOSITORY].one(HealthPing())
     except Problem as problem:
-        answer = _json({"status": "not ready", "database": problem.detail}, status=503)
+        members = {"status": "not ready", "database": problem.detail, "log": standing}
+        answer = _json(members, status=503)
         answer.headers["Retry-After"] = str(problem.retry_after_s or Unavailable.retry_after_s)
         return answer
-    return _json({"status": "ok", "database": "ok"})
+    return _json({"status": "ok", "database": "ok", "log": standing})
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -1,5 +1,7 @@
 """The operations that need no kind: identity, health, metrics, and the pages about all of it."""
 
+from typing import Final
+
 from service import errors
 from service.openapi import examples
 from service.openapi.headers import IF_NONE_MATCH
@@ -56,6 +58,15 @@ def _live() -> Operation:
     )
 
 
+LEADING: Final = {
+    "role": "leader",
+    "size": 2978,
+    "positions": 2978,
+    "waiting_s": None,
+    "refused": None,
+}
+
+
 def _ready() -> Operation:
     return Operation(
         id="ready",
@@ -63,7 +74,8 @@ def _ready() -> Operation:
         path="/readyz",
         tag="Service",
         summary="Is it ready",
-        description="Whether the database answers too.",
+        description="Whether the database answers too; and how the log stands, which is reported "
+        "and makes nothing unready.",
         scopes=None,
         answers=(
             Answer(
@@ -71,14 +83,18 @@ def _ready() -> Operation:
                 description="It is.",
                 type=Ready,
                 headers=("Cache-Control",),
-                example={"status": "ok", "database": "ok"},
+                example={"status": "ok", "database": "ok", "log": LEADING},
             ),
             Answer(
                 status=503,
                 description="It is not.",
                 type=Ready,
                 headers=("Cache-Control", "Retry-After"),
-                example={"status": "not ready", "database": "The database cannot be reached."},
+                example={
+                    "status": "not ready",
+                    "database": "The database cannot be reached.",
+                    "log": LEADING | {"role": "off", "waiting_s": 7.5},
+                },
             ),
         ),
     )

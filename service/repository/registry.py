@@ -17,6 +17,7 @@ from service.repository import (
     keys,
     proof,
     replica,
+    sealing,
 )
 from service.repository.base import Query, StatementMismatch
 from service.repository.check import check
@@ -35,6 +36,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     keys,
     proof,
     replica,
+    sealing,
 )
 
 

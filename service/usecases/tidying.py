@@ -1,17 +1,11 @@
 """What is removed when its time is over: remembered answers, a batch at a time."""
 
-import asyncio
-import logging
-from typing import Final
+from typing import Any, Final
 
-from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.idempotency import IdempotencyExpire
 
-log = logging.getLogger(__name__)
-
 BATCH: Final = 1_000
-EVERY_S: Final = 300.0
 
 
 async def tidy(worker: Repository) -> int:
@@ -21,21 +15,18 @@ async def tidy(worker: Repository) -> int:
     """
     total = 0
     while True:
-        found = await worker.one(IdempotencyExpire(BATCH))
-        total += found.removed
-        if found.removed < BATCH:
+        removed = (await worker.one(IdempotencyExpire(BATCH))).removed
+        total += removed
+        if removed < BATCH:
             return total
 
 
-async def keep_tidy(worker: Repository, every_s: float = EVERY_S) -> None:
-    """Tidy now and every few minutes until it is cancelled; what fails is left for the next turn.
+async def tidy_batch(worker: Repository, connection: Any) -> bool:
+    """Remove one batch over a connection that the caller holds; says whether there may be more.
 
     Any number of processes may do so: the statement lets one work at a time.
+
+    Raises: what the driver raises.
     """
-    while True:
-        try:
-            await tidy(worker)
-        except Problem as problem:
-            cause = type(problem.__cause__ or problem).__name__
-            log.warning("expired rows are not removed: %s (%s)", problem.slug, cause)
-        await asyncio.sleep(every_s)
+    found = await worker.one(IdempotencyExpire(BATCH), connection=connection)
+    return found.removed == BATCH

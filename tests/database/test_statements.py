@@ -28,6 +28,7 @@ PYTHON: dict[str, set[Any]] = {
     "bytea": {bytes},
     "integer": {int},
     "bigint": {int},
+    "double precision": {float},
     "boolean": {bool},
     "timestamptz": {"datetime"},
     "text[]": {list[str]},

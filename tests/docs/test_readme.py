@@ -15,7 +15,7 @@ from tests.servers import BARE
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(300)]
 
-PAGES = ["README.md", "docs/api.md", "docs/operations.md", "docs/import.md"]
+PAGES = ["README.md", "docs/api.md", "docs/operations.md", "docs/audit.md", "docs/import.md"]
 # How far a command has come is told beside its answer.
 PROGRESS = re.compile(r"^(?:reading|importing|exporting): .*\n", re.MULTILINE)
 # Refusals that a service author must have met with the README alone.

@@ -31,6 +31,7 @@ from tests.imports import line, ndjson
 from tests.isolation.acts import see, skill
 from tests.isolation.arena import Arena, opened
 from tests.postgres import Server
+from tests.sealing.ground import Process
 from tests.sessions import connections
 
 pytestmark = pytest.mark.database
@@ -139,6 +140,22 @@ async def keep(settings: Settings, owner: Repository, worker: Repository) -> Non
     await look(settings, Target(settings))
 
 
+async def seal(cluster: Server, database: str, settings: Settings, arena: Arena) -> None:
+    """Be the leader of the log, end, and begin again where it was left; tidy as it does."""
+    for _ in range(2):
+        process = Process(cluster, database, settings)
+        await process.lone.open()
+        try:
+            await process.leads()
+            written = await arena.superuser.fetchval("SELECT count(*) FROM audit.entry")
+            await process.until_sealed(written)
+            await skill(arena)
+            await process.until_sealed(written + 1)
+            await process.leader.turn()
+        finally:
+            await process.lone.close()
+
+
 async def test_each_statement_runs_at_the_level_that_it_names(
     arena: Arena, cluster: Server, database: str, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +176,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         for drive in (browse, live, meet, bring):
             await drive(api)
         await keep(told, arena.owner, Repository(catalog, worker))
+        await seal(cluster, database, told, arena)
     headers = {name: {one.isolation} for name, one in catalog.items()}
 
     assert headers == dict(seen.levels)

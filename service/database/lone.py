@@ -1,0 +1,90 @@
+"""One connection that a task keeps for itself, for locks that live as long as its session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+
+from service.database.plans import PLANS
+from service.database.pool import STATEMENT_CACHE, Connection
+from service.database.vanished import VANISHED
+from service.errors import Unavailable
+from service.settings import Settings
+
+STATEMENT_S: Final = 30
+SILENT_S: Final = 15
+"""A session that says nothing for so long is ended by the server, and its locks with it."""
+
+
+class Lone:
+    """A connection of one role; what fails over it is raised as the driver raises it.
+
+    Whoever has it speaks at least every few seconds: `SILENT_S` says why.
+    """
+
+    def __init__(self, url: str, settings: Settings, *, name: str) -> None:
+        self._url = url
+        self._settings = settings
+        self._name = name
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    async def open(self) -> None:
+        """Connect anew."""
+        await self.close()
+        self._connection = await asyncpg.connect(
+            self._url,
+            connection_class=Connection,
+            timeout=self._settings.connect_timeout_ms / 1000,
+            command_timeout=STATEMENT_S + 5,
+            statement_cache_size=STATEMENT_CACHE,
+            max_cached_statement_lifetime=0,
+            server_settings=self._server_settings(),
+        )
+
+    def _server_settings(self) -> dict[str, str]:
+        return {
+            "application_name": f"plant {self._name}",
+            "statement_timeout": f"{STATEMENT_S}s",
+            "lock_timeout": str(self._settings.lock_timeout_ms),
+            "idle_in_transaction_session_timeout": f"{SILENT_S}s",
+            "idle_session_timeout": f"{SILENT_S}s",
+            "transaction_timeout": f"{2 * STATEMENT_S}s",
+            "default_transaction_isolation": "read committed",
+            **PLANS,
+            **VANISHED,
+        }
+
+    async def close(self) -> None:
+        """End the session, and with it its locks; one that does not answer is dropped."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            await connection.close(timeout=self._settings.connect_timeout_ms / 1000)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.terminate()
+
+    @property
+    def connection(self) -> asyncpg.Connection[Any]:
+        """Give the connection.
+
+        Raises: Unavailable when there is none.
+        """
+        if self._connection is None or self._connection.is_closed():
+            raise Unavailable("There is no connection to the database just now.")
+        return self._connection
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether there is a connection."""
+        return self._connection is not None and not self._connection.is_closed()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """Be in a transaction, which commits at the end."""
+        connection = self.connection
+        async with connection.transaction(isolation="read_committed"):
+            yield connection

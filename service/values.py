@@ -1,0 +1,68 @@
+"""What the text of a setting may be: each reader gives the value, or raises ValueError."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+
+class Rule(NamedTuple):
+    """What a value must be: in words, as a reader that raises ValueError, and whether unseen."""
+
+    words: str
+    read: Callable[[str], object]
+    secret: bool = False
+
+
+def whole(low: int, high: int) -> Rule:
+    """Take a whole number within bounds."""
+
+    def read(text: str) -> int:
+        # int() alone takes "1_000" and digits of other scripts.
+        if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+            raise ValueError(text)
+        return int(text)
+
+    return Rule(f"a whole number from {low} to {high}", read)
+
+
+def choice(*names: str) -> Rule:
+    """Take one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(text)
+        return text
+
+    return Rule(" or ".join(names), read)
+
+
+def token(text: str) -> str:
+    """Take printable ASCII without blanks."""
+    # It travels in an Authorization header.
+    if not (text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError(text)
+    return text
+
+
+def origin(text: str) -> str:
+    """Take the name of a log."""
+    # What a signed note may have for a name, and not yet one of a later incarnation.
+    if not (text.isascii() and text.isprintable()) or re.search(r"[ +]|/inc[0-9]+$", text):
+        raise ValueError(text)
+    return text
+
+
+def url(text: str) -> str:
+    """Take the address of a database."""
+    parts = urlsplit(text)
+    query = parse_qs(parts.query)
+    if "," not in parts.netloc:  # several hosts have their ports between them
+        _ = parts.port  # raises when it is no number
+    host = parts.hostname or query.get("host")
+    # Without a name libpq falls back to the name of the user, and the derived users would each
+    # land in another database.
+    database = parts.path.strip("/") or query.get("dbname") or query.get("database")
+    if parts.scheme not in {"postgresql", "postgres"} or not host or not database:
+        raise ValueError(text)
+    return text
