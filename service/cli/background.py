@@ -1,7 +1,7 @@
 """The work that goes on beside a running service, as plant_worker, or alone as `plant worker`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -29,15 +29,26 @@ def desk_of(settings: Settings, target: Target) -> Desk:
 
 
 @asynccontextmanager
-async def background(settings: Settings, target: Target, standing: Standing) -> AsyncIterator[None]:
-    """Place and seal entries and remove what has expired, over one connection."""
+async def background(
+    settings: Settings, target: Target, standing: Standing
+) -> AsyncIterator[Callable[[], None]]:
+    """Place and seal entries and remove what has expired, over one connection.
+
+    It begins when what is given is called, and has come to its end when the block is left.
+    """
     stop = asyncio.Event()
     work = Background(desk_of(settings, target), settings, standing)
-    task = asyncio.create_task(work.run(stop))
+    tasks: set[asyncio.Task[None]] = set()
+
+    def begin() -> None:
+        tasks.add(asyncio.create_task(work.run(stop)))
+
     try:
-        yield
+        yield begin
     finally:
         stop.set()
-        await asyncio.wait({task}, timeout=END_S)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=END_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

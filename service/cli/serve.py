@@ -118,10 +118,11 @@ async def _run(
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
     # The log's leader ends last: what was written until then is sealed.
     async with (
-        background(settings, target, standing),
+        background(settings, target, standing) as begin,
         _serving(settings, runner, listener),
         watching(target),
     ):
+        begin()
         _spare_the_collector()
         output.say(_welcome(listener, keys))
         await stop.wait()

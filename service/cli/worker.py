@@ -44,7 +44,8 @@ async def _run(settings: Settings, target: Target, output: Output) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    async with background(settings, target, Standing()), watching(target):
+    async with background(settings, target, Standing()) as begin, watching(target):
+        begin()
         output.say("Plant works on the log (Ctrl-C stops it).")
         await stop.wait()
         output.say("stopping")
