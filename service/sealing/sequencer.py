@@ -44,9 +44,10 @@ class Sequencer:
         self._next = positions
         self._ends: dict[UUID, End] = {}
         self.low = 0
-        # A number of the queue, and the transaction before which whoever drew it had begun.
+        # A number of the queue, and the transaction before which had begun whoever drew it or a
+        # lower one: what is waited for, and what will be next.
         self._bound: tuple[int, int] | None = None
-        self._seen = 0
+        self._next_bound: tuple[int, int] | None = None
         self._swept_at = float("-inf")
 
     async def place(self, now: float) -> int:
@@ -101,9 +102,10 @@ class Sequencer:
         self._next += len(fresh)
         self.unsealed += leaves
         self._ends |= ends
-        self._seen = max(self._seen, rows[-1].seq)
+        number = max(rows[-1].seq, self._next_bound[0] if self._next_bound else 0)
+        self._next_bound = (number, done.transaction)
         if self._bound is None:
-            self._bound = (self._seen, done.transaction)
+            self._bound, self._next_bound = self._next_bound, None
 
     def _fresh(self, rows: list[Pending]) -> list[Pending]:
         """Give the entries that have no place yet, each once; they are as they were written.
@@ -150,4 +152,4 @@ class Sequencer:
             return
         # Of a full batch there may be more behind its end.
         self.low = max(self.low, min(number, rows[-1].seq) if len(rows) == BATCH else number)
-        self._bound = None
+        self._bound, self._next_bound = self._next_bound, None
