@@ -14,11 +14,13 @@ from msgspec import structs
 
 from service.database.embedded import EmbeddedServer, embedded_server
 from service.http.reading import REPLICA
+from service.proof.bundle_check import check_bundle
 from service.usecases.replica import Replica
 from tests.api import Answer, Api
 from tests.bench import SMALL, pool_metrics, until
 from tests.edge import served
 from tests.factories import Tenant
+from tests.leader import Sealer
 from tests.postgres import Server
 from tests.proxy import Proxy
 from tests.servers import plant, settings_with_room
@@ -125,6 +127,26 @@ async def test_it_answers_only_who_asks(
         ):
             answer = await found.read(read)
             assert (200, True) == (answer.status, from_replica(answer)), read
+
+
+async def test_receipts_come_from_it_once_they_can(
+    cluster: Server, database: str, tenant: Tenant, copy: Standby, sealer: Sealer
+) -> None:
+    """What it cannot prove yet the primary waits for; what it can it proves by itself."""
+    async with copies(cluster, database, tenant, copy) as found:
+        made = await found.api.create("skill")
+        path = f"/v1/skills/{made.json['id']}"
+        await found.arrived(path)
+        early = await found.read(f"{path}/receipt")
+        waiting = asyncio.create_task(found.read(f"{path}/receipt?wait=30"))
+        await sealer.seal()
+        sealed = await waiting
+        there = await found.arrived(f"{path}/receipt")
+        proof = await found.arrived("/v1/exports?format=proof")
+
+        assert (202, False) == (early.status, from_replica(early))
+        assert (200, sealed.body) == (sealed.status, there.body)
+        assert check_bundle(proof.body.splitlines(keepends=True), sealer.keys).count > 0
 
 
 async def test_a_write_never_goes_there(
