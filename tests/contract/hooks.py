@@ -41,6 +41,11 @@ def map_case(context: Any, case: Any) -> Any:
         # With a time nothing but limit and status is asked for, which no schema can say.
         for name in query.keys() - {"as_of", "limit", "status"}:
             query.pop(name)
+    if case.path == "/v1/exports" and query.get("format") != "proof":
+        # Sizes go with a proof only, which no schema can say.
+        query.pop("since", None)
+    if "cursor" in query:
+        query.pop("after", None)
     if headers.get("If-None-Match") == "0":
         # For a text of one character the coverage phase forgets the pattern.
         headers["If-None-Match"] = '"0"'
@@ -56,6 +61,9 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         # A link has filled it from an empty list: it is required, so this is not what is described.
         return False
     problem = response.json()
+    if problem.get("parameter") in {"from", "to", "since"}:
+        # How much is sealed, and which size is the larger, are no matters of form.
+        return "whole number" in problem["detail"]
     if problem["type"] == "/docs/errors#invalid-cursor" or "now" in problem:
         # In the stateful phase too some cursors are made up; and some times have yet to come.
         return False

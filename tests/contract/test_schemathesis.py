@@ -33,8 +33,8 @@ def service() -> Iterator[Stranger]:
 def identities(service: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Have the keys of two strangers of two tenants, neither of whom may see the other's."""
     keys = {
-        "alice": service.key("pottery", "alice", "read,write,certify"),
-        "bob": service.key("bakery", "bob", "read,write,certify"),
+        "alice": service.key("pottery", "alice", "read,write,certify,audit"),
+        "bob": service.key("bakery", "bob", "read,write,certify,audit"),
     }
     path = tmp_path_factory.mktemp("identities") / "identities.json"
     path.write_text(json.dumps({"auth": [_identity(*each) for each in keys.items()]}))
