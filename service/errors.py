@@ -127,7 +127,7 @@ class IdempotencyInProgress(Conflict, slug="idempotency-in-progress", status=409
 
 
 class NotSealed(Problem, slug="not-sealed", status=409, retry_after_s=1):
-    """Nothing of the log is sealed yet: there is no checkpoint to prove anything by."""
+    """Nothing of the log is sealed yet: no checkpoint proves anything."""
 
 
 class Erased(Problem, slug="erased", status=410):

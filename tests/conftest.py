@@ -153,9 +153,9 @@ async def other_tenant(owner: Repository) -> Tenant:
 
 
 @pytest.fixture(scope="module")
-def sealer(cluster: Server, database: str) -> Sealer:
+def sealer(cluster: Server, database: str, settings: Settings) -> Sealer:
     """Place and seal what the module's database has in its log, when told to."""
-    return Sealer(cluster, database)
+    return Sealer(cluster, database, settings)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

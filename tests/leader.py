@@ -1,101 +1,71 @@
-"""Gives entries their places in the log and seals it, when a test says so."""
+"""The leader of a database's log: places and seals what there is, when a test says so."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from hashlib import sha256
-from uuid import UUID
 
-import asyncpg
-
-from service.proof.checkpoint import Checkpoint, sign_checkpoint
-from service.proof.entry import NOTHING, leaf_bytes
-from service.proof.keys import Signer, VerifierKey
-from service.proof.tiles import Frontier, extend, frontier, root_tiles
-from service.proof.tree import leaf_hash
+from service.catalog.load import load
+from service.database.lone import Lone
+from service.database.pool import Pool
+from service.proof.keys import VerifierKey
+from service.repository.base import Repository
+from service.repository.sealing import LogFacts
+from service.sealing.beginning import begin
+from service.sealing.desk import Desk
+from service.sealing.examination import examine, unsealed
+from service.sealing.keys import Keyring
+from service.sealing.sealer import Sealer as Growing
+from service.sealing.sequencer import Sequencer
+from service.sealing.state import StateFile
+from service.settings import Settings
 from tests.postgres import Server
-from tests.sessions import Connection
-
-ORIGIN = "plant.local/test"
-PENDING = """
-SELECT pending.seq, pending.tenant_id, pending.audit_id, entry.entry_hash
-FROM audit.pending INNER JOIN audit.entry USING (tenant_id, audit_id) ORDER BY pending.seq
-"""
-ENDS = """
-SELECT DISTINCT ON (tenant_id) tenant_id, pos, leaf_hash
-FROM audit.position ORDER BY tenant_id, pos DESC
-"""
-GROW = """
-INSERT INTO audit.tile (level, index, nodes) VALUES ($1, $2, $3)
-ON CONFLICT (level, index) DO UPDATE SET nodes = excluded.nodes
-"""
-SIGN = """
-INSERT INTO audit.checkpoint (incarnation, size, origin, root, note) VALUES (1, $1, $2, $3, $4)
-"""
 
 
 class Sealer:
-    """The leader of a database's log."""
+    """Works as `plant worker` does, in a session of its own each time."""
 
-    def __init__(self, cluster: Server, database: str) -> None:
-        self._url = cluster.url("worker", database)
-        self._signer = Signer(ORIGIN, sha256(b"test").digest())
+    def __init__(self, cluster: Server, database: str, settings: Settings) -> None:
+        url = cluster.url("worker", database)
+        self._lone = Lone(url, settings, name="worker of a test")
+        self._desk = Desk(Repository(load(), Pool(url, settings)), self._lone)
+        self._keyring = Keyring(settings)
+        self._file = StateFile(settings.data_dir / "sealer.json")
+        self._origin = ""
 
     @property
     def keys(self) -> list[VerifierKey]:
-        """Give the keys that are to be pinned."""
-        return [self._signer.vkey]
+        """Give the keys that are to be pinned, once something is sealed."""
+        return self._keyring.verifiers(self._origin)
 
     async def place(self) -> None:
         """Give a place to whatever has none."""
-        async with self._session() as session:
-            await self._place(session)
+        async with self._at_work():
+            await self._place()
 
     async def seal(self) -> int:
         """Place what has no place, and sign how much there is now."""
-        async with self._session() as session:
-            await self._place(session)
-            return await self._sign(session)
+        async with self._at_work() as growing:
+            await self._place()
+            size = growing.tip.checkpoint.size
+            if leaves := await unsealed(self._desk, size):
+                await growing.seal(leaves)
+            return growing.tip.checkpoint.size
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Connection]:
-        session = await asyncpg.connect(self._url)
+    async def _at_work(self) -> AsyncIterator[Growing]:
+        await self._lone.open()
         try:
-            async with session.transaction():
-                yield session
+            state = self._file.read()
+            tip = await examine(self._desk, self._keyring, state, None)
+            if tip is None:
+                tip = await begin(self._desk, self._keyring, None)
+            self._file.write(tip.state)
+            self._origin = tip.checkpoint.origin
+            yield Growing(self._desk, self._keyring, self._file, tip)
         finally:
-            await session.close()
+            await self._lone.close()
 
-    async def _place(self, session: Connection) -> None:
-        ends: dict[UUID, tuple[int, bytes]] = {
-            tenant: (pos, leaf) for tenant, pos, leaf in await session.fetch(ENDS)
-        }
-        index = sum(pos for pos, _ in ends.values())
-        for seq, tenant, audit, entry in await session.fetch(PENDING):
-            pos, before = ends.get(tenant, (0, NOTHING))
-            leaf = leaf_hash(leaf_bytes(str(tenant), pos + 1, entry, before))
-            await session.execute(
-                "INSERT INTO audit.position VALUES ($1, $2, $3, $4, $5, $6)",
-                *(index, tenant, pos + 1, audit, before, leaf),
-            )
-            await session.execute("DELETE FROM audit.pending WHERE seq = $1", seq)
-            ends[tenant] = pos + 1, leaf
-            index += 1
-
-    async def _sign(self, session: Connection) -> int:
-        size: int = await session.fetchval("SELECT coalesce(max(size), 0) FROM audit.checkpoint")
-        rows = await session.fetch(
-            "SELECT leaf_hash FROM audit.position WHERE log_index >= $1 ORDER BY log_index", size
-        )
-        if not rows:
-            return size
-        tiles = {
-            (row["level"], row["index"]): row["nodes"]
-            for row in await session.fetch("SELECT level, index, nodes FROM audit.tile")
-        }
-        before = frontier(size, tiles) if root_tiles(size) else Frontier(size)
-        grown, changed = extend(before, [row["leaf_hash"] for row in rows])
-        await session.executemany(GROW, [(*tile, nodes) for tile, nodes in changed.items()])
-        checkpoint = Checkpoint(ORIGIN, grown.size, grown.root())
-        note = sign_checkpoint(checkpoint, [self._signer])
-        await session.execute(SIGN, grown.size, ORIGIN, checkpoint.root, note)
-        return grown.size
+    async def _place(self) -> None:
+        positions = (await self._desk.one(LogFacts())).positions
+        sequencer = Sequencer(self._desk, positions, [])
+        while await sequencer.place(0.0):
+            pass

@@ -42,7 +42,7 @@ async def proven(
     async with exporting(repository, context) as connection:
         how = {"connection": connection}
         sealed = await latest(repository, **how)
-        if sealed is None:
+        if sealed is None or not sealed.size:
             raise NotSealed
         if max(since, default=0) > sealed.size:
             raise InvalidParameter(
