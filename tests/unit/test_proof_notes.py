@@ -24,6 +24,8 @@ from service.proof.keys import (
     parse_vkey,
 )
 from service.proof.note import (
+    NOTE_LENGTH_MAX,
+    SIGNATURES_MAX,
     Signature,
     add_signatures,
     cosigned,
@@ -121,6 +123,32 @@ class TestKeys:
         with pytest.raises(Malformed):
             parse_vkey(text)
 
+    @pytest.mark.parametrize("text", ["", "PeterNeumann", "PeterNeumann+c74f20a3"])
+    def test_what_is_no_key_at_all(self, text: str) -> None:
+        """Whoever pastes something else is told what a verifier key looks like."""
+        with pytest.raises(Malformed, match=r"<name>\+<8 hex digits>\+<base64>"):
+            parse_vkey(text)
+
+    @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u2003b", "a\nb", "\ud800"])
+    def test_names(self, name: str) -> None:
+        """A name without which a note could not be read again is refused."""
+        with pytest.raises(Malformed, match="name"):
+            Signer(name, SEEDS[0])
+
+    @pytest.mark.parametrize("kind", [0, 2, 3, 5, 6, 255])
+    def test_other_kinds(self, kind: int) -> None:
+        """Keys of other algorithms are refused by their number."""
+        with pytest.raises(Malformed, match=f"type {kind} are not known"):
+            VerifierKey(ORIGIN, bytes(32), kind)
+
+    @pytest.mark.parametrize("length", [0, 31, 33])
+    def test_lengths(self, length: int) -> None:
+        """Seeds and keys have 32 bytes."""
+        with pytest.raises(Malformed, match="32 bytes"):
+            Signer(ORIGIN, bytes(length))
+        with pytest.raises(Malformed, match="32 bytes"):
+            VerifierKey(ORIGIN, bytes(length))
+
     def test_key_files(self) -> None:
         """A key file has a seed per line, comments and empty lines."""
         seeds = [new_seed(), new_seed()]
@@ -147,6 +175,11 @@ class TestKeys:
             parse_seeds(text)
 
         assert [] == [part for part in text.split() if len(part) > 1 and part in str(caught.value)]
+
+    def test_bad_line_is_numbered(self) -> None:
+        """The line with a bad seed is named by its number."""
+        with pytest.raises(Malformed, match="line 3"):
+            parse_seeds(f"# of 2025\n{format_seeds(SEEDS[:1])}nonsense\n")
 
     def test_another_name_is_another_key(self) -> None:
         """The same key under another name has another id."""
@@ -201,6 +234,7 @@ class TestNotes:
             "\ud800" + NOTE,
             NOTE + "— a+b AAAAAAAA\n",
             NOTE + "— name AAAA\n",
+            NOTE + "— name AAAAAA==\n",
             NOTE + "— name AAAAAAA=\n\n",
             NOTE + "— name AAAAAAB=\n",
             NOTE + BY_PETER * 64,
@@ -213,6 +247,29 @@ class TestNotes:
         """What is not of the form is no note."""
         with pytest.raises(Malformed):
             parse_note(note)
+
+    @pytest.mark.parametrize("text", ["", "no end", "a\tb\n", "a\r\n", "\ud800\n"])
+    def test_what_is_not_signed(self, text: str) -> None:
+        """A text that no note can have is not signed."""
+        with pytest.raises(Malformed):
+            sign(text, [OLD])
+
+    def test_nobody_signs(self) -> None:
+        """Without keys there is no note."""
+        with pytest.raises(Malformed, match="at least one signature"):
+            sign(TEXT, [])
+
+    def test_bounds(self) -> None:
+        """As long, and with as many signatures, as a note may be."""
+        line = BY_PETER * (SIGNATURES_MAX - 1)
+        longest = "x" * (NOTE_LENGTH_MAX - len(NOTE)) + NOTE
+
+        assert SIGNATURES_MAX == len(parse_note(NOTE + line).signatures)
+        assert NOTE_LENGTH_MAX == len(longest)
+        assert longest.startswith(parse_note(longest).text)
+        for wrong in (NOTE + line + BY_PETER, "x" + longest):
+            with pytest.raises(Malformed, match="at most"):
+                parse_note(wrong)
 
     def test_many_signatures(self) -> None:
         """At least the sixteen signatures of the specification are read."""
@@ -232,6 +289,7 @@ class TestCosignatures:
 
         assert {WITNESS.name: 1_679_315_147} == verify_cosignatures(note, [WITNESS])
         assert {} == verify_cosignatures(sign(TEXT, [WITNESS_KEY]), [WITNESS])
+        assert {WITNESS.name: 0} == verify_cosignatures(NOTE + cosignature(TEXT, 0), [WITNESS])
         assert TEXT == verify(note, [OLD.vkey])
 
     def test_signed_bytes(self) -> None:

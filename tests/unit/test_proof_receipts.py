@@ -204,9 +204,17 @@ class TestTlogProofs:
         with pytest.raises(Malformed):
             parse_tlog_proof(TEXT.replace(before, after, 1))
 
+    @pytest.mark.parametrize("rest", ["", "\n", "\nindex 0", "\nindex 0\n", "\nextra AA==\n\nx"])
+    def test_no_end(self, rest: str) -> None:
+        """Without index, empty line and checkpoint it is no proof."""
+        with pytest.raises(Malformed):
+            parse_tlog_proof(f"c2sp.org/tlog-proof@v1{rest}")
+
     def test_too_many_hashes(self) -> None:
         """No tree is so high."""
         line = TEXT.split("\n")[3] + "\n"
+        rest = len(RIGHT.proof) - 1
 
+        assert 63 == len(parse_tlog_proof(TEXT.replace(line, line * (63 - rest), 1)).proof)
         with pytest.raises(Malformed, match="so many"):
             parse_tlog_proof(TEXT.replace(line, line * 64, 1))
