@@ -30,6 +30,7 @@ from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
 from service.http.deadline import REQUEST_S, deadline
 from service.http.log_metrics import LogCollector
+from service.http.turns import Turns
 from service.model.cursor import CursorCodec
 from service.refusal import Refusal
 from service.repository.base import Repository
@@ -108,6 +109,7 @@ def _prove(app: web.Application, repository: Repository, *, public: bool) -> Non
     """Let the application show the log and prove it; at its end nobody waits any longer."""
     tree, room = Tree(), WaitingRoom(repository)
     app[log.PUBLIC], app[log.TREE] = public, tree
+    app[log.STRANGERS] = Turns(max(1, repository.reads.size_max // 2))
     app[receipts.RECEIPTS] = Receipts(tree, room)
 
     async def stop(_: web.Application) -> None:

@@ -1,5 +1,7 @@
 """The log and what proves it: checkpoint, tiles and growth for anyone, entries for an auditor."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
@@ -12,9 +14,11 @@ from service.http.answers import JSON, joined, revalidated
 from service.http.caller import caller
 from service.http.clock import CLOCK
 from service.http.entities import CURSORS
+from service.http.protocol import ending_with_client
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
-from service.model.log import entries_query, growth_query
+from service.http.turns import Turns
+from service.model.log import GrowthQuery, entries_query, growth_query
 from service.model.query import parameters
 from service.proof.fault import Malformed
 from service.proof.tile_path import parse_tile_path
@@ -23,6 +27,9 @@ from service.usecases.tree import Tree, latest, note_of, of_size
 
 TREE: Final = web.AppKey("tree", Tree)
 PUBLIC: Final = web.AppKey("audit_public", bool)
+STRANGERS: Final = web.AppKey("audit_strangers", Turns)
+"""Of those who need no key so many ask the database at a time."""
+WAITING_MAX: Final = 256
 
 ANEW: Final = "no-cache"
 FOR_GOOD: Final = "max-age=31536000, immutable"
@@ -58,22 +65,22 @@ class Placed(Struct, frozen=True):
 
 async def checkpoint(request: web.Request) -> web.Response:
     """Return the latest signed note, with what witnesses have signed of it."""
-    await _admit(request)
-    parameters(raw_query(request))
-    note = note_of(await _sealed(request))
+    async with _admitted(request):
+        parameters(raw_query(request))
+        note = note_of(await _sealed(request))
     return revalidated(request, note.encode(), "text/plain", _cached(request, ANEW))
 
 
 async def tile(request: web.Request) -> web.Response:
     """Return a tile, full or as far as its path says; nothing beyond what is signed."""
-    await _admit(request)
-    parameters(raw_query(request))
-    try:
-        path = parse_tile_path("{level}/{path}".format_map(request.match_info))
-    except Malformed:
-        raise NotFound(NO_TILE) from None
-    sealed = await _sealed(request)
-    hashes = await request.app[TREE].tile(request.app[REPOSITORY], sealed, path)
+    async with _admitted(request):
+        parameters(raw_query(request))
+        try:
+            path = parse_tile_path("{level}/{path}".format_map(request.match_info))
+        except Malformed:
+            raise NotFound(NO_TILE) from None
+        sealed = await _sealed(request)
+        hashes = await request.app[TREE].tile(request.app[REPOSITORY], sealed, path)
     if hashes is None:
         raise NotFound(NO_TILE)
     media = "application/octet-stream"
@@ -82,8 +89,14 @@ async def tile(request: web.Request) -> web.Response:
 
 async def consistency(request: web.Request) -> web.Response:
     """Return the proof that the log of one size grew out of that of a smaller one."""
-    await _admit(request)
-    query = growth_query(raw_query(request))
+    async with _admitted(request):
+        query = growth_query(raw_query(request))
+        growth = await _growth(request, query)
+    headers = {"Cache-Control": _cached(request, ANEW)}
+    return web.Response(body=msgspec.json.encode(growth), content_type=JSON, headers=headers)
+
+
+async def _growth(request: web.Request, query: GrowthQuery) -> Growth:
     sealed = await _sealed(request)
     size = sealed.size if query.size is None else query.size
     for name, given in (("from", query.old_size), ("to", size)):
@@ -95,14 +108,12 @@ async def consistency(request: web.Request) -> web.Response:
     tree, repository = request.app[TREE], request.app[REPOSITORY]
     proof = await tree.consistency(repository, sealed, query.old_size, size)
     larger = await of_size(repository, sealed, size)
-    growth = Growth(
+    return Growth(
         old_size=query.old_size,
         size=size,
         proof=[one.hex() for one in proof],
         checkpoint=note_of(larger) if larger else None,
     )
-    headers = {"Cache-Control": _cached(request, ANEW)}
-    return web.Response(body=msgspec.json.encode(growth), content_type=JSON, headers=headers)
 
 
 async def entries(request: web.Request) -> web.Response:
@@ -135,13 +146,20 @@ async def entries(request: web.Request) -> web.Response:
     return joined(shown, b'"next_cursor":' + msgspec.json.encode(cursor), link)
 
 
-async def _admit(request: web.Request) -> None:
-    """Let anyone in, or where that is switched off a key with scope audit.
+@asynccontextmanager
+async def _admitted(request: web.Request) -> AsyncIterator[None]:
+    """Let anyone in, in turn, or where that is switched off a key with scope audit.
 
-    Raises: Unauthenticated, ScopeMissing.
+    Raises: Unauthenticated, ScopeMissing, Unavailable.
     """
     if not request.app[PUBLIC]:
         await caller(request, "audit")
+        yield
+        return
+    # Not counted among those under way: who waits for a turn here keeps nobody else out.
+    with ending_with_client(request):
+        async with request.app[STRANGERS].turn(WAITING_MAX):
+            yield
 
 
 async def _sealed(request: web.Request) -> CheckpointRow:

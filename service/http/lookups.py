@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from service.errors import Unavailable
 from service.http.clock import Clock
+from service.http.turns import Turns
 from service.repository.base import Repository
 from service.repository.keys import Identity, KeyAuthenticate
 
@@ -19,7 +19,7 @@ STRANGERS_MAX: Final = 2
 """Keys not known here that are looked up at a time."""
 
 STRANGERS_WAITING_MAX: Final = 256
-"""Others of them that may wait for it."""
+"""Those of them that may be there, those who are looked up included."""
 
 
 class Answer(Struct, frozen=True):
@@ -36,8 +36,7 @@ class Lookups:
         self._repository = repository
         self._clock = clock
         self._asked: dict[bytes, asyncio.Task[Answer]] = {}
-        self._turn = asyncio.Semaphore(STRANGERS_MAX)
-        self._waiting = 0
+        self._strangers = Turns(STRANGERS_MAX)
 
     async def find(self, digest: bytes, *, familiar: bool) -> Answer:
         """Find whose key has this hash; who asks for it meanwhile gets the same answer.
@@ -55,14 +54,8 @@ class Lookups:
     async def _found(self, digest: bytes, *, familiar: bool) -> Answer:
         if familiar:
             return await self._answer(digest)
-        if self._waiting >= STRANGERS_WAITING_MAX:
-            raise Unavailable("The service is busy. Nothing was done: try again.")
-        self._waiting += 1
-        try:
-            async with self._turn:
-                return await self._answer(digest)
-        finally:
-            self._waiting -= 1
+        async with self._strangers.turn(STRANGERS_WAITING_MAX):
+            return await self._answer(digest)
 
     async def _answer(self, digest: bytes) -> Answer:
         asked = self._clock.monotonic()

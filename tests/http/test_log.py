@@ -3,6 +3,7 @@
 What is expected is computed from the leaves in the database, by the functions that a verifier has.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from hashlib import sha256
 
@@ -19,6 +20,7 @@ from service.settings import Settings
 from service.usecases import tree as tree_of
 from service.usecases.tree import latest
 from tests.api import Api, serving
+from tests.bench import Bench
 from tests.factories import ActorWith, Tenant, create, make_tenant, skill_body
 from tests.leader import Sealer
 from tests.postgres import Server
@@ -322,3 +324,19 @@ class TestWhoMay:
         assert (401, "unauthenticated") == (strangers.status, strangers.problem)
         assert (403, "scope-missing") == (others.status, others.problem)
         assert "audit" == others.json["required_scope"]
+
+    async def test_in_turn(self, cluster: Server, database: str, tenant: Tenant) -> None:
+        """Whoever has a key finds a connection, however many without one are held up."""
+        async with Bench.open(cluster, database, tenant, waiting_max=64) as bench:
+            made = await bench.api.create("skill")
+            blocked = bench.blocking("LOCK TABLE audit.checkpoint IN ACCESS EXCLUSIVE MODE")
+            async with blocked as session:
+                asked = [asyncio.create_task(bench.api.get(CHECKPOINT)) for _ in range(20)]
+                await bench.waiting_backends(session, 1)
+                for _ in range(5):
+                    answer = await bench.api.get(f"/v1/skills/{made.json['id']}")
+                    assert 200 == answer.status
+                await bench.waiting_backends(session, 1)
+            answers = await asyncio.gather(*asked)
+
+        assert {200} == {answer.status for answer in answers}
