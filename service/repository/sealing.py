@@ -204,3 +204,31 @@ class LogBegin(One[Began], frozen=True):
     root: bytes
     reason: str
     given_up: str | None
+
+
+class Kept(Struct, frozen=True):
+    """How many lines are new."""
+
+    kept: int
+
+
+class Cosigned(Struct, frozen=True):
+    """The size of a checkpoint."""
+
+    size: int
+
+
+class LogCosign(One[Kept], frozen=True):
+    """Keep what a witness signed."""
+
+    incarnation: int
+    size: int
+    witness: str
+    line: str
+
+
+class LogCosigned(Maybe[Cosigned], frozen=True):
+    """Ask what a witness signed last."""
+
+    incarnation: int
+    witness: str

@@ -15,6 +15,7 @@ from service.sealing.keys import Keyring
 from service.sealing.leader import Leader, pause
 from service.sealing.standing import Standing
 from service.sealing.state import StateFile, state_path
+from service.sealing.witness import parse_witnesses
 from service.settings import Settings
 from service.sqlstate import classify
 from service.usecases.tidying import tidy_batch
@@ -41,6 +42,7 @@ class Background:
         self._keyring = Keyring(settings)
         self._file = StateFile(state_path(settings))
         self._base = settings.log_origin
+        self._witnesses = parse_witnesses(settings.witnesses)
         self._said: str | None = None
         self._tidy_at = float("-inf")
         self._tidy_every_s = tidy_every_s
@@ -68,7 +70,9 @@ class Background:
             await pause(stop, TRY_S)
             if stop.is_set():
                 return
-        leader = Leader(self._desk, self._keyring, self._file, self._base, self._standing)
+        leader = Leader(
+            self._desk, self._keyring, self._file, self._base, self._standing, self._witnesses
+        )
         self._standing.role = "leader"
         while not stop.is_set():
             await pause(stop, await leader.turn())

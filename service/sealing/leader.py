@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from service.database.locks import Held
@@ -17,6 +18,8 @@ from service.sealing.sequencer import BATCH as PLACED_AT_ONCE
 from service.sealing.sequencer import Changed, Sequencer
 from service.sealing.standing import Standing
 from service.sealing.state import StateFile
+from service.sealing.witness import Witness
+from service.sealing.witnessing import Witnessing
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,13 @@ class Leader:
     """What a session knows that has the lock of the leader; a lost session begins another one."""
 
     def __init__(
-        self, desk: Desk, keyring: Keyring, file: StateFile, base: str | None, standing: Standing
+        self,
+        desk: Desk,
+        keyring: Keyring,
+        file: StateFile,
+        base: str | None,
+        standing: Standing,
+        witnesses: Sequence[Witness] = (),
     ) -> None:
         self._desk = desk
         self._keyring = keyring
@@ -40,6 +49,7 @@ class Leader:
         self._base = base
         self._standing = standing
         self._found: tuple[Sequencer, Sealer] | None = None
+        self._witnessing = [Witnessing(desk, witness) for witness in witnesses]
         self._sealed_at = self._reported_at = float("-inf")
         self._pause_s = BUSY_S
         self._backoff_s = BACKOFF_S[0]
@@ -79,6 +89,8 @@ class Leader:
 
     async def finish(self) -> None:
         """Place and seal what is there, once more, unless something is in the way."""
+        for each in self._witnessing:
+            each.stop()
         if self._found is not None and self._standing.refused is None:
             self._sealed_at = float("-inf")
             await self.turn()
@@ -96,6 +108,8 @@ class Leader:
             await self._seal(sequencer, sealer)
         if refused is not None:
             raise refused
+        for each in self._witnessing:
+            await each.step(sealer.tip, time.monotonic())
         return done
 
     async def _seal(self, sequencer: Sequencer, sealer: Sealer) -> None:
