@@ -7,7 +7,7 @@
 -- param: $1 size bigint
 -- returns: pos bigint, log_index bigint, leaf_hash bytea
 -- raises: -
--- isolation: read committed
+-- isolation: repeatable read
 -- call: function
 -- role: app
 -- plan: position_pos_key

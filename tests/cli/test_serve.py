@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -52,6 +53,17 @@ def free_port() -> str:
     """Find a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return str(listener.getsockname()[1])
+
+
+def fetched(url: str, body: dict[str, Any] | None = None, key: str = "") -> dict[str, Any]:
+    """Ask, or send a document; gives the document that comes."""
+    request = Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - our own
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    with urlopen(request, timeout=30) as answer:  # noqa: S310 - our own
+        found: dict[str, Any] = json.load(answer)
+    return found
 
 
 class Service:
@@ -309,6 +321,38 @@ class TestGivenServer:
 
         assert (2, 1) == (told.returncode, len(told.stderr.splitlines()))
         assert "plant migrate apply" in told.stderr
+
+    @pytest.mark.parametrize("let_in", [True, False])
+    def test_leads_the_log_or_says_why_not(
+        self, cluster: Server, template: str, tmp_path: Path, *, let_in: bool
+    ) -> None:
+        """It seals what is written until it ends; without plant_worker's login it serves too."""
+        database = cluster.clone(template)
+        environ = cluster.environ(database)
+        if not let_in:
+            environ["PLANT_WORKER_DATABASE_URL"] = environ["PLANT_WORKER_DATABASE_URL"].replace(
+                ":test-", ":wrong-"
+            )
+        role = "leader" if let_in else "off"
+        made = plant(
+            tmp_path, "key", "create", "--tenant", "t", "--agent", "a", "--scopes", "read,write",
+            "--json", **environ,
+        )  # fmt: skip
+        with serving(tmp_path, **environ) as service:
+            url = str(re.search(r"http://\S+", service.said)[0])  # type: ignore[index]
+            deadline = time.monotonic() + START_S_MAX
+            while role != fetched(f"{url}/readyz")["log"]["role"]:
+                assert time.monotonic() < deadline
+            key = json.loads(made.stdout)["key"]
+            body = {"name": "n", "description": "d", "category": "technical"}
+            fetched(f"{url}/v1/skills", body, key)
+            assert "ok" == fetched(f"{url}/readyz")["status"]
+            assert 0 == service.end(signal.SIGTERM)
+        sealed = cluster.run("SELECT coalesce(max(size), 0) FROM audit.checkpoint", database)
+        cluster.drop(database)
+
+        assert [(int(let_in),)] == [tuple(row) for row in sealed]
+        assert let_in == ("plant_worker is not let in" not in service.said)
 
     def test_removes_what_has_expired(self, cluster: Server, database: str, tmp_path: Path) -> None:
         """Answers older than a day are gone soon after the start; younger ones stay."""

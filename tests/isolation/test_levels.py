@@ -32,6 +32,7 @@ from tests.isolation.acts import see, skill
 from tests.isolation.arena import Arena, opened
 from tests.postgres import Server
 from tests.sealing.ground import Process
+from tests.sealing.witness import witnessing
 from tests.sessions import connections
 
 pytestmark = pytest.mark.database
@@ -141,7 +142,7 @@ async def keep(settings: Settings, owner: Repository, worker: Repository) -> Non
 
 
 async def seal(cluster: Server, database: str, settings: Settings, arena: Arena) -> None:
-    """Be the leader of the log, end, and begin again where it was left; tidy as it does."""
+    """Be the leader of the log, with a witness, end, and begin again where it was left."""
     for _ in range(2):
         process = Process(cluster, database, settings)
         await process.lone.open()
@@ -151,9 +152,27 @@ async def seal(cluster: Server, database: str, settings: Settings, arena: Arena)
             await process.until_sealed(written)
             await skill(arena)
             await process.until_sealed(written + 1)
-            await process.leader.turn()
+            async with witnessing() as witness:
+                process.watch(witness)
+                await process.until_cosigned()
         finally:
             await process.lone.close()
+
+
+async def prove(api: Api) -> None:
+    """Ask for everything that proves something: checkpoint, tiles, consistency, receipts."""
+    made = (await api.get("/v1/skills?limit=1")).json["items"][0]["id"]
+    size = int((await api.get("/v1/audit/checkpoint")).body.split(b"\n")[1])
+    for path in (
+        f"/v1/audit/tile/0/000.p/{min(size, 255)}",
+        f"/v1/audit/consistency?from=1&to={size}",
+        f"/v1/audit/consistency?from=1&to={size - 1}",
+        "/v1/audit/entries",
+        f"/v1/skills/{made}/receipt",
+        "/v1/exports?format=proof",
+    ):
+        answer = await api.get(path)
+        assert 200 == answer.status, (path, answer.body)
 
 
 async def test_each_statement_runs_at_the_level_that_it_names(
@@ -177,7 +196,10 @@ async def test_each_statement_runs_at_the_level_that_it_names(
             await drive(api)
         await keep(told, arena.owner, Repository(catalog, worker))
         await seal(cluster, database, told, arena)
+        await prove(api)
     headers = {name: {one.isolation} for name, one in catalog.items()}
+    # An export asks for it in its own snapshot; alone it needs none.
+    headers["proof_checkpoint"].add("repeatable read")
 
     assert headers == dict(seen.levels)
     assert {"read committed", "repeatable read"} == {one.isolation for one in catalog.values()}

@@ -15,15 +15,17 @@ from service.database.lone import Lone
 from service.database.pool import Pool
 from service.repository.base import Repository
 from service.repository.entities import Written
-from service.repository.sealing import LogLead
+from service.repository.sealing import LogCosigned, LogLead
 from service.sealing.desk import Desk
 from service.sealing.keys import Keyring
 from service.sealing.leader import Leader
 from service.sealing.standing import Standing
 from service.sealing.state import State, StateFile
+from service.sealing.witness import parse_witnesses
 from service.settings import Settings
 from tests.factories import Tenant, create, make_tenant, skill_body
 from tests.postgres import Server
+from tests.sealing.witness import LocalWitness
 from tests.sessions import Connection
 
 CATALOG: Final = load()
@@ -47,6 +49,7 @@ class Process:
         self.lone = Lone(url, settings, name="worker")
         self.desk = Desk(Repository(CATALOG, Pool(url, settings)), self.lone)
         self.standing = Standing()
+        self.witnesses: list[str] = []
         self.file = StateFile(settings.sealer_state or settings.data_dir / "sealer.json")
         self.keyring = Keyring(settings)
         self.leader = Leader(self.desk, self.keyring, self.file, settings.log_origin, self.standing)
@@ -69,6 +72,28 @@ class Process:
             while self.standing.refused is None:
                 await self.leader.turn()
         return self.standing.refused
+
+    def watch(self, witness: LocalWitness) -> None:
+        """Begin anew, with a witness that knows the log."""
+        state = self.state
+        assert state
+        witness.trusted[state.origin] = self.keyring.verifiers(state.origin)
+        shown = parse_witnesses(witness.setting)
+        self.leader = Leader(self.desk, self.keyring, self.file, None, self.standing, shown)
+        self.witnesses = [one.key.name for one in shown]
+
+    async def until_cosigned(self) -> None:
+        """Work until the newest checkpoint has a witness's signature."""
+        async with asyncio.timeout(60):
+            state = self.state
+            assert state
+            while True:
+                await self.leader.turn()
+                await asyncio.sleep(0.001)
+                for name in self.witnesses:
+                    found = await self.desk.maybe(LogCosigned(state.incarnation, name))
+                    if found and found.size == state.size:
+                        return
 
     @property
     def state(self) -> State | None:
