@@ -1,11 +1,13 @@
 """Statements on checkpoints and tiles, which are of no tenant: what they find, by which index."""
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from service.catalog.load import Catalog
+from service.database.lone import Lone
 from service.database.pool import Pool
 from service.repository.base import Repository
 from service.repository.proof import ProofCheckpoint, ProofCheckpointOfSize, ProofTiles
@@ -27,6 +29,15 @@ SELECT level, index, sha256((level || '/' || index)::bytea)
 FROM generate_series(0, 2) AS level CROSS JOIN generate_series(0, $1::bigint >> 8 * level) AS index
 """
 COUNT = 10_000
+OF_TYPE: dict[str, object] = {
+    "bigint": 5,
+    "bigint[]": [1, 2],
+    "integer": 1,
+    "integer[]": [0, 1],
+    "text": "w",
+    "uuid[]": [str(UUID(int=1)), str(UUID(int=2))],
+}
+"""A value of each type that statements of the leader take."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
@@ -45,6 +56,15 @@ async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterat
     async with pool.connection() as connection:
         yield connection
     await pool.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def worker(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
+    """Have the leader's connection, with its settings."""
+    lone = Lone(cluster.url("worker", database), settings, name="worker of a test")
+    await lone.open()
+    yield lone.connection
+    await lone.close()
 
 
 async def test_the_latest_is_of_the_last_incarnation(repository: Repository) -> None:
@@ -99,3 +119,22 @@ async def test_each_is_read_by_its_key(app: Connection, catalog: Catalog, mode: 
         "proof_checkpoint_of_size": {"checkpoint_pkey", "cosignature_pkey"},
         "proof_tiles": {"tile_pkey"},
     } == found
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_the_leader_reads_by_the_indexes_that_its_statements_name(
+    worker: Connection, catalog: Catalog, mode: str
+) -> None:
+    """What plant_worker runs over all tenants is read whole nowhere."""
+    theirs = [one for one in catalog.values() if one.plan and one.role == "worker"]
+    wrong = {}
+    async with worker.transaction():
+        await worker.execute(f"SET LOCAL plan_cache_mode = {mode}")
+        for statement in theirs:
+            given = {param.name: OF_TYPE[param.type] for param in statement.params}
+            found = (await explained(worker, statement, given)).indexes
+            if not set(statement.plan) <= found:
+                wrong[statement.name] = found
+
+    assert len(theirs) > 3
+    assert {} == wrong
