@@ -137,6 +137,7 @@ _BY_TYPE: Final[dict[str, object]] = {
     "boolean": True,
     "jsonb": "{}",
     "bytea": b"0" * 32,
+    "bytea[]": [b"0" * 32],
     "timestamptz": datetime(2030, 1, 1, tzinfo=UTC),
     "interval": None,
 }

@@ -42,8 +42,19 @@ ORDER BY 1
 # Who works for every tenant, and on what; everybody else sees the tenant that is set.
 ABOVE_TENANTS = {
     "plant_worker": {
+        "app.agent_entity",
+        "app.agent_skill",
+        "app.amendment",
+        "app.base_entity",
         "app.entity_label",
+        "app.entity_parent",
+        "app.entity_tag",
         "app.idempotency",
+        "app.industry_entity",
+        "app.job_role_entity",
+        "app.job_role_skill",
+        "app.skill_entity",
+        "app.team_entity",
         "audit.entry",
         "audit.payload",
         "audit.pending",

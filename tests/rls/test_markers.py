@@ -26,12 +26,24 @@ TOLD = (
 )
 # What works for every tenant by design, and reads nothing else of them.
 THE_WORKER_S = {
+    "app.agent_entity",
+    "app.agent_skill",
+    "app.amendment",
+    "app.base_entity",
     "app.entity_label",
+    "app.entity_parent",
+    "app.entity_tag",
     "app.idempotency",
+    "app.industry_entity",
+    "app.job_role_entity",
+    "app.job_role_skill",
+    "app.skill_entity",
+    "app.team_entity",
     "audit.entry",
     "audit.payload",
     "audit.pending",
     'audit."position"',
+    "audit.position",
 }
 
 
