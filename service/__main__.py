@@ -30,7 +30,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("export", "service.cli.exports", "export what a key may read"),
     Command("key", "service.cli.key", "make, list, replace and revoke keys"),
     Command("tenant", "service.cli.tenant", "list tenants"),
-    Command("audit", "service.cli.audit", "look after the log and its keys"),
+    Command("audit", "service.cli.audit", "look after the log and prove what it says"),
     Command("migrate", "service.cli.migrate", "bring the database to this release"),
     Command("sql", "service.cli.sql", "show and check the statements"),
     Command("doctor", "service.cli.doctor", "look at everything that Plant needs"),

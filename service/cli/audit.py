@@ -1,16 +1,25 @@
-"""`plant audit`: the log that one can prove, from the operator's side."""
+"""`plant audit`: the log that one can prove, looked after and looked through."""
 
-from service.cli import audit_key, audit_rebase
+from service.cli import (
+    audit_compare,
+    audit_key,
+    audit_rebase,
+    audit_receipt,
+    audit_verify,
+    audit_watch,
+)
 from service.cli.parser import Subparsers, add_group
 
 AUDIT = """\
-Look after the log: its keys, and how it goes on after a restore.
+Look after the log (its keys, and how it goes on after a restore), and prove what it says.
 
-docs/audit.md explains what runs, what it refuses, and the way out."""
+docs/audit.md explains what runs, what it refuses, what each check proves against whom, and the way
+out."""
 
 
 def register(subparsers: Subparsers) -> None:
     """Add `audit` and its commands."""
     commands = add_group(subparsers, "audit", AUDIT)
-    for part in (audit_key, audit_rebase):
+    parts = (audit_verify, audit_receipt, audit_compare, audit_watch, audit_key, audit_rebase)
+    for part in parts:
         part.register(commands)

@@ -18,6 +18,7 @@ from service.repository import (
     proof,
     replica,
     sealing,
+    verify,
 )
 from service.repository.base import Query, StatementMismatch
 from service.repository.check import check
@@ -37,6 +38,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     proof,
     replica,
     sealing,
+    verify,
 )
 
 

@@ -1,0 +1,193 @@
+"""`plant audit receipt`: get what proves a version, check it, keep it."""
+
+import argparse
+import asyncio
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from service.cli.audit_verify import VKEY_HELP
+from service.cli.connected import database, repository
+from service.cli.identity import KEY_HELP, context_of, identity, key_given
+from service.cli.output import Output
+from service.cli.parser import Subparsers, add_command
+from service.model.kinds import KINDS, Kind
+from service.proof.fault import Malformed, Unproven
+from service.proof.receipt import Proved, Receipt, check_receipt, format_tlog_proof, parse_receipt
+from service.refusal import Refusal
+from service.settings import Settings, load
+from service.usecases.receipts import Receipts, Unsealed
+from service.usecases.tree import Tree
+from service.usecases.waiting import WaitingRoom
+from service.verify.evidence import pinned_of
+from service.verify.pinned import Pinned
+from service.verify.remote import TIMEOUT_S, Service, ServiceSilent, said
+
+RECEIPT: Final = """\
+Get the receipt of a version of an entity, check it with the pinned key, and write it.
+
+From the service at --url as any client does, or from the database here. It proves to anyone,
+offline, that this version stands in the log, and with it all that the tenant's log had before.
+
+  plant audit receipt skill 0197… --key @key.txt --url https://plant.example.org --vkey …
+  plant audit receipt skill 0197… --key @key.txt --version 3 --output receipt.json
+  plant audit verify --receipt receipt.json
+
+Exit code: 0 it is right, 1 it is not (nothing is written), 2 could not tell: no such entity, not
+sealed yet, no key, no answer."""
+
+WAIT_S: Final = 10
+OF_KIND: Final = {name: kind for kind in KINDS.values() for name in (kind.name, kind.path)}
+
+
+class NoReceipt(Refusal):
+    """There is no receipt to be had."""
+
+
+class WrongReceipt(Refusal):
+    """What was given as a receipt proves something else, or nothing."""
+
+    exit_code = 1
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `audit receipt`."""
+    parser = add_command(subparsers, "receipt", _receipt, RECEIPT)
+    parser.add_argument("kind", metavar="KIND", choices=sorted(OF_KIND), help="such as skill")
+    parser.add_argument("id", metavar="ID", help="the id of the entity")
+    parser.add_argument("--key", required=True, help=f"a key with scope read{KEY_HELP}")
+    parser.add_argument(
+        "--vkey", dest="vkeys", action="append", default=[], metavar="VKEY", help=VKEY_HELP
+    )
+    parser.add_argument("--url", help="the address of the service (default: the database here)")
+    parser.add_argument("--version", type=int, help="default: the present one")
+    parser.add_argument(
+        "--wait", type=int, default=WAIT_S, metavar="SECONDS", help="until it is sealed; at most 30"
+    )
+    parser.add_argument("--format", choices=["json", "tlog-proof"], default="json")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
+
+def _receipt(arguments: argparse.Namespace) -> int:
+    output, settings = Output(), load()
+    kind = OF_KIND[arguments.kind]
+    pinned = pinned_of(settings, arguments.vkeys)
+    if not pinned:
+        raise NoReceipt(
+            "No key is pinned: nobody could tell who has signed the receipt.",
+            "Give the log's key with --vkey, as `plant audit key` prints it there.",
+        )
+    key = key_given(arguments.key, "--key")
+    if arguments.url is not None:
+        body = _asked(Service(arguments.url, key), kind, arguments)
+    else:
+        body = _made(settings, output, key, kind, arguments)
+    receipt, proved = _checked(body, pinned, kind, arguments)
+    if arguments.format == "tlog-proof":
+        hashes = [bytes.fromhex(one) for one in receipt.proof]
+        leaf = receipt.leaf.encode()
+        body = format_tlog_proof(receipt.log_index, hashes, receipt.checkpoint, leaf).encode()
+    _write(body, arguments.output)
+    sealed, entry = proved.checkpoint, proved.entry
+    output.say(
+        f"It proves version {entry.version if entry else '?'} of the {kind.title}: position "
+        f"{proved.leaf.position} of tenant {proved.leaf.tenant}, index {proved.log_index} of the "
+        f"{sealed.size} entries of {sealed.origin}."
+    )
+    return 0
+
+
+def _asked(service: Service, kind: Kind, arguments: argparse.Namespace) -> bytes:
+    """Get the receipt as a client does.
+
+    Raises: ServiceSilent, NoReceipt.
+    """
+    query = {"wait": arguments.wait}
+    if arguments.version is not None:
+        query["version"] = arguments.version
+    path = f"/v1/{kind.path}/{arguments.id}/receipt"
+    answer = service.get(path, query, arguments.wait + TIMEOUT_S)
+    if answer.status == HTTPStatus.ACCEPTED:
+        raise _unsealed()
+    if answer.status != HTTPStatus.OK:
+        raise ServiceSilent(
+            f"The service at {service.url} gave {answer.status}: {said(answer.body)}",
+            "Check id, version and key.",
+        )
+    return answer.body
+
+
+def _made(
+    settings: Settings, output: Output, key: str, kind: Kind, arguments: argparse.Namespace
+) -> bytes:
+    """Make the receipt from the database here, as the service does.
+
+    Raises: Refusal.
+    """
+
+    async def made() -> Receipt | Unsealed:
+        async with repository(settings, target, "app") as app:
+            context = context_of(await identity(app, key, "--key", "read"), "plant audit receipt")
+            receipts = Receipts(Tree(), WaitingRoom(app))
+            return await receipts.find(
+                app, context, kind, arguments.id, arguments.version, arguments.wait
+            )
+
+    with database(settings, output.say) as target:
+        found = asyncio.run(made())
+    if isinstance(found, Unsealed):
+        raise _unsealed()
+    return msgspec.json.encode(found)
+
+
+def _unsealed() -> NoReceipt:
+    return NoReceipt(
+        "It is not sealed yet.", "Ask again soon; /readyz says whether the log goes on."
+    )
+
+
+def _checked(
+    body: bytes, pinned: Pinned, kind: Kind, arguments: argparse.Namespace
+) -> tuple[Receipt, Proved]:
+    """Check that it is right, and of what was asked for.
+
+    Raises: WrongReceipt.
+    """
+    try:
+        receipt = parse_receipt(body)
+        proved = check_receipt(receipt, pinned.of(pinned.open(receipt.checkpoint).origin))
+        _require_asked(proved, kind, arguments)
+    except (Malformed, Unproven) as error:
+        raise WrongReceipt(
+            f"What was given as a receipt does not hold: {error}",
+            "Keep it: if the key is the right one, the log is not what it claims to be.",
+        ) from None
+    return receipt, proved
+
+
+def _require_asked(proved: Proved, kind: Kind, arguments: argparse.Namespace) -> None:
+    """Refuse what is right, and of something else.
+
+    Raises: Unproven.
+    """
+    entry = proved.entry
+    if entry is None or (entry.kind, entry.entity) != (kind.name, arguments.id.lower()):
+        raise Unproven("It is of another entity than was asked for.")
+    if arguments.version not in (None, entry.version):
+        raise Unproven(f"It is of version {entry.version}, not {arguments.version}.")
+
+
+def _write(body: bytes, path: Path | None) -> None:
+    if path is None:
+        sys.stdout.buffer.write(body if body.endswith(b"\n") else body + b"\n")
+        sys.stdout.buffer.flush()
+        return
+    try:
+        path.write_bytes(body)
+    except OSError as error:
+        raise NoReceipt(
+            f"{path} cannot be written: {error.strerror or error}.", "Name another file."
+        ) from None
