@@ -1,0 +1,171 @@
+"""A small real log, made once: two tenants, every kind, sealed thrice; and what clients kept."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from service.proof.entry import leaf_bytes
+from service.proof.receipt import Receipt
+from service.proof.tiles import prove_inclusion
+from tests.amending import amended, propose
+from tests.attacks.site import Site, site_on
+from tests.factories import (
+    Tenant,
+    World,
+    active_skill,
+    amend,
+    create,
+    make_tenant,
+    make_world,
+    skill_body,
+    step,
+)
+from tests.postgres import Server
+from tests.sessions import acting
+
+MANY: Final = 130
+"""Skills of each tenant: more entries than a tile has hashes."""
+
+SKILLS: Final = "SELECT count(*) FROM app.skill_create($1::uuid[], $2::jsonb[], 'draft')"
+PLACED: Final = """
+SELECT position.*, payload.salt, payload.body, convert_from(audit.entry_bytes(
+    entry.tenant_id, entry.entity_type, entry.entity_id, entry.version, entry.operation,
+    entry.actor, entry.key, entry.at, entry.payload_hash, entry.prev_hash), 'UTF8') AS entry
+FROM audit.position
+INNER JOIN audit.entry USING (tenant_id, audit_id)
+INNER JOIN audit.payload USING (tenant_id, audit_id)
+WHERE entry.entity_id = $1 AND entry.version = $2
+"""
+
+
+class Prepared(Struct, frozen=True):
+    """The log: `database` as it is, `earlier` as it was when `held` and `receipt` were kept.
+
+    Shapes: `victim` is a skill of `other` with five versions, the last of them sealed
+    after `held`; `receipt` is JSON of its second; `latest` is the last checkpoint of three, whose
+    sizes are `sizes`.
+    """
+
+    database: str
+    earlier: str
+    data_dir: Path
+    earlier_dir: Path
+    tenant: Tenant
+    other: Tenant
+    world: World
+    victim: str
+    held: str
+    latest: str
+    receipt: bytes
+    sizes: tuple[int, int, int]
+
+
+class Begun(Struct, frozen=True):
+    """The log as it was when a client kept something of it."""
+
+    tenant: Tenant
+    other: Tenant
+    world: World
+    victim: str
+    held: str
+    receipt: bytes
+    sizes: tuple[int, int]
+
+
+def prepare(cluster: Server, template: str, directory: Path) -> Prepared:
+    """Make it."""
+    database, data_dir = cluster.clone(template), directory / "data"
+    begun = asyncio.run(_begin(cluster, database, data_dir))
+    earlier, earlier_dir = cluster.clone(database), directory / "earlier"
+    shutil.copytree(data_dir, earlier_dir)
+    third, latest = asyncio.run(_go_on(cluster, database, data_dir, begun))
+    return Prepared(
+        database=database,
+        earlier=earlier,
+        data_dir=data_dir,
+        earlier_dir=earlier_dir,
+        tenant=begun.tenant,
+        other=begun.other,
+        world=begun.world,
+        victim=begun.victim,
+        held=begun.held,
+        latest=latest,
+        receipt=begun.receipt,
+        sizes=(*begun.sizes, third),
+    )
+
+
+async def _begin(cluster: Server, database: str, data_dir: Path) -> Begun:
+    async with site_on(cluster, database, data_dir) as site:
+        owner, app = await site.repository("owner"), await site.repository("app")
+        tenant, other = [await make_tenant(owner) for _ in range(2)]
+        await _skills(site, tenant)
+        await _skills(site, other)
+        first = await site.seal()
+        world = await make_world(app, tenant)
+        victim = str((await active_skill(app, other, tags=["one", "two"])).id)
+        await amended(app, tenant, "skill", world.skill, {"description": "Amended."})
+        second = await site.seal()
+        return Begun(
+            tenant=tenant,
+            other=other,
+            world=world,
+            victim=victim,
+            held=await site.note() or "",
+            receipt=await receipt_of(site, victim, 2),
+            sizes=(first, second),
+        )
+
+
+async def _go_on(cluster: Server, database: str, data_dir: Path, begun: Begun) -> tuple[int, str]:
+    tenant, other = begun.tenant, begun.other
+    async with site_on(cluster, database, data_dir) as site:
+        app = await site.repository("app")
+        await step(app, other.author, "skill", begun.victim, "deprecated")
+        await propose(
+            app, tenant.author, "industry", begun.world.industry, {"description": "Open."}
+        )
+        made = await create(app, tenant.author, "skill", skill_body())
+        await amend(app, tenant.author, "skill", made.id, {"governance_notes": "Seen."})
+        return await site.seal(), await site.note() or ""
+
+
+async def _skills(site: Site, tenant: Tenant) -> None:
+    app = await site.repository("app")
+    bodies = [json.dumps(skill_body(tags=["a", "b"])) for _ in range(MANY)]
+    async with app.pool.connection() as connection, acting(connection, tenant.author):
+        ids = await connection.fetchval(
+            "SELECT array_agg(uuidv7()) FROM generate_series(1, $1::int)", MANY
+        )
+        await connection.execute(SKILLS, ids, bodies)
+
+
+async def receipt_of(site: Site, entity: str, version: int) -> bytes:
+    """Make the receipt of a version, as the service does."""
+    row = await site.superuser.fetchrow(PLACED, entity, version)
+    assert row
+    rows = await site.superuser.fetch("SELECT level, index, nodes FROM audit.tile")
+    tiles = {(one["level"], one["index"]): one["nodes"] for one in rows}
+    size, index = site.state.size, row["log_index"]
+    entry_hash = await site.superuser.fetchval(
+        "SELECT entry_hash FROM audit.entry WHERE audit_id = $1", row["audit_id"]
+    )
+    leaf = leaf_bytes(str(row["tenant_id"]), row["pos"], entry_hash, row["tenant_prev"])
+    return msgspec.json.encode(
+        Receipt(
+            audit_id=str(row["audit_id"]),
+            entry=row["entry"],
+            salt=row["salt"].hex(),
+            document=row["body"],
+            log_index=index,
+            position=row["pos"],
+            leaf=leaf.decode(),
+            proof=[one.hex() for one in prove_inclusion(index, size, tiles)],
+            checkpoint=await site.note() or "",
+        )
+    )
