@@ -13,6 +13,7 @@ from service.proof.tree import (
     EMPTY_ROOT,
     SIZE_MAX,
     leaf_hash,
+    node_hash,
     root_from_inclusion,
     verify_consistency,
     verify_inclusion,
@@ -173,6 +174,19 @@ class TestEdges:
             verify_consistency(3, 3, [], SOME, ROOTS[2])
         with pytest.raises(Unproven, match="nothing to prove"):
             verify_consistency(3, 3, [SOME], ROOTS[2], ROOTS[2])
+
+    def test_no_byte_changes_sides(self) -> None:
+        """Two hashes that are cut elsewhere hash to the same node, and are refused."""
+        one, two, three = LEAVES[:3]
+        forged = [two[1:]]
+        assert node_hash(one, two) == node_hash(one + two[:1], two[1:]) == ROOTS[1]
+
+        with pytest.raises(Malformed, match="32 bytes, not 33"):
+            verify_inclusion(one + two[:1], 0, 2, forged, ROOTS[1])
+        with pytest.raises(Malformed, match="32 bytes, not 33"):
+            verify_consistency(2, 3, [three + b"x"], ROOTS[1], ROOTS[2])
+        with pytest.raises(Malformed, match="32 bytes, not 0"):
+            verify_consistency(2, 3, [three], ROOTS[1], b"")
 
     def test_largest_size(self) -> None:
         """The largest index of a bigint takes a proof of 62 hashes, and ends."""
