@@ -10,7 +10,7 @@ from service.sealing import sequencer as sequencing
 from service.sealing.sequencer import Sequencer
 from tests.factories import amend, step
 from tests.sealing.checked import sound
-from tests.sealing.ground import Ground, Process, critical
+from tests.sealing.ground import Ground, critical
 from tests.sessions import acting
 
 pytestmark = pytest.mark.database
@@ -201,16 +201,11 @@ async def test_writers_of_one_entity_are_placed_in_the_order_of_its_versions(
     assert 51 == await sound(ground.superuser)
 
 
-async def caught_up(process: Process, ground: Ground, count: int) -> None:
-    """Place and seal a long queue, with nothing else to do."""
-    await ground.fill(count)
-    await process.until_sealed(count)
-
-
 async def test_a_long_queue_is_caught_up(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
     """Twenty thousand entries behind, in batches, with every hash checked, sealed on the way."""
+    await ground.fill(20_000)
     process = await ground.process()
-    await caught_up(process, ground, 20_000)
+    await process.until_sealed(20_000)
 
     assert 20_000 == await sound(ground.superuser)
     assert 3 <= process.standing.seals
@@ -219,11 +214,12 @@ async def test_a_long_queue_is_caught_up(ground: Ground, caplog: pytest.LogCaptu
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(900)
 async def test_a_very_long_queue_is_caught_up(ground: Ground) -> None:
     """Four hundred thousand entries behind."""
-    process = await ground.process()
     for _ in range(20):
         await ground.fill(20_000)
+    process = await ground.process()
     async with asyncio.timeout(300):
         while process.standing.size < 400_000:
             await process.leader.turn()
