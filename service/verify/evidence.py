@@ -30,14 +30,14 @@ class BadKey(Refusal):
 def pinned_of(settings: Settings, given: Sequence[str]) -> Pinned:
     """Give the keys that are named, else those of one's own key file, none where there is none.
 
-    Raises: BadKey.
+    Raises: BadKey, KeysUnreadable.
     """
     if given:
         return Pinned([_vkey(text) for text in given])
     try:
         seeds = Keyring(settings).seeds()
-    except LogRefused:
-        seeds = []
+    except LogRefused as refusal:
+        raise KeysUnreadable(refusal.wrong, refusal.way_out) from None
     return Pinned([Signer(NAMELESS, seed).vkey for seed in seeds], bare=True)
 
 
@@ -46,6 +46,10 @@ def _vkey(text: str) -> VerifierKey:
         return parse_vkey(text)
     except Malformed as error:
         raise BadKey(f"{text!r} is no verifier key: {error}", "See `plant audit key`.") from None
+
+
+class KeysUnreadable(Refusal):
+    """The key file here is not as it must be: nothing is told of the log."""
 
 
 class Evidence:

@@ -196,6 +196,12 @@ async def tile_removed(site: Site, prepared: Prepared) -> None:
         await superuser.execute("DELETE FROM audit.tile WHERE level = 0 AND index = 0")
 
 
+async def tile_added(site: Site, prepared: Prepared) -> None:
+    """One more than the tree has, as plant_worker, which may add some."""
+    worker = await site.connect("worker")
+    await worker.execute("INSERT INTO audit.tile VALUES (0, 7, $1)", bytes(32))
+
+
 async def checkpoint_edited(site: Site, prepared: Prepared) -> None:
     """The size that an early one claims."""
     async with site.untriggered("audit.checkpoint") as superuser:

@@ -100,6 +100,7 @@ ATTACKS = (
     by("superuser", log_deeds.tile_flipped, "tile"),
     by("superuser", log_deeds.tile_above_flipped, "tile", bundle="proof", sealer="tiles"),
     by("superuser", log_deeds.tile_removed, "tile"),
+    by("plant_worker", log_deeds.tile_added, "checkpoint"),
     by("superuser", log_deeds.checkpoint_edited, "checkpoint"),
     by("superuser", log_deeds.checkpoint_removed, "checkpoint", host="rollback", sealer="rollback"),
     by("superuser", log_deeds.incarnation_removed, "checkpoint", sealer="rollback"),

@@ -17,7 +17,8 @@ from tests.api import serving
 from tests.attacks.deeds import Deed, actor_edited, document_edited
 from tests.attacks.log_deeds import tail_cut
 from tests.attacks.prepared import Prepared
-from tests.attacks.site import site_on
+from tests.attacks.site import Site, site_on
+from tests.factories import amend
 from tests.postgres import Server
 
 pytestmark = pytest.mark.database
@@ -142,6 +143,21 @@ class TestOfADatabase:
         assert "not checked: The checkpoint in nowhere: No such file" in said
         assert "not checked: The checkpoint in cut.checkpoint: " in said
         assert "not checked: The receipt in cut.json: The document with its salt is not" in said
+
+    def test_files_that_are_broken(self, here: Path, capsys: Read, prepared: Prepared) -> None:
+        """Neither keys nor state are guessed, and a large file is none of ours."""
+        Path("large").write_bytes(bytes(17 * 1024 * 1024))
+        Path("binary").write_bytes(b"\xff")
+        assert 2 == verify("--trust", "large", "binary")
+        said = capsys.readouterr().out
+        assert "in large: It has more than" in said
+        assert "in binary: It is not UTF-8." in said
+        (here / "sealer.json").write_text("{}", encoding="utf-8")
+        assert 2 == verify()
+        assert "not one that was written by Plant" in capsys.readouterr().out
+        (here / "signing.key").write_text("nonsense", encoding="utf-8")
+        assert 2 == verify()
+        assert "cannot be read" in capsys.readouterr().err
 
     def test_with_a_pinned_key(
         self, here: Path, capsys: Read, pinned: Pinned, prepared: Prepared
@@ -280,6 +296,18 @@ class TestReceipt:
         assert said.out.startswith("c2sp.org/tlog-proof@v1\n")
         assert "version 5 of the skill" in said.err
         assert 0 == verify("--receipt", "mine.proof")
+
+    def test_is_not_sealed_yet(self, do: Do, prepared: Prepared, capsys: Read) -> None:
+        """It is waited for, as long as was said."""
+
+        async def written(site: Site, _: Prepared) -> None:
+            app = await site.repository("app")
+            await amend(app, prepared.other.author, "skill", prepared.victim, {"tags": ["new"]})
+
+        do(written)
+
+        assert 2 == self.receipt(prepared, "--wait", "0")
+        assert "not sealed yet" in capsys.readouterr().err
 
     def test_is_refused(self, here: Path, do: Do, prepared: Prepared, capsys: Read) -> None:
         """No such version, nothing sealed yet, no place for it, no key; and one that is wrong."""

@@ -7,6 +7,7 @@ import pytest
 from service.proof.checkpoint import open_checkpoint
 from service.proof.tiles import consistency_tiles, prove_consistency
 from service.sealing.rebase import propose, rebase
+from service.sealing.sequencer import Sequencer
 from service.verify import log as verified_log
 from service.verify.compare import Proof, at_once, by_proof
 from service.verify.pinned import Pinned
@@ -139,6 +140,17 @@ async def test_nobody_seals(
     assert ("intact", 3) == (soon.word, soon.counts["not_sealed_yet"])
     assert ("unknown", {}, 2) == (late.word, late.damages, late.exit_code)
     assert "nobody has sealed" in late.unchecked[0]
+
+
+async def test_a_place_is_not_a_seal(site: Site, levels: Levels, prepared: Prepared) -> None:
+    """What has its place and no signature yet is looked at, and counted with what waits."""
+    await write(site, prepared, 3)
+    sequencer = Sequencer(site.process.desk, prepared.sizes[2], [])
+    assert 3 == await sequencer.place(0.0)
+    found = await levels.host()
+
+    assert ("intact", 3) == (found.word, found.counts["not_sealed_yet"])
+    assert prepared.sizes[2] + 3 == found.counts["positions"]
 
 
 async def test_before_the_first_seal(site: Site, levels: Levels, prepared: Prepared) -> None:
