@@ -157,6 +157,16 @@ class TestOrder:
         assert ["position"] == kinds(verdict)
         assert 2 == order.count
 
+    def test_positions_without_a_hole_in_the_links(self) -> None:
+        """A number left out is found, whatever the link says."""
+        verdict = Verdict()
+        first, second = self.rows((0, 1), (1, 3))
+        Order(verdict, whole=True).along(
+            [first, structs.replace(second, tenant_prev=first.leaf_hash)]
+        )
+
+        assert ["position"] == kinds(verdict)
+
     def test_a_large_hole(self) -> None:
         """Is told by its first indexes: a line for each of a million would help nobody."""
         verdict = Verdict()

@@ -139,6 +139,12 @@ class TestTree:
 
         assert [("fork", None)] == found
 
+    def test_of_an_empty_log(self) -> None:
+        """Nothing has a root too, and another one is noticed."""
+        assert [] == looked_at([], {}, *signed([], 0), sealed=0)[0]
+        wanted = Wanted(0, OTHER, "The beginning", "incarnation")
+        assert [("incarnation", None)] == looked_at([], {}, wanted, sealed=0)[0]
+
     def test_of_one_tenant(self, hashes: list[bytes], tiles: dict[Tile, bytes]) -> None:
         """Some places are held against the tiles, and the tiles against the signature."""
         some = range(100, 400)
