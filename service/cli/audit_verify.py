@@ -16,7 +16,7 @@ from service.repository.keys import TenantByName
 from service.settings import Settings, load
 from service.verify.bundle import verify_bundle
 from service.verify.database import verify_database
-from service.verify.evidence import Evidence, pinned_of
+from service.verify.evidence import Evidence, pinned_of, witnesses_of
 from service.verify.question import Question
 from service.verify.verdict import CODES, Verdict
 
@@ -54,6 +54,14 @@ def register(subparsers: Subparsers) -> None:
     """Add `audit verify`."""
     parser = add_command(subparsers, "verify", _verify, VERIFY)
     add_keys(parser)
+    parser.add_argument(
+        "--witness",
+        dest="witnesses",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="the verifier key of a witness; may be given again (default: PLANT_WITNESSES)",
+    )
     parser.add_argument(
         "--trust",
         nargs="+",
@@ -117,15 +125,21 @@ def _found(arguments: argparse.Namespace, settings: Settings, output: Output) ->
     if arguments.bundle is not None:
         return verify_bundle(arguments.bundle, evidence, output.progress)
     with database(settings, output.say) as target:
-        return Ending().run(_looked_at(arguments.tenant, settings, target, evidence, output))
+        return Ending().run(_looked_at(arguments, settings, target, evidence, output))
 
 
 async def _looked_at(
-    tenant: str | None, settings: Settings, target: Target, evidence: Evidence, output: Output
+    arguments: argparse.Namespace,
+    settings: Settings,
+    target: Target,
+    evidence: Evidence,
+    output: Output,
 ) -> Verdict:
+    tenant = arguments.tenant
     question = Question(
         pinned=evidence.pinned,
         held=evidence.held,
+        witnesses=witnesses_of(settings, arguments.witnesses),
         tenant=await _tenant_id(tenant, settings, target) if tenant else None,
         cluster=evidence.cluster,
     )

@@ -3,6 +3,7 @@
 from service.repository.base import Many, One
 from service.repository.verify_rows import (
     CheckpointRow,
+    CosignatureRow,
     EntryRow,
     Facts,
     Faults,
@@ -58,6 +59,15 @@ class VerifyCheckpoints(Many[CheckpointRow], frozen=True):
 
     after_incarnation: int
     after_size: int
+    count: int
+
+
+class VerifyCosignatures(Many[CosignatureRow], frozen=True):
+    """Read what witnesses have signed."""
+
+    after_incarnation: int
+    after_size: int
+    after_witness: str
     count: int
 
 

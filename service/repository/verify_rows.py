@@ -70,6 +70,16 @@ class CheckpointRow(Struct, frozen=True):
     note: str
 
 
+class CosignatureRow(Struct, frozen=True):
+    """What a witness has signed, and the note that it signed."""
+
+    incarnation: int
+    size: int
+    witness: str
+    line: str
+    note: str | None
+
+
 class IncarnationRow(Struct, frozen=True):
     """One life of the log; `given_up` is the note that a rebase did not agree with."""
 

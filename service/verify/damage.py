@@ -25,6 +25,7 @@ DAMAGES: Final[dict[str, tuple[str, str]]] = {
     "tile": ("The tile of the tree is not what the entries give.", WORKER),
     "checkpoint": ("The checkpoint is not what its signed note says.", WORKER),
     "signature": ("No pinned key has signed the checkpoint.", NOBODY),
+    "cosignature": ("The cosignature is not the witness's for this checkpoint.", WORKER),
     "root": ("The signed root is not that of these entries.", f"{OWNER}, or {HOLDER}"),
     "incarnation": ("The log's lives do not follow on each other.", WORKER),
     "cluster": ("The log was written in another cluster, and not taken up again.", RESTORE),

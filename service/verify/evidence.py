@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from service.proof.fault import Malformed, ProofError
-from service.proof.keys import Signer, VerifierKey, parse_vkey
+from service.proof.keys import COSIGNATURE, Signer, VerifierKey, parse_vkey
 from service.refusal import Refusal
 from service.sealing.keys import Keyring
 from service.sealing.refused import LogRefused
 from service.sealing.state import State, StateFile, state_path
+from service.sealing.witness import parse_witnesses
 from service.settings import Settings
 from service.verify.held import Held, read_checkpoint, read_receipt
 from service.verify.pinned import Pinned
@@ -39,6 +40,18 @@ def pinned_of(settings: Settings, given: Sequence[str]) -> Pinned:
     except LogRefused as refusal:
         raise KeysUnreadable(refusal.wrong, refusal.way_out) from None
     return Pinned([Signer(NAMELESS, seed).vkey for seed in seeds], bare=True)
+
+
+def witnesses_of(settings: Settings, given: Sequence[str]) -> list[VerifierKey]:
+    """Give the keys of witnesses that are named, else of those that are shown this log.
+
+    Raises: BadKey, BadWitnesses.
+    """
+    keys = [_vkey(text) for text in given]
+    for key in keys:
+        if key.kind != COSIGNATURE:
+            raise BadKey(f"The key {key.name} is a log's, not a witness's.", "Name it with --key.")
+    return keys or [witness.key for witness in parse_witnesses(settings.witnesses)]
 
 
 def _vkey(text: str) -> VerifierKey:

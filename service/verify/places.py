@@ -10,12 +10,14 @@ from service.repository.base import Many
 from service.repository.verify import (
     VerifyCheckpoints,
     VerifyClock,
+    VerifyCosignatures,
     VerifyOrder,
     VerifyOrderOfTenant,
     VerifyTiles,
 )
 from service.repository.verify_rows import CheckpointRow, Facts, PositionRow, TileRow
 from service.verify import clock
+from service.verify.cosigned import Cosigned
 from service.verify.damage import Place, found
 from service.verify.held import is_kept
 from service.verify.order import Order
@@ -65,6 +67,22 @@ async def examine_places(
             "their roots were compared all the same"
         )
     await _look_up_receipts(reader, question)
+    await _examine_cosignatures(reader, question)
+
+
+async def _examine_cosignatures(reader: Reader, question: Question) -> None:
+    cosigned = Cosigned(reader.verdict, question.witnesses)
+    async for rows in reader.pages(
+        VerifyCosignatures(0, -1, "", PAGE),
+        lambda row: VerifyCosignatures(row.incarnation, row.size, row.witness, PAGE),
+    ):
+        cosigned.along(rows)
+    cosigned.end()
+    reader.verdict.counts["cosignatures"] = cosigned.count
+    if cosigned.strangers:
+        reader.verdict.notes.append(
+            f"{cosigned.strangers:,} cosignatures are of witnesses that are not pinned (--witness)"
+        )
 
 
 async def _examine_above(reader: Reader, tree: Tree, level_max: int) -> None:

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
+from service.proof.keys import VerifierKey
 from service.verify.held import Held
 from service.verify.pinned import Pinned
 
@@ -27,12 +28,14 @@ Show = Callable[[str, int | None], AbstractContextManager[Counting]]
 class Question(Struct, frozen=True):
     """Which log, by which keys, against what.
 
+    `witnesses`: keys of those whose cosignatures count.
     `tenant`: only this one's part, None for all. `cluster`: the system identifier that the sealer's
     state names, None where there is no state.
     """
 
     pinned: Pinned
     held: list[Held] = []
+    witnesses: list[VerifierKey] = []
     tenant: str | None = None
     cluster: int | None = None
 

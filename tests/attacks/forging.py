@@ -20,6 +20,7 @@ LOG: Final = (
     "audit.position",
     "audit.tile",
     "audit.checkpoint",
+    "audit.cosignature",
     "audit.incarnation",
 )
 STATE: Final = ("app.base_entity", "app.amendment")
@@ -82,7 +83,11 @@ async def regrow(connection: Connection) -> None:
 
 
 async def resign(connection: Connection, seeds: list[bytes]) -> str:
-    """Sign every checkpoint anew for the places that there are; gives the last note."""
+    """Sign every checkpoint anew for the places that there are; gives the last note.
+
+    What witnesses have signed would contradict it, and is taken away.
+    """
+    await connection.execute("DELETE FROM audit.cosignature")
     leaves, note = await _leaves(connection), ""
     rows = await connection.fetch("SELECT * FROM audit.checkpoint ORDER BY incarnation, size")
     for row in rows:

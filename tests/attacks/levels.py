@@ -20,6 +20,7 @@ from service.verify.question import Question
 from service.verify.verdict import Verdict
 from tests.attacks.prepared import Prepared
 from tests.attacks.site import Site
+from tests.attacks.witness import WITNESS
 
 LINES: Final = """
 SELECT position.leaf_hash, position.log_index, payload.salt, payload.body,
@@ -86,7 +87,12 @@ class Levels:
 
     async def _verified(self, evidence: Evidence) -> Verdict:
         worker = await self.site.repository("worker")
-        question = Question(pinned=evidence.pinned, held=evidence.held, cluster=evidence.cluster)
+        question = Question(
+            pinned=evidence.pinned,
+            held=evidence.held,
+            witnesses=[WITNESS],
+            cluster=evidence.cluster,
+        )
         verdict = await verify_database(worker, question, unseen)
         verdict.unchecked += evidence.useless
         return verdict

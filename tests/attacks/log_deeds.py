@@ -6,6 +6,7 @@ from typing import Final
 from tests.attacks.forging import LOG, STATE, regrow, replace
 from tests.attacks.prepared import Prepared
 from tests.attacks.site import Site
+from tests.attacks.witness import cosign, keep
 from tests.factories import create, skill_body, step
 from tests.sessions import Connection
 
@@ -216,6 +217,11 @@ async def checkpoint_removed(site: Site, prepared: Prepared) -> None:
         await superuser.execute("DELETE FROM audit.checkpoint WHERE size > $1", prepared.sizes[1])
 
 
+async def cosignature_moved(site: Site, prepared: Prepared) -> None:
+    """As plant_worker: what a witness has signed of one checkpoint stands beside a later one."""
+    await keep(await site.connect("worker"), prepared.sizes[2], cosign(prepared.held))
+
+
 async def incarnation_removed(site: Site, prepared: Prepared) -> None:
     """Where the log began."""
     async with site.untriggered("audit.incarnation") as superuser:
@@ -249,7 +255,8 @@ async def tail_cut(site: Site, prepared: Prepared) -> None:
         ids = [row["audit_id"] for row in gone]
         for table in ("audit.payload", "audit.entry"):
             await superuser.execute(f"DELETE FROM {table} WHERE audit_id = ANY($1)", ids)
-        await superuser.execute("DELETE FROM audit.checkpoint WHERE size > $1", first)
+        for table in ("audit.checkpoint", "audit.cosignature"):
+            await superuser.execute(f"DELETE FROM {table} WHERE size > $1", first)
         for table in ROWS:
             column = {"app.job_role_skill": "job_role_id", "app.agent_skill": "agent_id"}.get(
                 table, "entity_id" if table in {"app.entity_parent", "app.entity_tag"} else "id"

@@ -14,6 +14,7 @@ from service.proof.receipt import Receipt
 from service.proof.tiles import prove_inclusion
 from tests.amending import amended, propose
 from tests.attacks.site import Site, site_on
+from tests.attacks.witness import cosign, keep
 from tests.factories import (
     Tenant,
     World,
@@ -111,6 +112,7 @@ async def _begin(cluster: Server, database: str, data_dir: Path) -> Begun:
         victim = str((await active_skill(app, other, tags=["one", "two"])).id)
         await amended(app, tenant, "skill", world.skill, {"description": "Amended."})
         second = await site.seal()
+        await keep(await site.connect("worker"), second, cosign(await site.note() or ""))
         return Begun(
             tenant=tenant,
             other=other,

@@ -103,6 +103,7 @@ ATTACKS = (
     by("plant_worker", log_deeds.tile_added, "checkpoint"),
     by("superuser", log_deeds.checkpoint_edited, "checkpoint"),
     by("superuser", log_deeds.checkpoint_removed, "checkpoint", host="rollback", sealer="rollback"),
+    by("plant_worker", log_deeds.cosignature_moved, "cosignature"),
     by("superuser", log_deeds.incarnation_removed, "checkpoint", sealer="rollback"),
     by("superuser", log_deeds.incarnation_edited, "incarnation", "checkpoint"),
     by("superuser", log_deeds.moved_to_another_cluster, host="cluster", sealer="system-identifier"),

@@ -46,6 +46,10 @@ async def test_nothing_was_done(levels: Levels, prepared: Prepared) -> None:
     for verdict in (await levels.host(), await levels.held(), await levels.held(prepared.latest)):
         assert ("intact", [], 0) == (verdict.word, verdict.unchecked, verdict.exit_code)
     assert found.counts["entries"] == found.counts["positions"] == prepared.sizes[2]
+    assert 1 == found.counts["cosignatures"]
+    assert [f"signed that the log had {prepared.sizes[1]} entries"] == [
+        note.partition("has ")[2] for note in found.notes
+    ]
     assert await levels.bundle() is None
     assert await levels.sealer() is None
 

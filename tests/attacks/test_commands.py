@@ -18,6 +18,7 @@ from tests.attacks.deeds import Deed, actor_edited, document_edited
 from tests.attacks.log_deeds import tail_cut
 from tests.attacks.prepared import Prepared
 from tests.attacks.site import Site, site_on
+from tests.attacks.witness import WITNESS
 from tests.factories import amend
 from tests.postgres import Server
 
@@ -174,6 +175,14 @@ class TestOfADatabase:
             capsys.readouterr().out
         )
         assert 64 == verify("--key", "nonsense")
+
+    def test_with_a_pinned_witness(self, capsys: Read, pinned: Pinned, prepared: Prepared) -> None:
+        """What it has signed is checked and told; others' are counted; a log's key is none."""
+        assert 0 == verify()
+        assert "1 cosignatures are of witnesses that are not pinned" in capsys.readouterr().out
+        assert 0 == verify("--witness", str(WITNESS))
+        assert f"signed that the log had {prepared.sizes[1]} entries" in capsys.readouterr().out
+        assert 64 == verify("--witness", str(pinned.keys[0]))
 
     def test_of_one_tenant(self, do: Do, capsys: Read, prepared: Prepared) -> None:
         """By name or id: its own part with the whole tree; what is another's is not looked at."""

@@ -15,12 +15,14 @@ from service.proof.receipt import format_tlog_proof
 from service.proof.tree import EMPTY_ROOT, leaf_hash
 from service.repository.verify_rows import (
     CheckpointRow,
+    CosignatureRow,
     EntryRow,
     IncarnationRow,
     PositionRow,
     Timed,
 )
 from service.verify import clock
+from service.verify.cosigned import Cosigned
 from service.verify.entries import Entries
 from service.verify.held import Held, compare_later, is_kept, read_checkpoint, read_receipt
 from service.verify.order import GAPS_SHOWN_MAX, Order
@@ -29,6 +31,7 @@ from service.verify.reader import Ahead
 from service.verify.seals import Seals
 from service.verify.verdict import Verdict
 from service.verify.wanted import Queue, Wanted
+from tests.attacks.witness import WITNESS, cosign
 
 TENANT, ENTITY, AUDIT = UUID(int=1), UUID(int=2), UUID(int=3)
 ORIGIN = "plant.example.org/log"
@@ -289,6 +292,48 @@ class TestSeals:
         Seals(verdict, Queue(), PINNED).lives(lives)
 
         assert found == kinds(verdict)
+
+
+class TestCosigned:
+    """What witnesses have signed."""
+
+    def row(self, **changed: Any) -> CosignatureRow:
+        """Make a cosignature that is right."""
+        note = sealed(3).note
+        return structs.replace(CosignatureRow(1, 3, WITNESS.name, cosign(note), note), **changed)
+
+    @pytest.mark.parametrize(
+        "changed, found, counted",
+        [
+            ({}, [], (1, 0)),
+            ({"note": sealed(4).note}, ["cosignature"], (1, 0)),
+            ({"note": None}, ["cosignature"], (1, 0)),
+            ({"line": "nothing"}, ["cosignature"], (1, 0)),
+            ({"line": sealed(3).note.rpartition("\n\n")[2]}, ["cosignature"], (1, 0)),
+            ({"witness": "another.example.org"}, [], (0, 1)),
+        ],
+        ids=["right", "of another", "of none", "no line", "the log's own line", "of a stranger"],
+    )
+    def test_says_what_is_wrong(
+        self, changed: dict[str, Any], found: list[str], counted: tuple[int, int]
+    ) -> None:
+        """Only of witnesses that are pinned."""
+        verdict = Verdict()
+        cosigned = Cosigned(verdict, [WITNESS])
+        cosigned.along([self.row(**changed)])
+
+        assert found == kinds(verdict)
+        assert counted == (cosigned.count, cosigned.strangers)
+
+    def test_tells_how_far_it_saw(self) -> None:
+        """The last size that is right, or that there is none."""
+        verdict = Verdict()
+        cosigned = Cosigned(verdict, [WITNESS])
+        cosigned.end()
+        cosigned.along([self.row(), self.row(size=9, note=None)])
+        cosigned.end()
+
+        assert ["nothing here", "had 3 entries"] == [one[-13:].strip() for one in verdict.notes]
 
 
 def held(size: int, life_number: int = 1, base: str = ORIGIN) -> Held:
