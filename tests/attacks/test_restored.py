@@ -12,7 +12,7 @@ from service.verify import log as verified_log
 from service.verify.compare import Proof, at_once, by_proof
 from service.verify.pinned import Pinned
 from tests.attacks.levels import Levels
-from tests.attacks.log_deeds import rewrite
+from tests.attacks.log_deeds import rewrite, wiped_and_begun_again
 from tests.attacks.prepared import Prepared
 from tests.attacks.site import Site
 from tests.factories import create, skill_body
@@ -140,6 +140,20 @@ async def test_nobody_seals(
     assert ("intact", 3) == (soon.word, soon.counts["not_sealed_yet"])
     assert ("unknown", {}, 2) == (late.word, late.damages, late.exit_code)
     assert "nobody has sealed" in late.unchecked[0]
+
+
+async def test_a_log_that_nobody_has_signed(site: Site, levels: Levels, prepared: Prepared) -> None:
+    """Nothing contradicts it, and nothing proves it."""
+    await wiped_and_begun_again(site, prepared)
+    found = await levels.database()
+
+    assert ("unknown", {}) == (found.word, found.damages)
+    assert ["nothing was signed here", "there is nothing from outside"] == [
+        words
+        for one in found.unchecked
+        for words in ("nothing was signed here", "there is nothing from outside")
+        if words in one
+    ]
 
 
 async def test_a_place_is_not_a_seal(site: Site, levels: Levels, prepared: Prepared) -> None:
