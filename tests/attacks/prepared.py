@@ -12,19 +12,24 @@ from msgspec import Struct
 from service.proof.entry import leaf_bytes
 from service.proof.receipt import Receipt
 from service.proof.tiles import prove_inclusion
-from tests.amending import amended, propose
+from service.repository.base import Repository
+from tests.amending import amended, propose, take
 from tests.attacks.site import Site, site_on
 from tests.attacks.witness import cosign, keep
 from tests.factories import (
     Tenant,
     World,
     active_skill,
+    agent_body,
     amend,
     create,
+    industry_body,
+    job_role_body,
     make_tenant,
     make_world,
     skill_body,
     step,
+    team_body,
 )
 from tests.postgres import Server
 from tests.sessions import acting
@@ -111,6 +116,7 @@ async def _begin(cluster: Server, database: str, data_dir: Path) -> Begun:
         world = await make_world(app, tenant)
         victim = str((await active_skill(app, other, tags=["one", "two"])).id)
         await amended(app, tenant, "skill", world.skill, {"description": "Amended."})
+        await _varied(app, tenant, world)
         second = await site.seal()
         await keep(await site.connect("worker"), second, cosign(await site.note() or ""))
         return Begun(
@@ -135,6 +141,35 @@ async def _go_on(cluster: Server, database: str, data_dir: Path, begun: Begun) -
         made = await create(app, tenant.author, "skill", skill_body())
         await amend(app, tenant.author, "skill", made.id, {"governance_notes": "Seen."})
         return await site.seal(), await site.note() or ""
+
+
+async def _varied(app: Repository, tenant: Tenant, world: World) -> None:
+    """Write what a document can have: each is rendered once more by a verification."""
+    author = tenant.author
+    odd = {
+        "aliases": ["b", "a", "Ä", "\U0001f33f", 'a "quote" \\ and </tag>'],
+        "tags": ["b", "B", "ä", "a-1", "a1", "\uff21", "\U0001f33f"],
+        "custom_attributes": {"z": 1.10, "a": [1e3, -0.0, None, True, {"é": "\u2028"}], "": ""},
+        "governance_notes": "Line\nand\ttab.",
+        "external_id": "src:1",
+    }
+    vector = [((7 * at) % 19 - 9) / 7 for at in range(384)]
+    parent = str((await create(app, author, "skill", skill_body())).id)
+    body = skill_body(parent_ids=[world.skill, parent], embedding_384=vector, **odd)
+    child = await create(app, author, "skill", body)
+    await amend(app, author, "skill", child.id, {"embedding_384": [1e-5, *vector[1:]]})
+    await step(app, author, "skill", child.id, "archived")
+    place = {"scheme": "isic", "code": "01.1", "level": 3}
+    body = industry_body(embedding_384=vector, description=None, **place)
+    industry = str((await create(app, author, "industry", body)).id)
+    body = job_role_body([world.skill], industry_id=industry, tags=["x"])
+    body["required_skills"].append({"id": parent, "relation": "optional"})
+    job_role = str((await create(app, author, "job_role", body)).id)
+    team = str((await create(app, author, "team", team_body(job_role, industry, **odd))).id)
+    skills = [parent, world.skill]
+    await create(app, author, "agent", agent_body(job_role, industry, skills, team_id=team))
+    await propose(app, author, "job_role", world.job_role, {"seniority_level": None})
+    await take(app, author, "job_role", world.job_role, "withdrawn")
 
 
 async def _skills(site: Site, tenant: Tenant) -> None:

@@ -88,14 +88,19 @@ async def entity_row_removed(site: Site, prepared: Prepared) -> None:
         await own.execute("DELETE FROM app.base_entity WHERE id = $1", prepared.victim)
 
 
-async def rows_left_behind(site: Site, prepared: Prepared) -> None:
-    """Kind row, links and tags of an entity that is not there."""
-    async with site.untriggered("app.skill_entity", "app.entity_tag") as superuser:
+async def kind_row_left_behind(site: Site, prepared: Prepared) -> None:
+    """Of a skill that is not there."""
+    async with site.untriggered("app.skill_entity") as superuser:
         await superuser.execute(
             "INSERT INTO app.skill_entity (tenant_id, id, category)"
             " VALUES ($1, uuidv7(), 'technical')",
             prepared.other.id,
         )
+
+
+async def tag_left_behind(site: Site, prepared: Prepared) -> None:
+    """Of a skill that is not there."""
+    async with site.untriggered("app.entity_tag") as superuser:
         await superuser.execute(
             "INSERT INTO app.entity_tag (tenant_id, entity_id, entity_type, tag)"
             " VALUES ($1, uuidv7(), 'skill', 'stray')",

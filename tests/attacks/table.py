@@ -134,7 +134,8 @@ ATTACKS = (
     by("superuser", state_deeds.version_set_back, "state", version=4),
     by("superuser", state_deeds.entity_unlogged, "unlogged", "rows"),
     by("superuser", state_deeds.entity_row_removed, "lost", version=5),
-    by("superuser", state_deeds.rows_left_behind, "stray"),
+    by("superuser", state_deeds.kind_row_left_behind, "stray"),
+    by("superuser", state_deeds.tag_left_behind, "stray"),
     by("superuser", state_deeds.amendment_edited, "rows"),
     by("superuser", state_deeds.amendment_document_edited, "state"),
 )
