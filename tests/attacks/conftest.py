@@ -52,6 +52,23 @@ async def site(
         yield found
 
 
+@pytest.fixture(scope="module")
+def copied_for_all(cluster: Server, prepared: Prepared) -> Iterator[str]:
+    """Have a copy of the database that nobody changes for good; its name."""
+    name = cluster.clone(prepared.database)
+    yield name
+    cluster.drop(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site_of_all(
+    cluster: Server, copied_for_all: str, prepared: Prepared
+) -> AsyncIterator[Site]:
+    """Have that copy with sessions."""
+    async with site_on(cluster, copied_for_all, prepared.data_dir) as found:
+        yield found
+
+
 @pytest.fixture
 def levels(site: Site, prepared: Prepared, pinned: Pinned, tmp_path: Path) -> Levels:
     """Have what can be asked."""
