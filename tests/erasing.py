@@ -1,14 +1,22 @@
-"""The payload of an entry emptied beneath the triggers, as an erasure leaves it."""
+"""Erasure as the command does it, and payloads emptied beneath the triggers."""
 
 from uuid import UUID
 
+from service.repository.base import Repository
+from service.repository.erasure import EntityErase, Erased
 from tests.api import Answer
+from tests.factories import Actor
 from tests.sessions import Connection
 
 
 def entry_of(answer: Answer) -> UUID:
     """Give the id of the entry that a write has left."""
     return UUID(answer.headers["Audit-Entry"].split("=")[1].split(",")[0])
+
+
+async def erased(repository: Repository, actor: Actor, kind: str, identity: UUID | str) -> Erased:
+    """Erase an entity, as the command does it."""
+    return await repository.one(EntityErase(kind, str(identity)), actor.context)
 
 
 async def erase(superuser: Connection, *entries: UUID) -> None:
@@ -19,6 +27,7 @@ async def erase(superuser: Connection, *entries: UUID) -> None:
             "UPDATE audit.payload SET body = NULL, salt = NULL WHERE audit_id = ANY($1)",
             list(entries),
         )
-        await superuser.execute(
-            "ALTER TABLE audit.payload ENABLE ALWAYS TRIGGER payload_append_only"
-        )
+        for name in ("10_update", "20_emptying", "append_only"):
+            await superuser.execute(
+                f"ALTER TABLE audit.payload ENABLE ALWAYS TRIGGER payload_{name}"
+            )

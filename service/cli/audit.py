@@ -2,6 +2,7 @@
 
 from service.cli import (
     audit_compare,
+    audit_erase,
     audit_key,
     audit_rebase,
     audit_receipt,
@@ -11,7 +12,8 @@ from service.cli import (
 from service.cli.parser import Subparsers, add_group
 
 AUDIT = """\
-Look after the log (its keys, and how it goes on after a restore), and prove what it says.
+Look after the log (its keys, how it goes on after a restore, what is erased), and prove what it
+says.
 
 docs/audit.md explains what runs, what it refuses, what each check proves against whom, and the way
 out."""
@@ -21,5 +23,5 @@ def register(subparsers: Subparsers) -> None:
     """Add `audit` and its commands."""
     commands = add_group(subparsers, "audit", AUDIT)
     parts = (audit_verify, audit_receipt, audit_compare, audit_watch, audit_key, audit_rebase)
-    for part in parts:
+    for part in (*parts, audit_erase):
         part.register(commands)

@@ -22,7 +22,7 @@ CROSS JOIN
         SELECT
             CASE
                 WHEN entry.operation IN ('create', 'amend') THEN 'write'
-                WHEN entry.operation = 'restore' THEN 'admin'
+                WHEN entry.operation IN ('erase', 'restore') THEN 'admin'
                 WHEN entry.operation = 'import' AND identity.place = 1 THEN 'write'
                 WHEN entry.operation = 'import' THEN 'certify'
                 ELSE coalesce((

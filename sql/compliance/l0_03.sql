@@ -1,7 +1,8 @@
 -- name: l0_03 :many
 -- L0-03: the append-only triggers stand and are enabled (ALWAYS).
--- Stand: the same function at the same events, for every row and column. What the functions
--- themselves hold is asked by `plant migrate verify`.
+-- Stand: the same function at the same events, for every row and column; some for what is
+-- erased only, some for all else. What the functions themselves hold is asked by `plant
+-- migrate verify`.
 --
 -- param: $1 id uuid
 -- returns: message text, entity_id uuid
@@ -17,27 +18,35 @@ SELECT
     END AS message,
     NULL::uuid AS entity_id
 FROM (
-    -- tgtype adds up ROW 1, BEFORE 2, INSERT 4, DELETE 8, UPDATE 16, TRUNCATE 32.
-    VALUES
-    ('app.base_entity', 'base_entity_10_guard', 'app.base_entity_guard()', 23),
-    ('app.base_entity', 'base_entity_90_log', 'audit.base_entity_log()', 23),
-    ('app.base_entity', 'base_entity_append_only', 'audit.refuse_change()', 42),
-    ('app.amendment', 'amendment_10_guard', 'app.amendment_guard()', 23),
-    ('app.amendment', 'amendment_90_log', 'audit.amendment_log()', 23),
-    ('app.amendment', 'amendment_append_only', 'audit.refuse_change()', 42),
-    ('app.skill_entity', 'skill_entity_append_only', 'audit.refuse_change()', 42),
-    ('app.job_role_entity', 'job_role_entity_append_only', 'audit.refuse_change()', 42),
-    ('app.team_entity', 'team_entity_append_only', 'audit.refuse_change()', 42),
-    ('app.agent_entity', 'agent_entity_append_only', 'audit.refuse_change()', 42),
-    ('app.industry_entity', 'industry_entity_append_only', 'audit.refuse_change()', 42),
-    ('app.entity_parent', 'entity_parent_no_truncate', 'audit.refuse_change()', 34),
-    ('app.entity_tag', 'entity_tag_no_truncate', 'audit.refuse_change()', 34),
-    ('app.job_role_skill', 'job_role_skill_no_truncate', 'audit.refuse_change()', 34),
-    ('app.agent_skill', 'agent_skill_no_truncate', 'audit.refuse_change()', 34),
-    ('audit.entry', 'entry_append_only', 'audit.refuse_change()', 58),
-    ('audit.payload', 'payload_append_only', 'audit.refuse_change()', 58),
-    ('audit.pending', 'pending_append_only', 'audit.refuse_change()', 50)
-) AS expected (relation, name, function, type)
+    SELECT
+        relation.name AS relation,
+        split_part(relation.name, '.', 2) || '_' || kind.suffix AS name,
+        coalesce(
+            format(kind.function, split_part(relation.name, '.', 2)), 'audit.refuse_change()'
+        ) AS function,
+        kind.type,
+        kind.condition
+    FROM (
+        -- tgtype adds up ROW 1, BEFORE 2, INSERT 4, DELETE 8, UPDATE 16, TRUNCATE 32.
+        VALUES
+        ('app.base_entity app.amendment', '10_guard', 'app.%s_guard()', 23, ' IS DISTINCT FROM '),
+        ('app.base_entity app.amendment', '20_erasure', 'app.%s_erasure()', 19, ' = '),
+        ('app.base_entity app.amendment', '90_log', 'audit.%s_log()', 23, ' IS DISTINCT FROM '),
+        ('app.base_entity app.amendment', '91_erasure', 'audit.erasure_log()', 19, ' = '),
+        ('audit.payload', '10_update', 'audit.payload_update()', 18, NULL),
+        ('audit.payload', '20_emptying', 'audit.payload_emptying()', 19, NULL),
+        ('audit.tile', '10_growth', 'audit.tile_growth()', 19, NULL),
+        ('app.base_entity app.amendment audit.payload audit.tile', 'append_only', NULL, 42, NULL),
+        ('app.skill_entity app.industry_entity app.team_entity', 'append_only', NULL, 42, NULL),
+        ('app.job_role_entity app.agent_entity', 'append_only', NULL, 42, NULL),
+        ('audit.entry audit.erasure audit.position', 'append_only', NULL, 58, NULL),
+        ('audit.checkpoint audit.cosignature audit.incarnation', 'append_only', NULL, 58, NULL),
+        ('audit.pending', 'append_only', NULL, 50, NULL),
+        ('app.entity_parent app.entity_tag', 'no_truncate', NULL, 34, NULL),
+        ('app.job_role_skill app.agent_skill', 'no_truncate', NULL, 34, NULL)
+    ) AS kind (relations, suffix, function, type, condition)
+    CROSS JOIN LATERAL string_to_table(kind.relations, ' ') AS relation (name)
+) AS expected
 LEFT OUTER JOIN pg_catalog.pg_trigger
     ON
         pg_trigger.tgrelid = to_regclass(expected.relation)
@@ -47,7 +56,8 @@ WHERE
         pg_trigger.tgenabled = 'A'
         AND pg_trigger.tgfoid = to_regprocedure(expected.function)
         AND pg_trigger.tgtype = expected.type
-        AND pg_trigger.tgqual IS NULL
+        AND substring(pg_get_triggerdef(pg_trigger.oid) FROM ' WHEN (.*) EXECUTE FUNCTION ')
+        IS NOT DISTINCT FROM '((new.status' || expected.condition || '''erased''::text))'
         AND cardinality(pg_trigger.tgattr::smallint[]) = 0
     ) IS NOT TRUE
     -- Of whichever entity it is asked, the answer is of all.

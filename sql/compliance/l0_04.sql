@@ -2,7 +2,7 @@
 -- L0-04: versions are complete from 1 (or from a restore entry) and every link hashes.
 -- Asks the log with hashes of its own, and whether what is served is what the last entry and
 -- the tables say. A body that the caller may not see, of a version written as another
--- governance agent's draft, is not asked. Nothing is erased yet: what is empty is missing.
+-- governance agent's draft, is not asked. What came before an erasure is empty.
 --
 -- param: $1 id uuid
 -- returns: message text, entity_id uuid
@@ -31,11 +31,11 @@ WITH chain AS (
         FILTER (WHERE entry.operation = any('{submit,certify,activate,deprecate,archive,import}'))
             OVER earlier AS shown,
         lag(entry.entry_hash, 1, decode(repeat('00', 32), 'hex')) OVER earlier AS link,
-        coalesce(
-            lag(entry.version) OVER earlier + 1,
-            CASE entry.operation WHEN 'restore' THEN entry.version ELSE 1 END
-        ) AS expected,
-        lead(entry.version) OVER earlier IS NULL AS is_last
+        lag(entry.version, 1, CASE entry.operation WHEN 'restore' THEN entry.version - 1 ELSE 0 END)
+            OVER earlier
+        + 1 AS expected,
+        lead(entry.version) OVER earlier IS NULL AS is_last,
+        max(entry.version) FILTER (WHERE entry.operation = 'erase') OVER () AS erased
     FROM audit.entry
     LEFT OUTER JOIN audit.payload
         ON entry.tenant_id = payload.tenant_id AND entry.audit_id = payload.audit_id
@@ -57,7 +57,7 @@ CROSS JOIN
         (chain.prev_hash <> chain.link, ' is not linked to the one before.'),
         (chain.differs, ' has another body than was hashed.'),
         (
-            chain.body IS NULL AND chain.version IS NOT NULL AND (
+            chain.body IS NULL AND chain.version >= coalesce(chain.erased, 0) AND (
                 chain.shown > coalesce(chain.drafted, 0)
                 OR base_entity.governance_agent_id = app.governance_agent_id()
             ), ' has no body.'

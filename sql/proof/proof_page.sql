@@ -2,7 +2,8 @@
 -- Read the tenant's log behind a position, as it is exported for proof: entries and documents.
 --
 -- state says what is known of the document: shown, withheld (written as another governance
--- agent's draft, so that row security on audit.payload hides it), or erased.
+-- agent's draft, so that row security on audit.payload hides it), or erased. What was erased
+-- is withheld as long as the entry that says so is behind the last position.
 --
 -- param: $1 after_position bigint
 -- param: $2 last_position bigint
@@ -21,8 +22,17 @@ SELECT
     convert_from(logged.entry, 'UTF8') AS entry,
     CASE
         WHEN kept.audit_id IS NULL THEN 'withheld'
-        WHEN kept.body IS NULL THEN 'erased'
-        ELSE 'shown'
+        WHEN kept.body IS NOT NULL THEN 'shown'
+        WHEN (
+            SELECT bool_or(coalesce(said.pos <= $2, FALSE))
+            FROM audit.entry AS erasure
+            LEFT OUTER JOIN audit.position AS said ON erasure.audit_id = said.audit_id
+            WHERE
+                erasure.entity_id = logged.entity_id
+                AND erasure.version > logged.version
+                AND erasure.operation = 'erase'
+        ) IS FALSE THEN 'withheld'
+        ELSE 'erased'
     END AS state,
     kept.salt,
     kept.body AS document,
@@ -31,6 +41,8 @@ FROM audit.position AS place
 CROSS JOIN
     LATERAL (
         SELECT
+            entry.entity_id,
+            entry.version,
             audit.entry_bytes(
                 entry.tenant_id, entry.entity_type, entry.entity_id, entry.version,
                 entry.operation, entry.actor, entry.key, entry.at,

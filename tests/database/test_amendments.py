@@ -329,7 +329,7 @@ class TestDoor:
             await superuser.execute(
                 PLANT, tenant.id, made.id, version, state, author, json.dumps(wanted)
             )
-            for name in ("10_guard", "90_log", "append_only"):
+            for name in ("10_guard", "20_erasure", "90_log", "91_erasure", "append_only"):
                 await superuser.execute(
                     f"ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_{name}"
                 )

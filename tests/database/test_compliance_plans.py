@@ -29,7 +29,9 @@ SELECT tenant_id, id, entity_type, turn.version - 1, '{{}}', 'certified', versio
 FROM app.base_entity CROSS JOIN generate_series(6, {count}, 2) AS turn (version)
 WHERE id = '{id}';
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_10_guard;
+ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_20_erasure;
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_90_log;
+ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_91_erasure;
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_append_only;
 
 INSERT INTO audit.entry

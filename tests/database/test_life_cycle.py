@@ -451,7 +451,10 @@ class TestRules:
             await superuser.execute(
                 "UPDATE app.base_entity SET status = 'under_review' WHERE id = $1", skill.id
             )
-            for name in ("10_guard", "90_log", "95_privacy", "append_only"):
+            for name in (
+                *("10_guard", "20_erasure", "90_log", "91_erasure"),
+                *("95_privacy", "append_only"),
+            ):
                 await superuser.execute(
                     f"ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_{name}"
                 )

@@ -684,6 +684,7 @@ class TestForgery:
 TABLES = (
     "audit.entry",
     "audit.payload",
+    "audit.erasure",
     "audit.pending",
     "app.base_entity",
     "app.skill_entity",
@@ -785,7 +786,12 @@ async def test_no_table_is_truncated(superuser: Connection, *, replica: bool) ->
 
 def changes(table: str) -> list[str]:
     """Write what would change the history in a table."""
-    key = {"audit.entry": "audit_id", "audit.payload": "audit_id", "audit.pending": "audit_id"}
+    key = {
+        "audit.entry": "audit_id",
+        "audit.payload": "audit_id",
+        "audit.pending": "audit_id",
+        "audit.erasure": "entity_id",
+    }
     column = key.get(table, "id")
     found = [f"TRUNCATE {table} CASCADE"]
     # What waits for its place leaves the queue; that nothing was lost there is verified.

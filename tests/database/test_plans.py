@@ -122,7 +122,9 @@ SELECT '{tenant}', id, entity_type, 1 + turn,
     uuidv7(), '{agent}', now(), now(), '{{}}'
 FROM seed CROSS JOIN generate_series(1, 3) AS turn WHERE status <> 'draft' AND number % 3 = 0;
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_10_guard;
+ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_20_erasure;
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_90_log;
+ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_91_erasure;
 ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_append_only;
 
 INSERT INTO audit.entry
@@ -145,7 +147,9 @@ SELECT
 FROM audit.entry WHERE tenant_id = '{tenant}' WINDOW place AS (ORDER BY at, audit_id);
 
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_10_guard;
+ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_20_erasure;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_90_log;
+ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_91_erasure;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_95_privacy;
 ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_append_only;
 """

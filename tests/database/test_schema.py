@@ -138,6 +138,7 @@ WAIVED = {
     "entry_hashes_shape": "written by the log",
     "payload_salt_shape": "written by the log",
     "payload_whole_or_erased": "written by the log",
+    "erasure_version_range": "set by the guard",
     "position_pos_key": "counted by one sequencer",
     "position_entry_key": "an entry is placed once, by one sequencer",
     "position_log_index_range": "counted by one sequencer",
@@ -204,6 +205,15 @@ DEFINERS = {
     "app.authenticate": "plant_auth",
     "app.renew_statistics": "plant_writer",
     "audit.base_entity_log": "plant_audit",
+    "app.base_entity_erasure": "plant_rules",
+    "app.amendment_erasure": "plant_rules",
+    "app.entity_erase": "plant_rules",
+    "audit.erasure_begun": "plant_audit",
+    "audit.erasure_log": "plant_audit",
+    "audit.payload_update": "plant_audit",
+    "audit.payload_emptying": "plant_audit",
+    "audit.begin_erasure": "plant_audit",
+    "audit.erase": "plant_audit",
     "app.amendment_guard": "plant_rules",
     "app.amendment_propose": "plant_writer",
     "app.amendment_take_step": "plant_writer",
@@ -254,16 +264,23 @@ CALLABLE = (
         "audit.entry_bytes",
     }
     | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
-    | {"app.entity_step", "app.authenticate", "app.remembered"}
+    | {"app.entity_step", "app.entity_erase", "app.authenticate", "app.remembered"}
     | {"app.create_once", "app.amend_once", "app.step_once"}
     | {"app.amendment_propose_once", "app.amendment_step_once"}
 ) - {"app.renew_statistics"}
 
+# An erasure is the update that would give the state `erased`: guard and log are for all others.
+ERASED, NOT_ERASED = (f"((new.status {how} 'erased'::text))" for how in ("=", "IS DISTINCT FROM"))
+MOVED, OTHER_INDUSTRY = (
+    f"((old.{column} IS DISTINCT FROM new.{column}))" for column in ("private_to", "industry_id")
+)
 TRIGGERS = {
     "base_entity": [
-        "base_entity_10_guard BEFORE INSERT UPDATE ROW app.base_entity_guard",
-        "base_entity_90_log BEFORE INSERT UPDATE ROW audit.base_entity_log",
-        "base_entity_95_privacy AFTER UPDATE ROW app.base_entity_privacy",
+        f"base_entity_10_guard BEFORE INSERT UPDATE ROW app.base_entity_guard {NOT_ERASED}",
+        f"base_entity_20_erasure BEFORE UPDATE ROW app.base_entity_erasure {ERASED}",
+        f"base_entity_90_log BEFORE INSERT UPDATE ROW audit.base_entity_log {NOT_ERASED}",
+        f"base_entity_91_erasure BEFORE UPDATE ROW audit.erasure_log {ERASED}",
+        f"base_entity_95_privacy AFTER UPDATE ROW app.base_entity_privacy {MOVED}",
         "base_entity_97_statistics AFTER INSERT STATEMENT app.renew_statistics",
         "base_entity_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
     ],
@@ -272,13 +289,20 @@ TRIGGERS = {
         for table in KIND_TABLES
     },
     "amendment": [
-        "amendment_10_guard BEFORE INSERT UPDATE ROW app.amendment_guard",
-        "amendment_90_log BEFORE INSERT UPDATE ROW audit.amendment_log",
+        f"amendment_10_guard BEFORE INSERT UPDATE ROW app.amendment_guard {NOT_ERASED}",
+        f"amendment_20_erasure BEFORE UPDATE ROW app.amendment_erasure {ERASED}",
+        f"amendment_90_log BEFORE INSERT UPDATE ROW audit.amendment_log {NOT_ERASED}",
+        f"amendment_91_erasure BEFORE UPDATE ROW audit.erasure_log {ERASED}",
         "amendment_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
     ],
     "amendment_step": ["amendment_step_no_truncate BEFORE TRUNCATE STATEMENT audit.refuse_change"],
     "entry": ["entry_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
-    "payload": ["payload_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
+    "erasure": ["erasure_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
+    "payload": [
+        "payload_10_update BEFORE UPDATE STATEMENT audit.payload_update",
+        "payload_20_emptying BEFORE UPDATE ROW audit.payload_emptying",
+        "payload_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
+    ],
     "pending": ["pending_append_only BEFORE UPDATE TRUNCATE STATEMENT audit.refuse_change"],
     "tile": [
         "tile_10_growth BEFORE UPDATE ROW audit.tile_growth",
@@ -304,7 +328,9 @@ TRIGGERS |= {
         "secret",
     )
 }
-TRIGGERS["agent_entity"].insert(0, "agent_entity_10_guard BEFORE UPDATE ROW app.agent_entity_guard")
+TRIGGERS["agent_entity"].insert(
+    0, f"agent_entity_10_guard BEFORE UPDATE ROW app.agent_entity_guard {OTHER_INDUSTRY}"
+)
 
 
 def named(rows: list[Any]) -> set[str]:
@@ -670,7 +696,8 @@ class TestFunctions:
                     CASE WHEN tgtype & 8 > 0 THEN 'DELETE' END,
                     CASE WHEN tgtype & 32 > 0 THEN 'TRUNCATE' END,
                     CASE WHEN tgtype & 1 > 0 THEN 'ROW' ELSE 'STATEMENT' END,
-                    tgfoid::regproc::text) AS trigger
+                    tgfoid::regproc::text,
+                    substring(pg_get_triggerdef(oid) FROM ' WHEN (.*) EXECUTE ')) AS trigger
             FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid, tgname
             """
         )

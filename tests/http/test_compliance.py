@@ -4,14 +4,17 @@ What the rules would refuse is planted by a superuser with the triggers out of t
 """
 
 import json
+import re
 from typing import Any
 
 import asyncpg
 import pytest
 from msgspec import Struct
 
+from service.repository.base import Repository
 from service.repository.compliance import CHECKS
 from tests.api import PATHS, Api
+from tests.erasing import erase, erased
 from tests.factories import ActorWith, skill_body, unique
 
 pytestmark = pytest.mark.database
@@ -101,7 +104,10 @@ def replaced(name: str, table: str, made: str, planted: str) -> tuple[tuple[str,
     )
 
 
-LOG = "BEFORE INSERT OR UPDATE ON app.base_entity FOR EACH ROW EXECUTE FUNCTION"
+LOG = (
+    "BEFORE INSERT OR UPDATE ON app.base_entity FOR EACH ROW"
+    " WHEN (new.status IS DISTINCT FROM 'erased') EXECUTE FUNCTION"
+)
 LOGGED = ("base_entity_90_log", "app.base_entity", f"{LOG} audit.base_entity_log()")
 REFUSED = (
     "entry_append_only", "audit.entry", ("BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.entry"
@@ -141,7 +147,8 @@ PLANTS = (
         ("ALTER TABLE app.amendment DISABLE TRIGGER amendment_10_guard",),
         ("ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_10_guard",),
     ),
-    Plant("L0-03", "skill", *replaced(*LOGGED, LOGGED[2].replace("ROW", "ROW WHEN (FALSE)"))),
+    Plant("L0-03", "skill", *replaced(*LOGGED, LOGGED[2].replace("erased", "active"))),
+    Plant("L0-03", "skill", *replaced(*LOGGED, re.sub(r"WHEN \(.*\) E", "E", LOGGED[2]))),
     Plant("L0-03", "skill", *replaced(*LOGGED, LOGGED[2].replace("UPDATE", "UPDATE OF name"))),
     Plant("L0-03", "skill", *replaced(*LOGGED, f"{LOG} app.base_entity_guard()")),
     Plant("L0-03", "skill", *replaced(*REFUSED, REFUSED[2].replace("UPDATE OR DELETE", "DELETE"))),
@@ -335,6 +342,67 @@ async def test_a_long_life_meets_every_check_of_the_log(api: Api) -> None:
         found = await reader.get(f"{path}/compliance")
         assert (404 if answer.json["status"] == "draft" else 200) == found.status
         assert 404 == found.status or found.json["compliant"]
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+async def test_an_erasure_meets_every_check(api: Api, repository: Repository, kind: str) -> None:
+    """In force, and blank when it is archived: what is empty was erased, by a key that might."""
+    world = await api.world()
+    document = world[kind]
+    await erased(repository, api.tenant.author, kind, document["id"])
+    in_force = await failed(api, document)
+    last = await api.create(kind)
+    archived = await api.step(f"{PATHS[kind]}/{last.json['id']}", "archived", last.etag)
+    await erased(repository, api.tenant.author, kind, archived.json["id"])
+    checks = {check for check in await failed(api, archived.json) if check.startswith("L0")}
+
+    assert (set(), set()) == (in_force, checks)
+
+
+async def test_a_draft_that_was_erased_is_told_like_any_other(
+    api: Api, repository: Repository
+) -> None:
+    """Before it is shown, and after it was, by whoever sees it."""
+    made = await api.create("skill")
+    path = f"{PATHS['skill']}/{made.json['id']}"
+    await erased(repository, api.tenant.author, "skill", made.json["id"])
+    alone = await failed(api, made.json)
+    shown = await api.step(path, "under_review", "*")
+    sent_back = await api.by(api.tenant.certifier).step(path, "draft", shown.etag)
+    await erased(repository, api.tenant.author, "skill", made.json["id"])
+    again = await api.step(path, "under_review", "*")
+
+    assert (200, 200) == (sent_back.status, again.status)
+    assert set() == alone
+    for who in (api.tenant.author, api.tenant.certifier, api.tenant.reader):
+        assert set() == await failed(api.by(who), again.json)
+
+
+async def test_what_an_erasure_does_not_account_for_is_told(
+    api: Api, superuser: Connection, repository: Repository
+) -> None:
+    """A body that went after it, and an erasure by a key that might not."""
+    skill = await api.made("skill", "active")
+    done = await erased(repository, api.tenant.author, "skill", skill["id"])
+    later = await api.patch(f"{PATHS['skill']}/{skill['id']}", {"tags": ["x"]}, f'"{done.etag}"')
+    await api.step(f"{PATHS['skill']}/{skill['id']}", "archived", later.etag)
+    await erase(superuser, done.audit_id)
+    emptied = await told(api, skill, "L0-04")
+    await superuser.execute(
+        "UPDATE app.api_key SET scopes = '{read,write}' WHERE id = $1",
+        api.tenant.author.context.key_id,
+    )
+    unscoped = await told(api.by(api.tenant.reader), skill, "L0-02")
+
+    assert [f"Version {done.version} has no body."] == emptied
+    assert [f"Version {done.version} (erase) is by a key without scope admin."] == unscoped
+
+
+async def told(api: Api, document: dict[str, Any], check: str) -> list[str]:
+    """Ask for what violates a check."""
+    answer = await api.get(f"{PATHS[document['entity_type']]}/{document['id']}/compliance")
+    found = {one["id"]: one["violations"] for one in answer.json["checks"]}
+    return [violation["message"] for violation in found[check]]
 
 
 async def test_what_another_refers_to_is_its_own_matter(

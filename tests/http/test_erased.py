@@ -8,8 +8,10 @@ import pytest
 import pytest_asyncio
 from msgspec import Struct
 
+from service.repository.base import Repository
 from tests.api import Answer, Api
-from tests.erasing import entry_of, erase
+from tests.erasing import entry_of, erase, erased
+from tests.factories import ActorWith
 from tests.http.test_history import asked, at, text
 
 MICROSECOND = timedelta(microseconds=1)
@@ -116,3 +118,92 @@ async def test_a_draft_that_was_erased_stays_hidden(
 
     assert 410 == (await api.get(path)).status
     assert 404 == (await api.by(api.tenant.certifier).get(path)).status
+
+
+class TestErasure:
+    """What the API says of an entity after `plant audit erase`."""
+
+    async def test_its_past_is_gone_and_it_is_there(self, api: Api, repository: Repository) -> None:
+        """410 for each earlier version and for what differs from one; the present one is served."""
+        life = [await api.create("skill", tags=["a"])]
+        path = at("skill", life[0].json["id"])
+        life.append(await api.patch(path, {"tags": ["b"]}, life[0].etag))
+        life.append(await api.step(path, "under_review", life[1].etag))
+        done = await erased(repository, api.tenant.author, "skill", life[0].json["id"])
+        later = await api.patch(path, {"tags": ["c"]}, f'"{done.etag}"')
+        answers = [await api.get(asked(path, version=version)) for version in range(1, 6)]
+        moments = [await api.get(asked(path, as_of=one.json["updated_at"])) for one in life]
+        differences = [
+            await api.get(asked(f"{path}/diff", **{"from": version, "to": version + 1}))
+            for version in (3, 4)
+        ]
+
+        assert [410, 410, 410, 200, 200] == [one.status for one in answers]
+        assert [410, 410, 410] == [one.status for one in moments]
+        assert [410, 200] == [one.status for one in differences]
+        assert f'"{done.etag}"' == answers[3].etag
+        own = {"version": 4, "updated_at": answers[3].json["updated_at"]}
+        assert life[2].json | own == answers[3].json
+        assert later.body == answers[4].body == (await api.get(path)).body
+
+    async def test_the_list_of_versions_says_who_and_when(
+        self, api: Api, repository: Repository, actor_with: ActorWith
+    ) -> None:
+        """The erasure stands in it like any other change."""
+        made = await api.create("skill")
+        eraser = await actor_with("admin", name="eraser")
+        path = at("skill", made.json["id"])
+        await api.step(path, "under_review", made.etag)
+        done = await erased(repository, eraser, "skill", made.json["id"])
+        items = (await api.get(f"{path}/versions")).json["items"]
+
+        assert ["erase", "submit", "create"] == [one["operation"] for one in items]
+        assert ["under_review", None, None] == [one["status"] for one in items]
+        assert (str(done.audit_id), done.entry_hash.hex()) == (
+            items[0]["audit_id"],
+            items[0]["entry_hash"],
+        )
+        assert (eraser.context.governance_agent_id, eraser.context.key_id) == (
+            items[0]["governance_agent_id"],
+            items[0]["key_id"],
+        )
+
+    async def test_what_was_archived_is_blank_wherever_it_is_shown(
+        self, api: Api, repository: Repository
+    ) -> None:
+        """By id, in lists and in exports; its name and external id are free again."""
+        fields = {"name": "Kim", "external_id": "staff/kim", "tags": ["kim"]}
+        made = await api.create("skill", **fields)
+        path = at("skill", made.json["id"])
+        await api.step(path, "archived", made.etag)
+        await erased(repository, api.tenant.author, "skill", made.json["id"])
+        shown = await api.get(path)
+        again = await api.create("skill", **fields)
+        listed = {
+            query: (await api.get(f"/v1/skills?{query}")).json["items"]
+            for query in ("status=archived", "name=erased", "tag=kim", "external_id=staff/kim")
+        }
+
+        assert ("erased", None, []) == tuple(
+            shown.json[name] for name in ("name", "external_id", "tags")
+        )
+        assert 201 == again.status
+        assert [[shown.json], [shown.json], [again.json], [again.json]] == [*listed.values()]
+        exported = (await api.get("/v1/exports")).body.splitlines()
+        assert shown.body in exported
+
+    async def test_an_amendment_that_was_closed_is_no_more_in_the_way(
+        self, api: Api, repository: Repository
+    ) -> None:
+        """Another is opened on what the entity is now."""
+        skill = await api.made("skill", "active")
+        path = f"{at('skill', skill['id'])}/amendment"
+        first = await api.send("PATCH", path, {"description": "One."}, headers={"If-Match": "*"})
+        await api.send("DELETE", path, headers={"If-Match": first.etag})
+        done = await erased(repository, api.tenant.author, "skill", skill["id"])
+        second = await api.send(
+            "PATCH", path, {"description": "Two."}, headers={"If-Match": f'"{done.etag}"'}
+        )
+
+        assert 1 == done.amendments
+        assert (201, done.version) == (second.status, second.json["base_version"])

@@ -17,7 +17,7 @@ from service.usecases import exporting, proving
 from service.usecases.tree import Tree
 from tests.api import Answer, Api
 from tests.edge import large_skill
-from tests.erasing import entry_of, erase
+from tests.erasing import entry_of, erase, erased
 from tests.factories import ActorWith, Tenant, create, skill_body
 from tests.leader import Sealer
 from tests.sockets import exchange
@@ -110,6 +110,44 @@ async def test_what_was_erased_says_so(
     assert answers[1].body.decode() == columns(answer)[1][2]
     with pytest.raises(Damaged, match="erase"):
         check(answer, sealer)
+
+
+async def test_an_erasure_is_proved(api: Api, repository: Repository, sealer: Sealer) -> None:
+    """Its entry stands behind what it emptied; until it is sealed that is withheld."""
+    answers = await lived(api)
+    await sealer.seal()
+    before = columns(await api.get(PROOF))
+    done = await erased(repository, api.tenant.author, "skill", answers[0].json["id"])
+    pending = await api.get(PROOF)
+    await sealer.place()
+    placed = await api.get(PROOF)
+    await sealer.seal()
+    sealed = await api.get(PROOF)
+    report, rows = check(sealed, sealer), columns(sealed)
+
+    assert pending.body == placed.body
+    assert (6, 4, 0) == (check(placed, sealer).count, check(placed, sealer).withheld, 0)
+    assert (7, 0, 4) == (report.count, report.withheld, report.erased)
+    assert [row[0] for row in before] == [row[0] for row in rows[:6]]
+    assert [row[3] for row in before] == [row[3] for row in rows[:6]]
+    assert [["erased", ""]] * 4 == [row[1:3] for row in rows[:4]]
+    assert f'{done.version},"erase"' in rows[6][0]
+    assert '"version":5' in rows[6][2]
+
+
+async def test_what_a_second_erasure_empties(
+    api: Api, repository: Repository, sealer: Sealer
+) -> None:
+    """What the first emptied is erased, what the second did is withheld until that is sealed."""
+    made = await api.create("skill")
+    for _ in range(2):
+        await erased(repository, api.tenant.author, "skill", made.json["id"])
+        await sealer.seal()
+    await erased(repository, api.tenant.author, "skill", made.json["id"])
+    answer = await api.get(PROOF)
+    check(answer, sealer)
+
+    assert ["erased", "erased", "withheld"] == [row[1] for row in columns(answer)]
 
 
 async def test_it_ends_where_the_latest_checkpoint_does(api: Api, sealer: Sealer) -> None:

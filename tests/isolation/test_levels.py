@@ -25,6 +25,7 @@ from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
 from service.usecases.tidying import tidy
 from tests.api import PATHS, Api, serving
+from tests.erasing import erased
 from tests.factories import unique
 from tests.http.test_lists import Stock
 from tests.imports import line, ndjson
@@ -195,6 +196,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         for drive in (browse, live, meet, bring):
             await drive(api)
         await keep(told, arena.owner, Repository(catalog, worker))
+        await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
         await prove(api)
     headers = {name: {one.isolation} for name, one in catalog.items()}

@@ -14,6 +14,7 @@ from service.database.pool import Pool
 from service.repository.base import Repository
 from service.settings import Settings
 from tests.amending import amended, propose
+from tests.erasing import erased
 from tests.factories import (
     Tenant,
     World,
@@ -102,6 +103,8 @@ async def full(
         await create(repository, author, kind, body)
     await amended(repository, settled, "skill", world.skill, {"description": "Certified."})
     await propose(repository, author, "skill", world.skill, {"description": "Open."})
+    gone = await create(repository, author, "skill", skill_body())
+    await erased(repository, author, "skill", gone.id)
     for statement in FILLED:
         await superuser.execute(
             statement.format(vector=f"'{vector}'::public.vector"),

@@ -154,18 +154,22 @@ Try = tuple[str, int, bool]
 """Statement (empty where there is nothing to try), rows that it reaches, without a tenant."""
 
 
-def _tries(rows: Rows, command: str, columns: str | None) -> Iterator[Try]:
-    """Give what to try on a table, a statement for each situation."""
+def _tries(rows: Rows, command: str, columns: str | None, read: str | None) -> Iterator[Try]:
+    """Give what to try on a table, a statement for each situation.
+
+    `columns`, `read`: what may be written and read where that is not all.
+    """
     if command == "TRUNCATE":
         yield f"TRUNCATE {rows.name} CASCADE", ANY, False
         return
     first = (columns or rows.changed).split(", ")[0]
+    value = first if read is None or first in read.split(", ") else "NULL"
     for place, situation in enumerate(SITUATIONS):
         where = rows.where(place)
         statement = {
             "SELECT": f"SELECT FROM {rows.name} WHERE {where}",
             "DELETE": f"DELETE FROM {rows.name} WHERE {where}",
-            "UPDATE": f"UPDATE {rows.name} SET {first} = {first} WHERE {where}",
+            "UPDATE": f"UPDATE {rows.name} SET {first} = {value} WHERE {where}",
             "INSERT": f"INSERT INTO {rows.name} ({rows.columns}) SELECT {rows.columns}"
             f" FROM jsonb_populate_record(NULL::{rows.name}, {rows.rows[place]})",
         }[command]
@@ -187,7 +191,8 @@ def _on_tables(tries: Tries, tables: Iterable[Rows]) -> dict[Key, dict[int, str]
                 if rows.is_view and command != "SELECT":
                     absent[key] = {0: "-"}
                     continue
-                for place, one in enumerate(_tries(rows, command, tries.columns.get(key))):
+                read = tries.columns.get((role, "SELECT", rows.name))
+                for place, one in enumerate(_tries(rows, command, tries.columns.get(key), read)):
                     statement, count, alone = one
                     if statement:
                         tries.ask(key, statement, count, alone=alone)

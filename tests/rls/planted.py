@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from service.repository.base import Repository
 from tests.amending import propose, reviewed
+from tests.erasing import erased
 from tests.factories import (
     Actor,
     Tenant,
@@ -89,6 +90,12 @@ async def drafts_of(
     return Drafts(tenant, ids)
 
 
+async def forgotten(repository: Repository, tenant: Tenant) -> None:
+    """Have an entity whose past was erased. Lines that are staged go with it: do it first."""
+    gone = await active_skill(repository, tenant)
+    await erased(repository, tenant.author, "skill", gone.id)
+
+
 async def full_tenant(repository: Repository, owner: Repository, superuser: Connection) -> Tenant:
     """Make a tenant with rows in force, and drafts of its author and of its certifier."""
     tenant = await make_tenant(owner)
@@ -100,6 +107,7 @@ async def full_tenant(repository: Repository, owner: Repository, superuser: Conn
         made = await create(repository, tenant.author, kind, _body(kind, world) | body)
         await _submit(repository, tenant, kind, made.id)
     await reviewed(repository, tenant, "skill", world.skill, {"description": "open"})
+    await forgotten(repository, tenant)
     for actor in (tenant.author, tenant.certifier):
         await drafts_of(repository, superuser, tenant, world, actor)
     return tenant

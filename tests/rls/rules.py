@@ -109,6 +109,6 @@ def read() -> Rules:
         for role, command, name in list(cells):
             if command in line.commands and any(name in groups[one] for one in line.groups):
                 old = cells[role, command, name]
-                cells[role, command, name] = "".join("-" if one == "-" else "T" for one in old)
+                cells[role, command, name] = "".join(one if one in "-x" else "T" for one in old)
     becoming = [f"`{who}`: {line}" for who, lines in file["may_become"].items() for line in lines]
     return Rules(cells, columns, groups, _memberships(file["may_become"]), becoming)

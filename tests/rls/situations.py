@@ -62,6 +62,8 @@ _PRIVATE_TO: Final = {
 # What tells rows apart where that is not the primary key: what those may read who read little.
 _KEYS: Final = {
     "app.amendment": "tenant_id, entity_id",
+    "app.entity_label": "tenant_id, entity_id",
+    "app.import_line": "tenant_id, import_id",
     "app.entity_reference": "tenant_id, dependent_id, target_id",
 }
 _TABLES: Final = """

@@ -24,7 +24,7 @@ from tests.factories import (
     skill_body,
     step,
 )
-from tests.rls.planted import Drafts, drafts_of
+from tests.rls.planted import Drafts, drafts_of, forgotten
 from tests.sessions import Connect, Connection, Savepoint, acting, become
 
 pytestmark = [pytest.mark.database, pytest.mark.rls]
@@ -78,7 +78,9 @@ ROLES = (
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def drafts(repository: Repository, owner: Repository, superuser: Connection) -> Drafts:
     """Have a tenant that is full of secrets."""
-    return await drafts_of(repository, superuser, await make_tenant(owner))
+    tenant = await make_tenant(owner)
+    await forgotten(repository, tenant)
+    return await drafts_of(repository, superuser, tenant)
 
 
 async def visible(connection: Connection, table: str, tenant: Tenant) -> int | None:

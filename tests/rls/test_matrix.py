@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.database, pytest.mark.rls]
 GUARDED = {
     ("plant_rules", "UPDATE", "app.base_entity"): "TY",
     ("plant_writer", "UPDATE", "app.amendment"): "TY",
+    ("plant_audit", "UPDATE", "app.amendment"): "TY",
 }
 PAGE = Path(__file__).parents[2] / "docs" / "privileges.md"
 
