@@ -134,6 +134,10 @@ class Erased(Problem, slug="erased", status=410):
     """The content of this version was erased; that it was there is still in the log."""
 
 
+class Pruned(Problem, slug="pruned", status=410):
+    """The content of this version was moved to an archive, which the answer names."""
+
+
 class CursorExpired(Problem, slug="cursor-expired", status=410):
     """The cursor is older than 24 hours: start again without one."""
 

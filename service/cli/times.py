@@ -23,6 +23,17 @@ def to_come(text: str | None) -> datetime | None:
 
     Raises: WrongTime.
     """
+    at = moment(text, "--expires-at")
+    if at is not None and at <= datetime.now(UTC):
+        raise WrongTime(f"--expires-at {text} is over.", "Name a time to come.")
+    return at
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """Read a time of any kind.
+
+    Raises: WrongTime.
+    """
     if text is None:
         return None
     try:
@@ -31,10 +42,8 @@ def to_come(text: str | None) -> datetime | None:
         at = None
     if at is None or at.tzinfo is None:
         raise WrongTime(
-            f"--expires-at {text} is no time with an offset.", "Write 2030-01-31T12:00:00Z."
+            f"{option} {text} is no time with an offset.", "Write 2030-01-31T12:00:00Z."
         )
-    if at <= datetime.now(UTC):
-        raise WrongTime(f"--expires-at {text} is over.", "Name a time to come.")
     return at
 
 

@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from service.errors import Erased, NotFound
+from service.errors import NotFound
 from service.http.answers import JSON, PRIVATE, joined
 from service.http.caller import caller
 from service.http.clock import CLOCK
@@ -15,7 +15,13 @@ from service.model.difference import Operation, difference
 from service.model.history import VERSION_MAX, compared, versions_query
 from service.model.kinds import KINDS, Kind
 from service.model.times import write_time
-from service.repository.history import EntityVersionPair, EntityVersions, VersionRow
+from service.repository.history import (
+    EntityVersionPair,
+    EntityVersions,
+    VersionDocument,
+    VersionRow,
+)
+from service.usecases.history import absent
 
 
 class Identity(Struct, frozen=True):
@@ -89,7 +95,7 @@ class History:
         before, after = compared(raw_query(request))
         pair = EntityVersionPair(self._kind.name, path_id(request), before, after)
         rows = await reading(request).many(pair, who.context)
-        found = {row.version: row.document for row in rows}
+        found = {row.version: row for row in rows}
         first, second = (self._document(found, version) for version in (before, after))
         told = Difference(before, after, difference(first, second))
         return web.Response(
@@ -98,18 +104,18 @@ class History:
             headers={"Cache-Control": PRIVATE},
         )
 
-    def _document(self, found: dict[int, str | None], version: int) -> bytes:
+    def _document(self, found: dict[int, VersionDocument], version: int) -> bytes:
         """Give the bytes of a version.
 
-        Raises: NotFound, Erased.
+        Raises: NotFound, Erased, Pruned.
         """
-        title = self._kind.title
+        what = f"version {version}"
         if version not in found:
-            raise NotFound(f"No version {version} of the {title} with this id is visible to you.")
-        document = found[version]
-        if document is None:
-            raise Erased(f"The content of this {title}'s version {version} was erased.")
-        return document.encode()
+            raise NotFound(f"No {what} of the {self._kind.title} with this id is visible to you.")
+        row = found[version]
+        if row.document is None:
+            raise absent(self._kind, what, row.gone)
+        return row.document.encode()
 
 
 def _shown(row: VersionRow) -> Version:

@@ -143,7 +143,7 @@ def _get(kind: Kind) -> Operation:
             ),
             Answer(status=304, description="You have it.", media=None, headers=READ),
         ),
-        problems=(errors.Erased,),
+        problems=(errors.Erased, errors.Pruned),
     )
 
 

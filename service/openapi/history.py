@@ -106,5 +106,5 @@ def _diff(kind: Kind) -> Operation:
                 example=examples.DIFFERENCE,
             ),
         ),
-        problems=(errors.Erased,),
+        problems=(errors.Erased, errors.Pruned),
     )

@@ -16,11 +16,11 @@ EntryText = Annotated[str, Meta(description=f"The entry. {Exact}")]
 LeafText = Annotated[str, Meta(description=f"The leaf of the tree that stands for it. {Exact}")]
 Salt = Annotated[
     Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None,
-    Meta(description="16 bytes in hex; null once erased."),
+    Meta(description="16 bytes in hex; null once erased or pruned."),
 ]
 Document = Annotated[
     str | None,
-    Meta(description="The document of the version, exactly as it was served; null once erased."),
+    Meta(description="The document exactly as it was served; null once erased or pruned."),
 ]
 Proof = Annotated[
     list[Sha256], Meta(max_length=128, description="The hashes of the proof (RFC 9162), in order.")

@@ -93,6 +93,14 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
     errors.PreconditionFailed: {
         "current_etag": {"type": "string", "description": "The ETag that the entity has now."}
     },
+    errors.Pruned: {
+        "archive": {
+            "type": "object",
+            "description": "The file that has it: its name, and the SHA-256 of it in hex.",
+            "properties": {"name": {"type": "string"}, "sha256": {"type": "string"}},
+            "required": ["name", "sha256"],
+        }
+    },
     errors.BodyTooLarge: {
         "limit_bytes": {"type": "integer", "minimum": 1, "description": "How much is taken."}
     },
@@ -107,6 +115,7 @@ ALWAYS: Final[dict[type[Problem], tuple[str, ...]]] = {
     errors.InvalidParameter: ("parameter",),
     errors.StepNotAllowed: ("allowed",),
     errors.UnsupportedMediaType: ("accepted",),
+    errors.Pruned: ("archive",),
 }
 """Those of the extensions that are always there."""
 

@@ -197,7 +197,8 @@ class VersionShown(Struct):
     version: Version
     operation: str
     status: Annotated[
-        Status | None, Meta(description="Null once the content of the version was erased.")
+        Status | None,
+        Meta(description="Null once the content of the version was erased or pruned."),
     ]
     at: Moment
     governance_agent_id: UUID

@@ -10,16 +10,20 @@ from service.repository.entities import ListedById
 
 
 class WasDocument(Struct, frozen=True):
-    """The bytes that were served, None once they are erased, and their entity tag."""
+    """The bytes that were served, None once they are gone, and their entity tag.
+
+    `gone`: "erased", or "pruned" with digest and name of the file that has them.
+    """
 
     document: str | None
     etag: str
+    gone: str | None
 
 
 class VersionRow(Struct, frozen=True):
     """One version of an entity; two identities of an import stand joined by `+`.
 
-    No status once its document is erased.
+    No status once its document is erased or pruned.
     """
 
     version: int
@@ -33,10 +37,11 @@ class VersionRow(Struct, frozen=True):
 
 
 class VersionDocument(Struct, frozen=True):
-    """The bytes that one version was served as, None once they are erased."""
+    """The bytes that one version was served as, None once they are gone; `gone` as above."""
 
     version: int
     document: str | None
+    gone: str | None
 
 
 class Now(Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from service.errors import Erased, InvalidParameter, NotFound
+from service.errors import Erased, InvalidParameter, NotFound, Pruned
 from service.model.history import AtTime, AtVersion
 from service.model.kinds import Kind
 from service.model.query import ListQuery
@@ -32,7 +32,7 @@ async def document_then(
 ) -> Document:
     """Find an entity as it was.
 
-    Raises: NotFound, Erased, InvalidParameter for a time that has not come.
+    Raises: NotFound, Erased, Pruned, InvalidParameter for a time that has not come.
     """
     query: Maybe[WasDocument]
     if isinstance(then, AtVersion):
@@ -46,8 +46,21 @@ async def document_then(
     if found is None:
         raise NotFound(f"No {what} of the {kind.title} with this id is visible to you.")
     if found.document is None:
-        raise Erased(f"The content of this {kind.title}'s {what} was erased.")
+        raise absent(kind, what, found.gone)
     return Document(found.document, found.etag)
+
+
+def absent(kind: Kind, what: str, gone: str | None) -> Erased | Pruned:
+    """Make the problem of a version that is there without its document, and why."""
+    content = f"The content of this {kind.title}'s {what}"
+    why, _, archive = (gone or "").partition(" ")
+    if why != "pruned":
+        return Erased(f"{content} was erased.")
+    digest, _, name = archive.partition(" ")
+    return Pruned(
+        f"{content} was moved to the archive {name}.",
+        extensions={"archive": {"name": name, "sha256": digest}},
+    )
 
 
 async def page_of(

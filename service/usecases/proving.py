@@ -10,6 +10,7 @@ from typing import Final
 from service.errors import InvalidParameter, NotSealed
 from service.proof.bundle import (
     ERASED,
+    PRUNED,
     WITHHELD,
     Absent,
     absent_line,
@@ -24,7 +25,7 @@ from service.usecases.tree import Tree, latest, note_of
 
 PAGE: Final = 1_000
 
-ABSENT: Final[dict[str, Absent]] = {"withheld": WITHHELD, "erased": ERASED}
+ABSENT: Final[dict[str, Absent]] = {"withheld": WITHHELD, "erased": ERASED, "pruned": PRUNED}
 """Why a document is not shown, as SQL says it and as the bundle does."""
 
 
@@ -63,11 +64,12 @@ async def proven(
         while page := await repository.many(ProofPage(position, upto, PAGE), context, **how):
             fitting = [row for row in page if row.document is not None or row.state != "shown"]
             count, position = count + len(fitting), fitting[-1].pos
-            yield count, b"".join(map(_line, fitting))
+            yield count, b"".join(map(line_of, fitting))
         yield count, trailer_line(count, last, note_of(sealed), grown)
 
 
-def _line(row: ProvenEntry) -> bytes:
+def line_of(row: ProvenEntry) -> bytes:
+    """Write the line of an entry."""
     entry = row.entry.encode()
     if row.salt is None or row.document is None:
         return absent_line(entry, ABSENT[row.state], row.leaf_hash)

@@ -39,7 +39,7 @@ FROM (
         ('app.base_entity app.amendment audit.payload audit.tile', 'append_only', NULL, 42, NULL),
         ('app.skill_entity app.industry_entity app.team_entity', 'append_only', NULL, 42, NULL),
         ('app.job_role_entity app.agent_entity', 'append_only', NULL, 42, NULL),
-        ('audit.entry audit.erasure audit.position', 'append_only', NULL, 58, NULL),
+        ('audit.entry audit.position audit.erasure audit.prune', 'append_only', NULL, 58, NULL),
         ('audit.checkpoint audit.cosignature audit.incarnation', 'append_only', NULL, 58, NULL),
         ('audit.pending', 'append_only', NULL, 50, NULL),
         ('app.entity_parent app.entity_tag', 'no_truncate', NULL, 34, NULL),

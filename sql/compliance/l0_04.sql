@@ -2,7 +2,7 @@
 -- L0-04: versions are complete from 1 (or from a restore entry) and every link hashes.
 -- Asks the log with hashes of its own, and whether what is served is what the last entry and
 -- the tables say. A body that the caller may not see, of a version written as another
--- governance agent's draft, is not asked. What came before an erasure is empty.
+-- governance agent's draft, is not asked. What was erased or pruned is empty.
 --
 -- param: $1 id uuid
 -- returns: message text, entity_id uuid
@@ -34,8 +34,7 @@ WITH chain AS (
         lag(entry.version, 1, CASE entry.operation WHEN 'restore' THEN entry.version - 1 ELSE 0 END)
             OVER earlier
         + 1 AS expected,
-        lead(entry.version) OVER earlier IS NULL AS is_last,
-        max(entry.version) FILTER (WHERE entry.operation = 'erase') OVER () AS erased
+        lead(entry.version) OVER earlier IS NULL AS is_last
     FROM audit.entry
     LEFT OUTER JOIN audit.payload
         ON entry.tenant_id = payload.tenant_id AND entry.audit_id = payload.audit_id
@@ -57,7 +56,8 @@ CROSS JOIN
         (chain.prev_hash <> chain.link, ' is not linked to the one before.'),
         (chain.differs, ' has another body than was hashed.'),
         (
-            chain.body IS NULL AND chain.version >= coalesce(chain.erased, 0) AND (
+            chain.version IS NOT NULL AND chain.body IS NULL
+            AND app.document_gone(chain.audit_id) IS NULL AND (
                 chain.shown > coalesce(chain.drafted, 0)
                 OR base_entity.governance_agent_id = app.governance_agent_id()
             ), ' has no body.'

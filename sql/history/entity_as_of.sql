@@ -3,13 +3,13 @@
 --
 -- The version is chosen first and only then looked at: where it is hidden, because it was
 -- written as another governance agent's draft, an older one must not stand in for it.
--- Within an entity times rise with the versions. Of a version that was erased the document
--- is null.
+-- Within an entity times rise with the versions. Of a version that was erased or pruned the
+-- document is null, and gone says which.
 --
 -- param: $1 kind text
 -- param: $2 id uuid
 -- param: $3 as_of timestamptz
--- returns: document text, etag text
+-- returns: document text, etag text, gone text
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -18,7 +18,8 @@
 -- plan: payload_pkey
 SELECT
     payload.body AS document,
-    app.etag(newest.version, newest.entry_hash) AS etag
+    app.etag(newest.version, newest.entry_hash) AS etag,
+    CASE WHEN payload.body IS NULL THEN app.document_gone(newest.audit_id) END AS gone
 FROM (
     SELECT
         entry.audit_id,

@@ -3,12 +3,12 @@
 --
 -- A version that was written as another governance agent's draft is not found: row security
 -- on audit.payload hides it for good, whatever became of the entity. Of one that was erased
--- the document is null.
+-- or pruned the document is null, and gone says which.
 --
 -- param: $1 kind text
 -- param: $2 id uuid
 -- param: $3 version integer
--- returns: document text, etag text
+-- returns: document text, etag text, gone text
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -17,7 +17,8 @@
 -- plan: payload_pkey
 SELECT
     payload.body AS document,
-    app.etag(entry.version, entry.entry_hash) AS etag
+    app.etag(entry.version, entry.entry_hash) AS etag,
+    CASE WHEN payload.body IS NULL THEN app.document_gone(entry.audit_id) END AS gone
 FROM audit.entry
 INNER JOIN audit.payload ON entry.audit_id = payload.audit_id
 WHERE

@@ -1,13 +1,13 @@
 -- name: entity_version_pair :many
 -- Find two versions of an entity, or those of them that the caller may see.
 --
--- Of a version that was erased the document is null.
+-- Of a version that was erased or pruned the document is null, and gone says which.
 --
 -- param: $1 kind text
 -- param: $2 id uuid
 -- param: $3 version integer
 -- param: $4 other_version integer
--- returns: version integer, document text
+-- returns: version integer, document text, gone text
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -16,7 +16,8 @@
 -- plan: payload_pkey
 SELECT
     entry.version,
-    served.body AS document
+    served.body AS document,
+    CASE WHEN served.body IS NULL THEN app.document_gone(entry.audit_id) END AS gone
 FROM audit.entry
 CROSS JOIN
     LATERAL (

@@ -2,8 +2,8 @@
 -- Read the tenant's log behind a position, as it is exported for proof: entries and documents.
 --
 -- state says what is known of the document: shown, withheld (written as another governance
--- agent's draft, so that row security on audit.payload hides it), or erased. What was erased
--- is withheld as long as the entry that says so is behind the last position.
+-- agent's draft, so that row security on audit.payload hides it), pruned, or erased. What was
+-- erased is withheld as long as the entry that says so is behind the last position.
 --
 -- param: $1 after_position bigint
 -- param: $2 last_position bigint
@@ -32,6 +32,7 @@ SELECT
                 AND erasure.version > logged.version
                 AND erasure.operation = 'erase'
         ) IS FALSE THEN 'withheld'
+        WHEN app.document_gone(kept.audit_id) LIKE 'pruned %' THEN 'pruned'
         ELSE 'erased'
     END AS state,
     kept.salt,

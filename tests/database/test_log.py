@@ -685,6 +685,7 @@ TABLES = (
     "audit.entry",
     "audit.payload",
     "audit.erasure",
+    "audit.prune",
     "audit.pending",
     "app.base_entity",
     "app.skill_entity",
@@ -791,6 +792,7 @@ def changes(table: str) -> list[str]:
         "audit.payload": "audit_id",
         "audit.pending": "audit_id",
         "audit.erasure": "entity_id",
+        "audit.prune": "through",
     }
     column = key.get(table, "id")
     found = [f"TRUNCATE {table} CASCADE"]

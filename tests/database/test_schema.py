@@ -139,6 +139,11 @@ WAIVED = {
     "payload_salt_shape": "written by the log",
     "payload_whole_or_erased": "written by the log",
     "erasure_version_range": "set by the guard",
+    "prune_version_range": "counted by one pruning after the other",
+    "prune_through_range": "the command line takes numbers from 1",
+    "prune_emptied_range": "counted",
+    "prune_archive_shape": "the command line takes the name of a file",
+    "prune_digest_shape": "sha256 has 32 bytes",
     "position_pos_key": "counted by one sequencer",
     "position_entry_key": "an entry is placed once, by one sequencer",
     "position_log_index_range": "counted by one sequencer",
@@ -214,6 +219,7 @@ DEFINERS = {
     "audit.payload_emptying": "plant_audit",
     "audit.begin_erasure": "plant_audit",
     "audit.erase": "plant_audit",
+    "audit.prune_log": "plant_audit",
     "app.amendment_guard": "plant_rules",
     "app.amendment_propose": "plant_writer",
     "app.amendment_take_step": "plant_writer",
@@ -254,6 +260,7 @@ CALLABLE = (
         "app.json_time",
         "app.entity_document",
         "app.is_rendered",
+        "app.document_gone",
         "app.resolve_references",
         "app.resolved_body",
         "app.name_key",
@@ -297,7 +304,6 @@ TRIGGERS = {
     ],
     "amendment_step": ["amendment_step_no_truncate BEFORE TRUNCATE STATEMENT audit.refuse_change"],
     "entry": ["entry_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
-    "erasure": ["erasure_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"],
     "payload": [
         "payload_10_update BEFORE UPDATE STATEMENT audit.payload_update",
         "payload_20_emptying BEFORE UPDATE ROW audit.payload_emptying",
@@ -310,7 +316,7 @@ TRIGGERS = {
     ],
     **{
         table: [f"{table}_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"]
-        for table in ("position", "checkpoint", "cosignature", "incarnation")
+        for table in ("position", "checkpoint", "cosignature", "incarnation", "erasure", "prune")
     },
 }
 # Rows of these may go, by the functions or the worker; all at once past every policy they may not.

@@ -5,9 +5,10 @@ each statement leaves, the session that it goes to is asked for its level.
 """
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -23,6 +24,7 @@ from service.repository.replica import ReplicaPosition
 from service.settings import Settings
 from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
+from service.usecases.pruning import archived, prunable, pruned
 from service.usecases.tidying import tidy
 from tests.api import PATHS, Api, serving
 from tests.erasing import erased
@@ -176,6 +178,15 @@ async def prove(api: Api) -> None:
         assert 200 == answer.status, (path, answer.body)
 
 
+async def shorten(owner: Repository, worker: Repository, tenant: UUID) -> None:
+    """Prune the log of a tenant, without a file."""
+    end = await prunable(worker, tenant, None, datetime.now(UTC))
+    assert end
+    async for _ in archived(worker, tenant, end):
+        pass
+    await pruned(owner, tenant, end.through, "archive", bytes(32))
+
+
 async def test_each_statement_runs_at_the_level_that_it_names(
     arena: Arena, cluster: Server, database: str, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,9 +210,11 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
         await prove(api)
+        await shorten(arena.owner, Repository(catalog, worker), arena.tenant.id)
     headers = {name: {one.isolation} for name, one in catalog.items()}
     # An export asks for it in its own snapshot; alone it needs none.
-    headers["proof_checkpoint"].add("repeatable read")
+    for name in ("proof_checkpoint", "proof_tiles"):
+        headers[name].add("repeatable read")
 
     assert headers == dict(seen.levels)
     assert {"read committed", "repeatable read"} == {one.isolation for one in catalog.values()}

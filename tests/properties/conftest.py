@@ -27,6 +27,7 @@ from tests.factories import (
 )
 from tests.placed import place_all
 from tests.postgres import Server
+from tests.pruning import prune
 from tests.sessions import Connect, Connection, connections
 
 Open = Callable[..., Awaitable[Pool]]
@@ -113,4 +114,5 @@ async def full(
             UUID(world.skill),
         )
     await place_all(superuser)
+    await prune(superuser, settled.id, 1)
     return world

@@ -26,6 +26,7 @@ from tests.factories import (
     unique,
 )
 from tests.placed import place_all
+from tests.pruning import prune
 from tests.sessions import Connection
 
 UNIT: Final = json.dumps([1.0] + [0.0] * 383)
@@ -87,6 +88,7 @@ async def drafts_of(
     await superuser.execute(_REMEMBERED, tenant.id, agent, unique(word))
     await superuser.execute(_STAGED, tenant.id, agent)
     await place_all(superuser)
+    await prune(superuser, tenant.id, 1)
     return Drafts(tenant, ids)
 
 
