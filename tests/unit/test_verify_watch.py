@@ -122,9 +122,12 @@ class TestWatch:
 
     def test_follows_nobody_elsewhere(self, shown: Shown) -> None:
         """A redirection is no answer: the key would go along."""
-        shown.status, shown.elsewhere = 302, "http://127.0.0.1:9/"
+        Path("key.txt").write_text("plant_secret\n", encoding="utf-8")
+        with serving(Shown(LOG, 100)) as other:
+            shown.status, shown.elsewhere = 302, f"{other.url}/v1/audit/checkpoint"
 
-        assert 2 == watch(shown)
+            assert 2 == watch(shown, "--api-key", "@key.txt")
+            assert [] == other.keys
 
     def test_speaks_for_an_auditor(self, shown: Shown) -> None:
         """A key goes along where the log is not open to everybody, and only then."""
