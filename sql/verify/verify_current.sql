@@ -27,7 +27,17 @@ SELECT
         WHEN (payload.body IS DISTINCT FROM base_entity.document) THEN 'document'
         WHEN newest.at <> base_entity.updated_at THEN 'time'
         WHEN (base_entity.status = 'archived') <> (base_entity.archived_at IS NOT NULL) THEN 'time'
-        WHEN base_entity.archived_at <> base_entity.updated_at THEN 'time'
+        -- An erasure is the one version that comes after the end.
+        WHEN
+            base_entity.archived_at <> base_entity.updated_at
+            AND NOT EXISTS (
+                SELECT FROM audit.entry AS ended
+                WHERE
+                    ended.tenant_id = base_entity.tenant_id
+                    AND ended.entity_id = base_entity.id
+                    AND ended.at = base_entity.archived_at
+            )
+            THEN 'time'
     END AS fault
 FROM app.base_entity
 LEFT OUTER JOIN

@@ -72,6 +72,17 @@ async def document_emptied(site: Site, prepared: Prepared) -> None:
         )
 
 
+async def document_brought_back(site: Site, prepared: Prepared) -> None:
+    """Something in the place of what was erased."""
+    async with site.untriggered("audit.payload") as superuser:
+        await superuser.execute(
+            "UPDATE audit.payload SET salt = uuid_send(uuidv7()), body = '{}' WHERE audit_id = ("
+            "SELECT entry.audit_id FROM audit.entry INNER JOIN audit.entry AS erasure"
+            " USING (tenant_id, entity_id) WHERE erasure.operation = 'erase'"
+            " AND entry.version = 1 ORDER BY entry.at LIMIT 1)"
+        )
+
+
 async def document_removed(site: Site, prepared: Prepared) -> None:
     """Its whole row."""
     async with site.untriggered("audit.payload") as superuser:

@@ -16,6 +16,7 @@ from service.repository.base import Repository
 from tests.amending import amended, propose, take
 from tests.attacks.site import Site, site_on
 from tests.attacks.witness import cosign, keep
+from tests.erasing import erased
 from tests.factories import (
     Tenant,
     World,
@@ -32,10 +33,14 @@ from tests.factories import (
     team_body,
 )
 from tests.postgres import Server
+from tests.pruning import prune
 from tests.sessions import acting
 
 MANY: Final = 130
 """Skills of each tenant: more entries than a tile has hashes."""
+
+PRUNED: Final = 139
+"""Position of the first tenant up to which documents are gone: skills have one version there."""
 
 SKILLS: Final = "SELECT count(*) FROM app.skill_create($1::uuid[], $2::jsonb[], 'draft')"
 PLACED: Final = """
@@ -117,6 +122,7 @@ async def _begin(cluster: Server, database: str, data_dir: Path) -> Begun:
         victim = str((await active_skill(app, other, tags=["one", "two"])).id)
         await amended(app, tenant, "skill", world.skill, {"description": "Amended."})
         await _varied(app, tenant, world)
+        await _erased_and_pruned(site, tenant)
         second = await site.seal()
         await keep(await site.connect("worker"), second, cosign(await site.note() or ""))
         return Begun(
@@ -170,6 +176,19 @@ async def _varied(app: Repository, tenant: Tenant, world: World) -> None:
     await create(app, author, "agent", agent_body(job_role, industry, skills, team_id=team))
     await propose(app, author, "job_role", world.job_role, {"seniority_level": None})
     await take(app, author, "job_role", world.job_role, "withdrawn")
+
+
+async def _erased_and_pruned(site: Site, tenant: Tenant) -> None:
+    """Erase an archived skill and one in force, and prune what the tenant wrote first."""
+    app = await site.repository("app")
+    for status in ("archived", "active"):
+        made = await active_skill(app, tenant)
+        await amended(app, tenant, "skill", made.id, {"description": "Amended."})
+        if status == "archived":
+            await step(app, tenant.author, "skill", made.id, status)
+        await erased(app, tenant.author, "skill", made.id)
+    await site.seal()
+    await prune(await site.connect("owner"), tenant.id, PRUNED)
 
 
 async def _skills(site: Site, tenant: Tenant) -> None:

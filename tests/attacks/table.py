@@ -40,6 +40,7 @@ ATTACKS = (
     by("owner", deeds.document_edited_by_owner, "document", bundle="document", version=2),
     by("superuser", deeds.salt_edited, "document", bundle="document", version=2),
     by("superuser", deeds.document_emptied, "erasure", bundle="erasure", version=2),
+    by("superuser", deeds.document_brought_back, "document", "kept"),
     by("superuser", deeds.document_removed, "document", bundle="missing", version=2),
     by("superuser", deeds.document_added, "stray"),
     by("superuser", deeds.actor_edited, "entry", bundle="entry", version=2),

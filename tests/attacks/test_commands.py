@@ -255,6 +255,7 @@ class TestOfABundle:
         Path("mine.checkpoint").write_text(prepared.held, encoding="utf-8")
 
         assert 0 == verify("--bundle", str(bundle), *key, "--trust", "latest.checkpoint")
+        assert 2 == verify("--bundle", str(bundle), *key, "--trust", "nowhere")
         assert 2 == verify("--bundle", str(bundle), *key, "--trust", "mine.checkpoint")
         assert f"since={size}" in capsys.readouterr().out
         since = ["--format", "proof", "--since", size, "--output", str(bundle)]
