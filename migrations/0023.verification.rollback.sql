@@ -1,4 +1,4 @@
--- Undoes 0025.verification: plant_worker reads none of these any more.
+-- Undoes 0023.verification: plant_worker reads none of these any more.
 DROP POLICY base_entity_worker_read ON app.base_entity;
 DROP POLICY skill_entity_worker_read ON app.skill_entity;
 DROP POLICY industry_entity_worker_read ON app.industry_entity;

@@ -1,5 +1,5 @@
 -- Erasure: the past of an entity is emptied of its content, and the log says so.
--- depends: 0022.log
+-- depends: 0023.verification
 --
 -- The log keeps hashes of what was served, and beside them the text. Erasing an entity empties
 -- the text of every version that it has had, and of its amendments; entries, hashes and their

@@ -1,4 +1,4 @@
--- Undoes 0024.pruning. What has been pruned stays in its files, and its entries in the log.
+-- Undoes 0025.pruning. What has been pruned stays in its files, and its entries in the log.
 DROP FUNCTION audit.prune_log(uuid, bigint, text, bytea);
 DROP TYPE audit.pruned;
 DROP FUNCTION app.document_gone(uuid);

@@ -1,4 +1,4 @@
--- Undoes 0023.erasure. What has been erased stays so, and its entries stay in the log.
+-- Undoes 0024.erasure. What has been erased stays so, and its entries stay in the log.
 DROP FUNCTION app.entity_erase(text, uuid);
 DROP TYPE app.erased;
 DROP FUNCTION audit.erase(uuid);

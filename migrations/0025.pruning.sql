@@ -1,5 +1,5 @@
 -- Pruning: documents of the past go to a file, and the log says to which.
--- depends: 0023.erasure
+-- depends: 0024.erasure
 --
 -- The log grows by the documents of every version. Pruning a tenant's log up to a position
 -- empties those of versions that are not the last of what they are of; entries, hashes and
@@ -99,7 +99,7 @@ $$;
 COMMENT ON FUNCTION audit.prunes(uuid, uuid) IS 'Whether this transaction prunes the document of an entry.';
 GRANT EXECUTE ON FUNCTION audit.prunes(uuid, uuid) TO plant_audit;
 
--- As in 0023, and for what is pruned.
+-- As in 0024, and for what is pruned.
 SET LOCAL ROLE plant_audit;
 CREATE OR REPLACE FUNCTION audit.payload_update() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
