@@ -126,7 +126,11 @@ async def test_the_leader_reads_by_the_indexes_that_its_statements_name(
     worker: Connection, catalog: Catalog, mode: str
 ) -> None:
     """What plant_worker runs over all tenants is read whole nowhere."""
-    theirs = [one for one in catalog.values() if one.plan and one.role == "worker"]
+    theirs = [
+        one
+        for one in catalog.values()
+        if one.plan and one.role == "worker" and not one.name.startswith("verify_")
+    ]
     wrong = {}
     async with worker.transaction():
         await worker.execute(f"SET LOCAL plan_cache_mode = {mode}")

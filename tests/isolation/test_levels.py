@@ -26,7 +26,12 @@ from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
 from service.usecases.pruning import archived, prunable, pruned
 from service.usecases.tidying import tidy
+from service.verify import clock
+from service.verify.database import verify_database
+from service.verify.evidence import pinned_of
+from service.verify.question import Question
 from tests.api import PATHS, Api, serving
+from tests.attacks.levels import unseen
 from tests.erasing import erased
 from tests.factories import unique
 from tests.http.test_lists import Stock
@@ -178,6 +183,14 @@ async def prove(api: Api) -> None:
         assert 200 == answer.status, (path, answer.body)
 
 
+async def check(worker: Repository, settings: Settings, tenant: UUID) -> None:
+    """Verify all of it, looking at every time, and one tenant's part."""
+    pinned = pinned_of(settings, [])
+    for question in (Question(pinned), Question(pinned, tenant=str(tenant))):
+        verdict = await verify_database(worker, question, unseen)
+        assert set(verdict.damages) <= {"clock"}, verdict.findings
+
+
 async def shorten(owner: Repository, worker: Repository, tenant: UUID) -> None:
     """Prune the log of a tenant, without a file."""
     end = await prunable(worker, tenant, None, datetime.now(UTC))
@@ -192,6 +205,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
 ) -> None:
     """Exports and compliance at REPEATABLE READ, everything else at READ COMMITTED, all of it."""
     monkeypatch.setattr(importing, "LARGE", 10)
+    monkeypatch.setattr(clock, "TOLERANCE_US", -(2**62))
     catalog = arena.repository.catalog
     urls = {
         f"{role}_database_url": cluster.url(role, database)
@@ -210,6 +224,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
         await prove(api)
+        await check(Repository(catalog, worker), told, arena.tenant.id)
         await shorten(arena.owner, Repository(catalog, worker), arena.tenant.id)
     headers = {name: {one.isolation} for name, one in catalog.items()}
     # An export asks for it in its own snapshot; alone it needs none.
