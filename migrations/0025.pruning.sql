@@ -35,10 +35,11 @@ CREATE TABLE audit.prune (
 COMMENT ON TABLE audit.prune IS 'One row per pruning of a tenant''s log: the last position, and the file that has the documents.';
 COMMENT ON COLUMN audit.prune.archive IS 'Name of the file, without the folder.';
 COMMENT ON COLUMN audit.prune.digest IS 'SHA-256 of the file.';
--- Nobody looks for a file or a hash: plans need nothing of them.
+-- Nobody looks for a file, a hash or a transaction: plans need nothing of them.
 ALTER TABLE audit.prune
     ALTER COLUMN archive SET STATISTICS 0,
-    ALTER COLUMN digest SET STATISTICS 0;
+    ALTER COLUMN digest SET STATISTICS 0,
+    ALTER COLUMN transaction_id SET STATISTICS 0;
 
 ALTER TABLE audit.prune ENABLE ROW LEVEL SECURITY;
 ALTER TABLE audit.prune FORCE ROW LEVEL SECURITY;

@@ -1,11 +1,14 @@
 """A service as a reader of the documents has it: `plant serve --sample`, its keys, a shell."""
 
+import json
 import re
 import shlex
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,7 @@ def reader(root: Path) -> Iterator[Reader]:
             )
             try:
                 keys = _keys(process, folder / "service.log")
+                _until_placed(process, port)
                 yield Reader(folder, environment, f"http://127.0.0.1:{port}", keys)
             finally:
                 process.terminate()
@@ -72,6 +76,19 @@ def reader(root: Path) -> Iterator[Reader]:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def _until_placed(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until every entry of the sample has its place in the log, as pages show it."""
+    for _ in range(START_S * 10):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=START_S) as answer:
+            log = json.load(answer)["log"]
+        if log["positions"] and log["waiting_s"] is None:
+            return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+            break
+    pytest.fail(f"The sample is not placed: {log}")
 
 
 def _keys(process: subprocess.Popen[bytes], log: Path) -> dict[str, str]:

@@ -59,6 +59,7 @@ ABOVE_TENANTS = {
         "audit.payload",
         "audit.pending",
         'audit."position"',
+        "audit.prune",
     },
     "plant_owner": {"app.tenant", "app.governance_agent", "app.api_key"},
     "plant_auth": {"app.tenant", "app.governance_agent", "app.api_key"},

@@ -54,7 +54,7 @@ CONTRACT = {
         "not-sealed",
         "conflict",
     },
-    410: {"cursor-expired", "erased"},
+    410: {"cursor-expired", "erased", "pruned"},
     412: {"precondition-failed"},
     413: {"body-too-large"},
     415: {"unsupported-media-type"},
