@@ -7,8 +7,6 @@ from service.errors import BY_SLUG
 
 NOT_MET = {
     "conflict": "what is left over: each constraint that a request can break has its own type",
-    "defect": "a mistake of ours: whoever can provoke one has found it",
-    "not-acceptable": "no resource has a second representation yet",
     "import-incomplete": "tests/usecases/test_imports_absent.py meets it, in the outcome of a line",
     "rate-limited": "there are no rate limits yet",
 }
