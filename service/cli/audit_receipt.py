@@ -19,7 +19,7 @@ from service.proof.fault import Malformed, Unproven
 from service.proof.receipt import Proved, Receipt, check_receipt, format_tlog_proof, parse_receipt
 from service.refusal import Refusal
 from service.settings import Settings, load
-from service.usecases.receipts import Receipts, Unsealed
+from service.usecases.receipts import Receipts, Unsealed, entity
 from service.usecases.tree import Tree
 from service.usecases.waiting import WaitingRoom
 from service.verify.evidence import pinned_of
@@ -132,9 +132,8 @@ def _made(
         async with repository(settings, target, "app") as app:
             context = context_of(await identity(app, key, "--key", "read"), "plant audit receipt")
             receipts = Receipts(Tree(), WaitingRoom(app))
-            return await receipts.find(
-                app, context, kind, arguments.id, arguments.version, arguments.wait
-            )
+            subject = entity(kind, arguments.id)
+            return await receipts.find(app, context, subject, arguments.version, arguments.wait)
 
     with database(settings, output.say) as target:
         found = asyncio.run(made())

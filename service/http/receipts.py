@@ -1,4 +1,4 @@
-"""The route of receipts: one version of an entity, proven, or a wait until that can be."""
+"""The routes of receipts: one version, proven, or a wait until that can be."""
 
 from typing import Final
 from uuid import UUID
@@ -15,9 +15,10 @@ from service.http.protocol import ending_with_client
 from service.http.reading import REPOSITORY, reading
 from service.http.request import accepted, path_id, raw_query
 from service.model.kinds import KINDS, Kind
-from service.model.log import receipt_query
+from service.model.log import ReceiptQuery, amendment_receipt_query, receipt_query
 from service.proof.receipt import Receipt, format_tlog_proof
-from service.usecases.receipts import Receipts, Unsealed
+from service.repository.base import Context
+from service.usecases.receipts import Receipts, Subject, Unsealed, amendment, entity
 
 RECEIPTS: Final = web.AppKey("receipts", Receipts)
 
@@ -36,37 +37,58 @@ class Waiting(Struct, frozen=True):
 
 
 class ReceiptsOf:
-    """The handler of one kind."""
+    """The handlers of one kind."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes of this kind."""
-        return [web.get(f"/v1/{self._kind.path}/{{id:[^/]+}}/receipt", self.receipt)]
+        path = f"/v1/{self._kind.path}/{{id:[^/]+}}"
+        return [
+            web.get(f"{path}/receipt", self.receipt),
+            web.get(f"{path}/amendment/receipt", self.amendment),
+        ]
 
     async def receipt(self, request: web.Request) -> web.Response:
         """Return the receipt of a version; 202 while there is none, if need be after a wait."""
         who = await caller(request, "read")
         query = receipt_query(raw_query(request))
         media = accepted(request, JSON, TEXT)
-        repository, receipts = reading(request), request.app[RECEIPTS]
-        wanted = (repository, who.context, self._kind, path_id(request), query.version)
-        found = await receipts.find(*wanted)
-        if isinstance(found, Unsealed):
-            if repository is not request.app[REPOSITORY]:
-                # The primary may know more, and only there one waits.
-                raise Unavailable("The replica has no receipt of it yet.")
-            if query.wait_s:
-                extend(request, query.wait_s)
-                with ending_with_client(request):
-                    found = await receipts.find(*wanted, wait_s=query.wait_s)
-        if isinstance(found, Unsealed):
-            return _waiting(found)
-        body = _text(found) if media == TEXT else msgspec.json.encode(found)
-        charset = "utf-8" if media == TEXT else None
-        headers = {"Cache-Control": PRIVATE}
-        return web.Response(body=body, content_type=media, charset=charset, headers=headers)
+        subject = entity(self._kind, path_id(request))
+        return await _answered(request, who.context, subject, query, media)
+
+    async def amendment(self, request: web.Request) -> web.Response:
+        """Return the receipt of a version of an amendment, open or closed."""
+        who = await caller(request, "read")
+        query = amendment_receipt_query(raw_query(request))
+        media = accepted(request, JSON, TEXT)
+        wanted = (self._kind, path_id(request), query.amendment_id)
+        subject = await amendment(reading(request), who.context, *wanted)
+        return await _answered(request, who.context, subject, query, media)
+
+
+async def _answered(
+    request: web.Request, context: Context, subject: Subject, query: ReceiptQuery, media: str
+) -> web.Response:
+    """Answer with the receipt, or that it has to be waited for."""
+    repository, receipts = reading(request), request.app[RECEIPTS]
+    wanted = (repository, context, subject, query.version)
+    found = await receipts.find(*wanted)
+    if isinstance(found, Unsealed):
+        if repository is not request.app[REPOSITORY]:
+            # The primary may know more, and only there one waits.
+            raise Unavailable("The replica has no receipt of it yet.")
+        if query.wait_s:
+            extend(request, query.wait_s)
+            with ending_with_client(request):
+                found = await receipts.find(*wanted, wait_s=query.wait_s)
+    if isinstance(found, Unsealed):
+        return _waiting(found)
+    body = _text(found) if media == TEXT else msgspec.json.encode(found)
+    charset = "utf-8" if media == TEXT else None
+    headers = {"Cache-Control": PRIVATE}
+    return web.Response(body=body, content_type=media, charset=charset, headers=headers)
 
 
 def _text(found: Receipt) -> bytes:

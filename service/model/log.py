@@ -8,6 +8,7 @@ from service.errors import InvalidParameter
 from service.model.cursor import Listing
 from service.model.history import VERSION_MAX
 from service.model.query import LIMIT_DEFAULT, LIMIT_MAX, parameters, whole
+from service.model.strict import is_uuid
 
 WAIT_MAX_S: Final = 30
 SIZE_MAX: Final = 2**63 - 1
@@ -33,6 +34,12 @@ class ReceiptQuery(Struct, frozen=True):
 
     version: int | None
     wait_s: int
+
+
+class AmendmentReceiptQuery(ReceiptQuery, frozen=True):
+    """And of which amendment, None for the open one."""
+
+    amendment_id: str | None
 
 
 class GrowthQuery(Struct, frozen=True):
@@ -65,8 +72,23 @@ def receipt_query(raw: str) -> ReceiptQuery:
     Raises: UnknownParameter, InvalidParameter, MalformedRequest.
     """
     given = parameters(raw, single=("version", "wait"))
-    version = _number(given, "version", 1, VERSION_MAX, 0)
-    return ReceiptQuery(version or None, _number(given, "wait", 0, WAIT_MAX_S, 0))
+    return ReceiptQuery(*_version_and_wait(given))
+
+
+def amendment_receipt_query(raw: str) -> AmendmentReceiptQuery:
+    """Read the query of `GET /v1/{kinds}/{id}/amendment/receipt`.
+
+    Raises: UnknownParameter, InvalidParameter, MalformedRequest.
+    """
+    given = parameters(raw, single=("amendment_id", "version", "wait"))
+    (amendment_id,) = given.get("amendment_id", [None])
+    if amendment_id is not None and not is_uuid(amendment_id):
+        raise InvalidParameter(
+            "amendment_id must be a UUID.", extensions={"parameter": "amendment_id"}
+        )
+    return AmendmentReceiptQuery(
+        *_version_and_wait(given), amendment_id.lower() if amendment_id else None
+    )
 
 
 def growth_query(raw: str) -> GrowthQuery:
@@ -100,6 +122,11 @@ def sizes(values: list[str], name: str) -> tuple[int, ...]:
             extensions={"parameter": name},
         )
     return tuple(sorted({whole(value, name, 0, SIZE_MAX) for value in values}))
+
+
+def _version_and_wait(given: dict[str, list[str]]) -> tuple[int | None, int]:
+    version = _number(given, "version", 1, VERSION_MAX, 0)
+    return version or None, _number(given, "wait", 0, WAIT_MAX_S, 0)
 
 
 def _number(given: dict[str, list[str]], name: str, least: int, most: int, otherwise: int) -> int:

@@ -28,7 +28,15 @@ def _next(kind: Kind) -> tuple[Link, ...]:
     """List what can follow when an amendment and its entity tag are known."""
     known = {"path.id": "$response.body#/id", "header.If-Match": "$response.header.ETag"}
     names = ("patch{}Amendment", "step{}Amendment", "withdraw{}Amendment")
-    return tuple(Link(operation=name.format(name_of(kind)), parameters=known) for name in names)
+    receipt = Link(
+        operation=f"receiptOf{name_of(kind)}Amendment",
+        parameters={
+            "path.id": "$response.body#/id",
+            "query.amendment_id": "$response.body#/amendment_id",
+        },
+    )
+    steps = (Link(operation=name.format(name_of(kind)), parameters=known) for name in names)
+    return (*steps, receipt)
 
 
 def _get(kind: Kind) -> Operation:

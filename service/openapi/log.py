@@ -1,6 +1,7 @@
 """The operations of the log: what anyone may check, what auditors read, a receipt of a version."""
 
 from typing import Annotated, Final
+from uuid import UUID
 
 from msgspec import Meta
 
@@ -80,10 +81,35 @@ _WAIT: Final = Parameter(
 )
 
 
+_AMENDMENT: Final = Parameter(
+    name="amendment_id",
+    where="query",
+    type=UUID,
+    description="One of its amendments, open or closed; left out: the open one.",
+)
+_PROVEN: Final = (
+    Answer(
+        status=200,
+        description="The receipt.",
+        type=ReceiptShown,
+        texts=(TEXT,),
+        headers=("Cache-Control",),
+        example=log_examples.RECEIPT,
+    ),
+    Answer(
+        status=202,
+        description="It is not sealed yet.",
+        type=NotSealedYet,
+        headers=("Cache-Control", "Retry-After"),
+        example=log_examples.WAITING,
+    ),
+)
+
+
 def operations() -> tuple[Operation, ...]:
     """List the operations of the log."""
     return (
-        *(_receipt(kind) for kind in KINDS.values()),
+        *(one for kind in KINDS.values() for one in (_receipt(kind), _amendment_receipt(kind))),
         _checkpoint(),
         _tile(),
         _consistency(),
@@ -103,23 +129,24 @@ def _receipt(kind: Kind) -> Operation:
         "`Accept: text/plain` asks for a c2sp.org/tlog-proof.",
         scopes=("read",),
         parameters=(entity_id(kind), _VERSION, _WAIT),
-        answers=(
-            Answer(
-                status=200,
-                description="The receipt.",
-                type=ReceiptShown,
-                texts=(TEXT,),
-                headers=("Cache-Control",),
-                example=log_examples.RECEIPT,
-            ),
-            Answer(
-                status=202,
-                description="It is not sealed yet.",
-                type=NotSealedYet,
-                headers=("Cache-Control", "Retry-After"),
-                example=log_examples.WAITING,
-            ),
-        ),
+        answers=_PROVEN,
+        problems=(errors.NotAcceptable,),
+    )
+
+
+def _amendment_receipt(kind: Kind) -> Operation:
+    return Operation(
+        id=f"receiptOf{name_of(kind)}Amendment",
+        method="GET",
+        path=f"/v1/{kind.path}/{{id}}/amendment/receipt",
+        tag=tag_of(kind),
+        summary=f"Get the receipt of a version of an amendment of {a(kind)}",
+        description="As that of the entity, for what was written to its amendment: an amendment "
+        "has versions and entries of its own. Of one that is closed `amendment_id` is needed. "
+        "Who may see the amendment, and the version, gets it.",
+        scopes=("read",),
+        parameters=(entity_id(kind), _AMENDMENT, _VERSION, _WAIT),
+        answers=_PROVEN,
         problems=(errors.NotAcceptable,),
     )
 

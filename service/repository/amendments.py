@@ -1,7 +1,7 @@
 """Amendments: the structs of sql/amendment."""
 
 from service.repository.base import Maybe, One
-from service.repository.entities import Document, Written
+from service.repository.entities import Document, Found, Written
 
 
 class Stepped(Written, frozen=True):
@@ -15,6 +15,21 @@ class AmendmentByEntity(Maybe[Document], frozen=True):
 
     kind: str
     id: str
+
+
+class AmendmentOpen(Maybe[Found], frozen=True):
+    """Say which amendment of an entity is open."""
+
+    kind: str
+    id: str
+
+
+class AmendmentOfEntity(Maybe[Found], frozen=True):
+    """Say whether an amendment is one of an entity."""
+
+    kind: str
+    id: str
+    amendment_id: str
 
 
 class AmendmentPropose(One[Written], frozen=True):

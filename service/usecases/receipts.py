@@ -1,4 +1,7 @@
-"""Receipts: what proves one version of an entity to anyone, as soon as a checkpoint covers it."""
+"""Receipts: what proves one version to anyone, as soon as a checkpoint covers it.
+
+Of an entity, or of an amendment, which has versions and entries of its own.
+"""
 
 import time
 from uuid import UUID
@@ -11,6 +14,7 @@ from service.model.kinds import Kind
 from service.proof.entry import entry_hash, leaf_bytes
 from service.proof.receipt import Receipt
 from service.proof.tree import leaf_hash
+from service.repository.amendments import AmendmentOfEntity, AmendmentOpen
 from service.repository.base import Context, Repository
 from service.repository.proof import CheckpointRow, Place, PlacedEntry, ProofEntry
 from service.usecases.tree import Tree, note_of
@@ -22,6 +26,38 @@ class Unsealed(Struct, frozen=True):
 
     audit_id: UUID
     position: int | None
+
+
+class Subject(Struct, frozen=True):
+    """What has versions: kind and id in the log, and how people are told that it is not there."""
+
+    kind: str
+    identity: str
+    words: str
+
+
+def entity(kind: Kind, identity: str) -> Subject:
+    """Mean an entity."""
+    return Subject(kind.name, identity, f"{kind.title} with this id")
+
+
+async def amendment(
+    repository: Repository, context: Context, kind: Kind, identity: str, amendment_id: str | None
+) -> Subject:
+    """Mean an amendment of an entity, None for the open one; seen by whom the amendment is.
+
+    Raises: NotFound.
+    """
+    if amendment_id is None:
+        found = await repository.maybe(AmendmentOpen(kind.name, identity), context)
+        absent = f"No open amendment of this {kind.title} is visible to you."
+    else:
+        query = AmendmentOfEntity(kind.name, identity, amendment_id)
+        found = await repository.maybe(query, context)
+        absent = f"No amendment of this {kind.title} with this id is visible to you."
+    if found is None:
+        raise NotFound(absent)
+    return Subject("amendment", str(found.id), f"amendment of this {kind.title}")
 
 
 class Receipts:
@@ -40,8 +76,7 @@ class Receipts:
         self,
         repository: Repository,
         context: Context,
-        kind: Kind,
-        identity: str,
+        subject: Subject,
         version: int | None,
         wait_s: float = 0.0,
     ) -> Receipt | Unsealed:
@@ -52,9 +87,10 @@ class Receipts:
         least, most = (1, VERSION_MAX) if version is None else (version, version)
         end = time.monotonic() + wait_s
         while True:
-            placed = await repository.maybe(ProofEntry(kind.name, identity, least, most), context)
+            query = ProofEntry(subject.kind, subject.identity, least, most)
+            placed = await repository.maybe(query, context)
             if placed is None:
-                raise NotFound(_absent(kind, version))
+                raise NotFound(_absent(subject, version))
             place, sealed = placed.place, placed.sealed
             size = sealed.size if sealed is not None else 0
             if sealed is not None and place is not None and place.log_index < size:
@@ -90,6 +126,6 @@ class Receipts:
         )
 
 
-def _absent(kind: Kind, version: int | None) -> str:
-    what = kind.title if version is None else f"version {version} of the {kind.title}"
-    return f"No {what} with this id is visible to you."
+def _absent(subject: Subject, version: int | None) -> str:
+    what = subject.words if version is None else f"version {version} of the {subject.words}"
+    return f"No {what} is visible to you."

@@ -200,9 +200,13 @@ async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
 
     skill = (await ids("skill", 1))[0]
     name = await superuser.fetchval("SELECT name FROM app.base_entity WHERE id = $1", skill)
+    amendment = await superuser.fetchval(
+        "SELECT id FROM app.amendment WHERE tenant_id = $1 ORDER BY id LIMIT 1", tenant.id
+    )
     return {
         "kind": "skill",
         "id": skill,
+        "amendment_id": amendment,
         "ids": await ids("skill", 20),
         "external_id": "e7",
         "external_ids": ["e7", "e8"],
@@ -317,6 +321,8 @@ async def test_what_is_touched_is_bounded(
     bounds = {
         "entity_by_id": point,
         "amendment_by_entity": point,
+        "amendment_open": point,
+        "amendment_of_entity": point,
         "entity_id_by_external_id": point,
         "entity_id_by_name": point,
         "entity_version": 2 * point,

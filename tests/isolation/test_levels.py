@@ -109,6 +109,8 @@ async def live(api: Api) -> None:
     opened = await api.patch(f"{amended}/amendment", {"description": "new"}, etag)
     await api.step(f"{amended}/amendment", "under_review", opened.etag)
     assert 200 == (await api.get(f"{amended}/amendment")).status
+    for named in ("", f"?amendment_id={opened.json['amendment_id']}"):
+        assert 202 == (await api.get(f"{amended}/amendment/receipt{named}")).status
     await api.get(f"/v1/entities?id={amended.rpartition('/')[2]}")
     await api.get("/v1/exports?format=entities")
     await api.get("/readyz")

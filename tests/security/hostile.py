@@ -201,6 +201,7 @@ class Hand:
                 f"{one}/receipt?version={given}",
                 f"{one}/receipt?version={given}&wait=0",
                 f"{one}/receipt?wait={self._random.choice(WAITS)}",
+                f"{one}/amendment/receipt?amendment_id={given}&version={other}",
                 "/v1/audit/checkpoint",
                 f"/v1/audit/checkpoint?size={given}",
                 f"/v1/audit/tile/{self._random.choice(TILES)}",
