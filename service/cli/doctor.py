@@ -15,7 +15,7 @@ from service.doctor.examination import examine
 from service.settings import load
 
 DOCTOR = """\
-Look at everything that Plant needs: machine, data directory, server, schema, keys.
+Look at everything that Plant needs: machine, data directory, server, schema, keys, log.
 
 Of each thing one line says what was found, and one below it what to do when that is not good.
 Nothing is changed. An embedded server that does not run is started, as for every command, and

@@ -25,8 +25,9 @@ class Lone:
     Whoever has it speaks at least every few seconds: `SILENT_S` says why.
     """
 
-    def __init__(self, url: str, settings: Settings, *, name: str) -> None:
+    def __init__(self, url: str, settings: Settings, *, name: str, read_only: bool = False) -> None:
         self._url = url
+        self._read_only = read_only
         self._settings = settings
         self._name = name
         self._connection: asyncpg.Connection[Any] | None = None
@@ -53,6 +54,7 @@ class Lone:
             "idle_session_timeout": f"{SILENT_S}s",
             "transaction_timeout": f"{2 * STATEMENT_S}s",
             "default_transaction_isolation": "read committed",
+            "default_transaction_read_only": "on" if self._read_only else "off",
             **PLANS,
             **VANISHED,
         }

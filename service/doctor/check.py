@@ -18,6 +18,7 @@ OF_SERVER: Final = (
     "row_security",
     "triggers",
     "keys",
+    "log",
     "connections",
     "clock",
 )

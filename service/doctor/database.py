@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.database.check import LoginRefused, ServerUnreachable
 from service.database.target import Target
-from service.doctor import history, machine, replica, schema, server
+from service.doctor import history, log, machine, replica, schema, server
 from service.doctor.check import Check, bad, unknown, unseen
 from service.doctor.look import Seen, Unseen, look, passwords
 from service.doctor.standing import NEXT_START, Standing, standing
@@ -55,6 +55,7 @@ def _database(settings: Settings, target: Target, seen: Seen) -> Iterator[Check]
         yield schema.row_security(seen.tables)
         yield schema.triggers(seen.tables)
         yield schema.keys(seen)
+        yield log.log(seen.log)
     yield server.connections(settings, facts)
     if seen.replica is not None:
         yield replica.replica(seen.replica, seen.primary)

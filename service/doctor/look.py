@@ -13,6 +13,7 @@ from service.database.looking import Looking, looking
 from service.database.passwords import EMBEDDED, Passwords
 from service.database.pool import Pool
 from service.database.target import Target
+from service.doctor.log import Log, look_at
 from service.doctor.replica import Copy
 from service.refusal import Refusal
 from service.repository.base import Repository
@@ -59,7 +60,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     """What a server showed.
 
     `ahead_s` is how far its clock is ahead of ours, `keys` None when they may not be seen or there
-    is no table of them.
+    is no table of them; `log` None where plant_worker cannot ask.
     """
 
     as_owner: bool
@@ -70,6 +71,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     tables: list[Table]
     keys: Keys | None
     entries: list[Entry]
+    log: Log | None = None
     primary: Written | None = None
     replica: Copy | None = None
 
@@ -104,6 +106,7 @@ async def _seen(settings: Settings, target: Target, asked: Repository, session: 
     keys = None
     if session.may_be_owner and "app.api_key" in {each.name for each in tables}:
         keys = await asked.one(KeysCount(datetime.now(UTC) + SOON), connection=connection)
+    entries = [await _entry(settings, target, asked, role) for role in SERVING]
     return Seen(
         as_owner=session.may_be_owner,
         facts=facts,
@@ -112,7 +115,8 @@ async def _seen(settings: Settings, target: Target, asked: Repository, session: 
         roles=await asked.many(RolesList(), connection=connection),
         tables=tables,
         keys=keys,
-        entries=[await _entry(settings, target, asked, role) for role in SERVING],
+        entries=entries,
+        log=await _log(settings, target, asked, entries, {each.name for each in tables}),
         primary=None
         if facts.standby
         else await asked.one(PrimaryPosition(), connection=connection),
@@ -141,6 +145,16 @@ async def _entry(settings: Settings, target: Target, asked: Repository, role: Ro
             return Entry(role=role, given=given, login=login)
     except Refusal as refusal:
         return Entry(role=role, given=given, refused=refusal)
+
+
+async def _log(
+    settings: Settings, target: Target, asked: Repository, entries: list[Entry], tables: set[str]
+) -> Log | None:
+    """Look at the log as plant_worker, where there is one and that one gets in."""
+    login = entries[SERVING.index("worker")].login
+    if login is None or login.login != USERS["worker"] or "audit.incarnation" not in tables:
+        return None
+    return await look_at(settings, asked, target.url("worker"))
 
 
 async def _replica(settings: Settings, target: Target, asked: Repository) -> Copy | None:

@@ -80,6 +80,12 @@ class Keys(Struct, frozen=True):
     first_at: datetime | None
 
 
+class Leader(Struct, frozen=True):
+    """Whether somebody leads the log."""
+
+    leads: bool
+
+
 class ServerFacts(One[Facts], frozen=True):
     """Ask what the server is and has."""
 
@@ -104,3 +110,7 @@ class KeysCount(One[Keys], frozen=True):
     """Count tenants and keys; `before` is what "soon" means."""
 
     before: datetime
+
+
+class LogLeader(One[Leader], frozen=True):
+    """Ask whether a session leads the log."""

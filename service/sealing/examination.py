@@ -1,6 +1,5 @@
 """Holds a database against what was signed: before anything is placed, and after surprises."""
 
-import logging
 from typing import Final
 
 from msgspec import Struct
@@ -19,8 +18,6 @@ from service.sealing.desk import Desk
 from service.sealing.keys import Keyring
 from service.sealing.refused import RESTORE, LogRefused
 from service.sealing.state import State
-
-log = logging.getLogger(__name__)
 
 LEAVES: Final = 10_000
 """Leaves that are read at once."""
@@ -91,12 +88,7 @@ async def examine(
             f"{tip.checkpoint.size} entries are sealed, and only {facts.positions} have a place.",
             RESTORE,
         )
-    if state is None:
-        log.warning(
-            "there is no state of the sealer: the database is believed that %d entries are all "
-            "that was signed (%s)", tip.checkpoint.size, tip.checkpoint.origin,
-        )  # fmt: skip
-    else:
+    if state is not None:
         await require_agreement(desk, tip.incarnation, tip.checkpoint, state)
     return tip
 

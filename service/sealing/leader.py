@@ -142,6 +142,13 @@ class Leader:
                     "the log begins as %s; `plant audit key` prints the key to pin",
                     tip.checkpoint.origin,
                 )
+            elif state is None:
+                log.warning(
+                    "there is no state of the sealer: the database is believed that %d entries are "
+                    "all that was signed (%s)",
+                    tip.checkpoint.size,
+                    tip.checkpoint.origin,
+                )
             if tip.state != state:
                 self._file.write(tip.state)
         size = tip.checkpoint.size

@@ -69,7 +69,7 @@ class Sequencer:
 
     async def _placed(self, rows: list[Pending]) -> None:
         """Place what has no place yet, and take all of it from the queue, in one transaction."""
-        fresh = self._fresh(rows)
+        fresh = to_place(rows)
         ends = await self._ends_of({row.tenant_id for row in fresh})
         positions: list[int] = []
         prevs: list[bytes] = []
@@ -107,34 +107,6 @@ class Sequencer:
         if self._bound is None:
             self._bound, self._next_bound = self._next_bound, None
 
-    def _fresh(self, rows: list[Pending]) -> list[Pending]:
-        """Give the entries that have no place yet, each once; they are as they were written.
-
-        Raises: LogRefused.
-        """
-        fresh: dict[tuple[UUID, UUID], Pending] = {}
-        for row in rows:
-            key = (row.tenant_id, row.audit_id)
-            if row.placed or key in fresh:
-                log.warning("entry %s of tenant %s stands in the queue again", *key[::-1])
-            elif row.entry_hash is None:
-                raise LogRefused(
-                    "missing-entry",
-                    f"Row {row.seq} of audit.pending is for the entry {row.audit_id} of tenant "
-                    f"{row.tenant_id}, and there is no such entry.",
-                    RESTORE,
-                )
-            elif not row.intact:
-                raise LogRefused(
-                    "entry-hash",
-                    f"The entry {row.audit_id} of tenant {row.tenant_id} was changed after it was "
-                    "written, or written by no trigger: its hash is not that of what it says.",
-                    RESTORE,
-                )
-            else:
-                fresh[key] = row
-        return list(fresh.values())
-
     async def _ends_of(self, tenants: set[UUID]) -> dict[UUID, End]:
         """Give where the logs of these tenants end, in a dictionary of their own."""
         unknown = [tenant for tenant in tenants if tenant not in self._ends]
@@ -153,3 +125,32 @@ class Sequencer:
         # Of a full batch there may be more behind its end.
         self.low = max(self.low, min(number, rows[-1].seq) if len(rows) == BATCH else number)
         self._bound, self._next_bound = self._next_bound, None
+
+
+def to_place(rows: list[Pending]) -> list[Pending]:
+    """Give the entries that have no place yet, each once; they are as they were written.
+
+    Raises: LogRefused.
+    """
+    fresh: dict[tuple[UUID, UUID], Pending] = {}
+    for row in rows:
+        key = (row.tenant_id, row.audit_id)
+        if row.placed or key in fresh:
+            log.warning("entry %s of tenant %s stands in the queue again", *key[::-1])
+        elif row.entry_hash is None:
+            raise LogRefused(
+                "missing-entry",
+                f"Row {row.seq} of audit.pending is for the entry {row.audit_id} of tenant "
+                f"{row.tenant_id}, and there is no such entry.",
+                RESTORE,
+            )
+        elif not row.intact:
+            raise LogRefused(
+                "entry-hash",
+                f"The entry {row.audit_id} of tenant {row.tenant_id} was changed after it was "
+                "written, or written by no trigger: its hash is not that of what it says.",
+                RESTORE,
+            )
+        else:
+            fresh[key] = row
+    return list(fresh.values())

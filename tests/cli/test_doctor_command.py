@@ -348,7 +348,7 @@ class TestGiven:
             code, found = doctor(PLANT_DATABASE_URL=cluster.url("owner", database))
 
             assert 0 == code
-            assert ["logins", "keys"] == statuses(found, "warning")
+            assert ["logins", "keys", "log"] == statuses(found, "warning")
             assert "has none here yet" in found["logins"]["found"]
 
     def test_everything_that_was_spoilt_is_named(
