@@ -11,7 +11,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from service.sealing.refused import REASONS
-from service.sealing.standing import Standing
+from service.sealing.standing import ANSWERS, Standing
 
 
 class LogCollector(Collector):
@@ -42,9 +42,31 @@ class LogCollector(Collector):
         for reason in REASONS:
             refusals.add_metric((reason,), found.refusals[reason])
         yield refusals
+        yield from self._witnesses()
         yield SummaryMetricFamily(
             "plant_log_seal_seconds",
             "Time to grow the tree, sign and keep a checkpoint.",
             count_value=found.seals,
             sum_value=found.seal_s,
         )
+
+    def _witnesses(self) -> Iterable[Metric]:
+        """Yield what came of asking witnesses, of those that this process has led with."""
+        labels = ("witness",)
+        asked = CounterMetricFamily(
+            "plant_log_witness_asked", "Times that a witness was asked to sign.", labels=labels
+        )
+        answers = CounterMetricFamily(
+            "plant_log_witness_answers",
+            "What came of it.",
+            labels=(*labels, "answer"),
+        )
+        size = GaugeMetricFamily(
+            "plant_log_witness_size", "Entries that a witness has signed last.", labels=labels
+        )
+        for name, known in self._standing.witnesses.items():
+            asked.add_metric((name,), known.asked)
+            size.add_metric((name,), known.size)
+            for answer in ANSWERS:
+                answers.add_metric((name, answer), known.answers[answer])
+        yield from (asked, answers, size)

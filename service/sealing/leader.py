@@ -49,7 +49,9 @@ class Leader:
         self._base = base
         self._standing = standing
         self._found: tuple[Sequencer, Sealer] | None = None
-        self._witnessing = [Witnessing(desk, witness) for witness in witnesses]
+        self._witnessing = [
+            Witnessing(desk, witness, standing.witness(witness.key.name)) for witness in witnesses
+        ]
         self._sealed_at = self._reported_at = float("-inf")
         self._pause_s = BUSY_S
         self._backoff_s = BACKOFF_S[0]

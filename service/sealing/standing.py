@@ -12,7 +12,20 @@ log = logging.getLogger(__name__)
 ALARM_S: Final = 5.0
 """An entry that waits longer for its place is an alarm."""
 
+ANSWERS: Final = ("signed", "behind", "refused", "failed")
+"""What comes of asking a witness. `behind`: it has signed another size than was thought, and is
+asked again; `failed`: it could not be reached, or what came was no answer."""
+
 Role = Literal["leader", "follower", "off"]
+
+
+class Witnessed:
+    """What came of asking one witness; `size` is that of the last checkpoint that it signed."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.answers = Counter[str]()
+        self.size = 0
 
 
 class Standing:
@@ -31,6 +44,7 @@ class Standing:
         self.refusals = Counter[str]()
         self.seals = 0
         self.seal_s = 0.0
+        self.witnesses: dict[str, Witnessed] = {}
         self._said: str | None = None
         self._alarmed = False
 
@@ -57,6 +71,10 @@ class Standing:
         self.size, self.positions = size, positions
         self.seals += 1
         self.seal_s += took_s
+
+    def witness(self, name: str) -> Witnessed:
+        """Give what is known of a witness; it stays what it was when another leader begins."""
+        return self.witnesses.setdefault(name, Witnessed())
 
     def refuse(self, refusal: LogRefused) -> None:
         """Count a refusal, and say it with the way out when it is a new one."""

@@ -35,12 +35,14 @@ class Witness(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """What a witness said: its lines, or the size that it knows, or what is wrong.
 
-    `unproven`: what it was shown does not continue what it has signed.
+    `refused`: it has answered, and will not sign. `unproven`: what it was shown does not continue
+    what it has signed.
     """
 
     lines: str = ""
     size: int | None = None
     wrong: str = ""
+    refused: bool = False
     unproven: bool = False
 
 
@@ -104,4 +106,6 @@ def _refused(status: int, body: bytes) -> Answer:
     if status == HTTPStatus.CONFLICT and _SIZE.fullmatch(text):
         return Answer(size=int(text))
     unproven = status == HTTPStatus.UNPROCESSABLE_ENTITY
-    return Answer(wrong=f"it refuses: {status} {text[:200]}".rstrip(), unproven=unproven)
+    return Answer(
+        wrong=f"it refuses: {status} {text[:200]}".rstrip(), refused=True, unproven=unproven
+    )

@@ -9,6 +9,7 @@ from service.proof.tiles import consistency_tiles, prove_consistency
 from service.repository.sealing import LogCosign, LogCosigned
 from service.sealing.desk import Desk
 from service.sealing.examination import Tip
+from service.sealing.standing import Witnessed
 from service.sealing.witness import Answer, Witness, ask
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,10 @@ AFTER_S: Final = 30.0
 class Witnessing:
     """What is known of one witness; asked in a thread, so that it holds nobody up."""
 
-    def __init__(self, desk: Desk, witness: Witness) -> None:
+    def __init__(self, desk: Desk, witness: Witness, known: Witnessed) -> None:
         self._desk = desk
         self._witness = witness
+        self._known = known
         self._asked: tuple[Tip, asyncio.Task[Answer]] | None = None
         # What the witness has signed last, as far as is known; what we have its signature for.
         self._size: int | None = None
@@ -51,8 +53,8 @@ class Witnessing:
             self._incarnation, self._size = tip.incarnation, None
         if self._size is None:
             name = self._witness.key.name
-            known = await self._desk.maybe(LogCosigned(tip.incarnation, name))
-            self._size = self._kept = known.size if known else 0
+            before = await self._desk.maybe(LogCosigned(tip.incarnation, name))
+            self._size = self._kept = self._known.size = before.size if before else 0
         if self._kept < tip.checkpoint.size:
             self._next_at = now + EVERY_S
             await self._ask(tip, self._size)
@@ -67,17 +69,20 @@ class Witnessing:
         except ProofError as error:
             self._say(f"nothing can be shown to the witness {self._witness.key.name}: {error}")
             return
+        self._known.asked += 1
         work = asyncio.to_thread(ask, self._witness, old, proof, tip.note)
         self._asked = (tip, asyncio.create_task(work))
 
     async def _heard(self, tip: Tip, answer: Answer, now: float) -> None:
         """Keep what was signed; or note what the witness knows, or what is wrong."""
         name = self._witness.key.name
+        self._known.answers[_kind(answer, tip.checkpoint.size, self._size)] += 1
         if answer.lines:
             self._size = self._kept = tip.checkpoint.size
             await self._desk.one(
                 LogCosign(tip.incarnation, tip.checkpoint.size, name, answer.lines)
             )
+            self._known.size = tip.checkpoint.size
             self._say("")
         elif answer.size is None:
             self._next_at = now + AFTER_S
@@ -113,3 +118,12 @@ class Witnessing:
         """Wait for no answer any more."""
         if self._asked is not None:
             self._asked[1].cancel()
+
+
+def _kind(answer: Answer, shown: int, thought: int | None) -> str:
+    """Name what an answer is, as metrics count it; who has seen more or other ones refuses."""
+    if answer.lines:
+        return "signed"
+    if answer.size is None:
+        return "refused" if answer.refused else "failed"
+    return "refused" if answer.size > shown or answer.size == thought else "behind"

@@ -29,6 +29,9 @@ def test_metrics_are_what_the_process_knows() -> None:
     standing.note(Report(12, 10, 3.5))
     standing.sealed(11, 12, 0.25)
     standing.refuse(LogRefused("fork", "It forked.", "Look."))
+    known = standing.witness("w.example")
+    known.asked, known.size = 3, 10
+    known.answers.update(signed=2, failed=1)
     registry = CollectorRegistry()
     registry.register(LogCollector(standing))
     lines = generate_latest(registry).decode().splitlines()
@@ -40,6 +43,12 @@ def test_metrics_are_what_the_process_knows() -> None:
         "plant_log_pending_lag_seconds 3.5",
         'plant_log_refusals_total{reason="fork"} 1.0',
         'plant_log_refusals_total{reason="rollback"} 0.0',
+        'plant_log_witness_asked_total{witness="w.example"} 3.0',
+        'plant_log_witness_answers_total{answer="signed",witness="w.example"} 2.0',
+        'plant_log_witness_answers_total{answer="behind",witness="w.example"} 0.0',
+        'plant_log_witness_answers_total{answer="refused",witness="w.example"} 0.0',
+        'plant_log_witness_answers_total{answer="failed",witness="w.example"} 1.0',
+        'plant_log_witness_size{witness="w.example"} 10.0',
         "plant_log_seal_seconds_count 1.0",
         "plant_log_seal_seconds_sum 0.25",
     } <= set(lines)

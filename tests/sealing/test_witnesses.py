@@ -76,8 +76,12 @@ class TestAsked:
             await process.until_sealed(size)
             await until_cosigned(ground, process, witness)
 
+        known = process.standing.witness(witness.key.name)
+
         assert {200} == set(witness.answers)
         assert witness.seen[LOG][0] == 300
+        assert (len(witness.answers), 300) == (known.asked, known.size)
+        assert {"signed": known.asked} == known.answers
 
     async def test_a_witness_that_knows_another_size_is_asked_again(
         self, ground: Ground, witness: LocalWitness
@@ -93,7 +97,11 @@ class TestAsked:
         await process.until_sealed(10)
         await until_cosigned(ground, process, witness)
 
+        known = process.standing.witness(witness.key.name)
+
         assert [409, 200] == witness.answers[-2:]
+        assert (1, 10) == (known.answers["behind"], known.size)
+        assert known.asked == known.answers.total()
 
     async def test_one_that_has_seen_more_is_an_alarm(
         self, ground: Ground, witness: LocalWitness, caplog: pytest.LogCaptureFixture
@@ -105,7 +113,14 @@ class TestAsked:
         await process.until_sealed(3)
         await until_answered(process, witness, 409, 409, 409)
 
+        known = process.standing.witness(witness.key.name)
+
         assert 1 == sum("has seen 50 entries" in one for one in critical(caplog.records))
+        assert (True, {"refused"}, 0) == (
+            known.asked >= 3,
+            {*known.answers},
+            known.size,
+        )
 
     @pytest.mark.parametrize(
         "size,answers,words",
@@ -127,7 +142,10 @@ class TestAsked:
         await process.until_sealed(3)
         await until_answered(process, witness, *answers, answers[-1], answers[-1])
 
+        known = process.standing.witness(witness.key.name)
+
         assert 1 == sum(words in one for one in critical(caplog.records))
+        assert known.answers["refused"] >= 2
         assert [] == await ground.superuser.fetch(COSIGNED)
 
     @pytest.mark.parametrize("how", ["unknown", "wrong key", "away", "forged"])
@@ -159,12 +177,36 @@ class TestAsked:
                 process.desk, process.keyring, process.file, LOG, process.standing,
                 parse_witnesses(witness.setting),
             )  # fmt: skip
+        known = process.standing.witness(witness.key.name)
+        wrong = {*known.answers}
         witness.forged = False
         witness.seen.clear()
         witness.trusted[LOG] = process.keyring.verifiers(LOG)
         await until_cosigned(ground, process, witness)
 
         assert 1 == sum("signs nothing" in one for one in caplog.messages)
+        # One that forges has kept what it was shown, and says so when it is asked again.
+        expected = {"failed"} if how in {"away", "forged"} else {"refused"}
+        assert expected == wrong - {"behind"}
+        assert (3, 1) == (known.size, known.answers["signed"])
+
+
+async def test_a_leader_that_begins_knows_how_far_a_witness_is(
+    ground: Ground, witness: LocalWitness
+) -> None:
+    """Its size is read from what is kept, before anything is asked."""
+    process = await watched(ground, witness)
+    await ground.fill(2)
+    await process.until_sealed(2)
+    await until_cosigned(ground, process, witness)
+    await process.lone.close()
+    again = await ground.process(log_origin=LOG)
+    shown = parse_witnesses(witness.setting)
+    again.leader = Leader(again.desk, again.keyring, again.file, LOG, again.standing, shown)
+    await again.leader.turn()
+    known = again.standing.witness(witness.key.name)
+
+    assert (0, 2) == (known.asked, known.size)
 
 
 def test_the_setting_names_keys_and_addresses() -> None:
