@@ -37,6 +37,8 @@ TESTS = (
     "tests/unit",
     "tests/cli",
     "tests/migrations",
+    "tests/sealing",
+    "tests/attacks",
 )
 PYTEST = (
     *("-q", "-s", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"),
