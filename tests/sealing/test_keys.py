@@ -55,6 +55,10 @@ async def test_a_key_is_changed_with_an_overlap(ground: Ground) -> None:
     early = await key(ground, "--retire", first["key_id"], code=1)
     assert "No other key has signed" in early
 
+    # Nothing is written: there is one checkpoint for each size, and it stays as it is.
+    await process.leader.turn()
+    assert (True, False) == tuple(signed_by(process, one["vkey"]) for one in (first, second))
+
     await ground.write(1)
     await process.until_sealed(4)
     assert all(signed_by(process, one["vkey"]) for one in (first, second))
