@@ -1,8 +1,12 @@
 """The past of an entity whose documents were moved to an archive: where they are, and the proof."""
 
+import asyncio
 import json
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -10,8 +14,9 @@ import pytest
 import pytest_asyncio
 
 from service.proof.receipt import check_receipt, parse_receipt
+from service.repository.base import Repository
 from tests.api import Api
-from tests.erasing import entry_of
+from tests.erasing import entry_of, erase, erased
 from tests.factories import Tenant
 from tests.http.test_erased import Life
 from tests.http.test_history import asked, at, text
@@ -121,3 +126,48 @@ async def test_lists_of_its_time_leave_it_out(api: Api, life: Life) -> None:
     for query in ({}, {"status": "under_review"}):
         then = await api.get(asked("/v1/skills", as_of=life.time(3), **query))
         assert (200, [], None) == (then.status, then.json["items"], then.json["next_cursor"])
+
+
+def script(bundle: bytes, key: str, to: Path) -> subprocess.CompletedProcess[str]:
+    """Let docs/verify.py look at a bundle."""
+    to.write_bytes(bundle)
+    file = Path(__file__).parents[2] / "docs" / "verify.py"
+    return subprocess.run(
+        [sys.executable, str(file), "--key", key, str(to)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+async def verified(api: Api, sealer: Sealer, to: Path) -> tuple[int, str, list[str]]:
+    """Export for proof and check it with the small verifier; and what stands for documents."""
+    answer = await api.get("/v1/exports?format=proof")
+    assert 200 == answer.status
+    done = await asyncio.to_thread(script, answer.body, str(sealer.keys[0]), to)
+    lines = answer.body.decode().splitlines()[1:-1]
+    return done.returncode, done.stdout, [line.split("\t")[1] for line in lines]
+
+
+async def test_a_stranger_takes_what_was_pruned_and_erased(
+    api: Api,
+    life: Life,
+    sealer: Sealer,
+    repository: Repository,
+    superuser: asyncpg.Connection,
+    tmp_path: Path,
+) -> None:
+    """What entries account for is intact; what somebody emptied is not, and is named."""
+    to = tmp_path / "all.proof"
+    other = await api.create("skill")
+    await api.patch(at("skill", other.json["id"]), {"tags": ["x"]}, other.etag)
+    await erased(repository, api.tenant.author, "skill", other.json["id"])
+    await sealer.seal()
+    code, said, words = await verified(api, sealer, to)
+    shown = [word if len(word) < 32 else "shown" for word in words]
+    await erase(superuser, entry_of(life.answers[3]))
+    emptied = await verified(api, sealer, to)
+
+    pruned = ["pruned", "pruned", "pruned", "shown"]
+    # The entry of the pruning, and the other skill.
+    assert [*pruned, "shown", "erased", "erased", "shown"] == shown
+    assert (0, True) == (code, said.startswith("Intact: 8 entries"))
+    assert (1, True) == (emptied[0], "position 4: gone without an erase entry" in emptied[1])
