@@ -1,0 +1,98 @@
+"""The benchmark of the log: `python -m bench.audit` measures what issue and documents promise."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.audit import bundles, delay, inserts, receipts, sealing, verifying
+from bench.audit.session import Session, session
+from bench.machine import machine
+from bench.page import page
+from bench.result import Outcome, table
+from bench.scale import FULL, QUICK
+
+BENCHMARKS: Final[dict[str, Callable[[Session], Outcome]]] = {
+    "inserts": inserts.measure,
+    "delay": delay.measure,
+    "catchup": sealing.measure,
+    "verify": verifying.measure,
+    "receipts": receipts.measure,
+    "bundles": bundles.measure,
+}
+EPILOG: Final = """\
+A full run takes about ten minutes on two cores and wants the machine for itself; it makes its own
+server in a directory for temporary files (TMPDIR), some 3 GB, and removes it. The exit code is 1
+when a goal was missed."""
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, tell, and write what is asked for; 1 when a goal was missed."""
+    given = _given(arguments)
+    scale = QUICK if given.quick else FULL
+    if given.quick:
+        _tell("QUICK: smaller sizes, shorter rounds; no number of it says whether a goal is met")
+    begun = time.perf_counter()
+    outcomes: dict[str, Outcome] = {}
+    with _room() as directory, session(directory, scale, _told(begun)) as shared:
+        on = machine(str(shared.ground.run("SHOW server_version")[0][0]))
+        for name, measure in BENCHMARKS.items():
+            if not given.only or name in given.only:
+                outcomes[name] = measure(shared)
+    took = time.perf_counter() - begun
+    rows = [row for outcome in outcomes.values() for row in outcome.rows]
+    _tell("\n".join(["", *table(rows), "", f"{took:.0f} s"]))
+    if given.json:
+        raw = {"machine": on, "scale": scale, "took_s": round(took, 1), "outcomes": outcomes}
+        text = msgspec.json.format(msgspec.json.encode(raw), indent=1)
+        given.json.write_bytes(text + b"\n")
+    if given.page:
+        given.page.write_text(page(rows, on, scale, took), encoding="utf-8")
+    return 1 if any(row.met is False for row in rows) else 0
+
+
+def _given(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.audit",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--only", action="append", choices=BENCHMARKS, help="this benchmark; may be given again"
+    )
+    parser.add_argument("--quick", action="store_true", help="two minutes, with smaller sizes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page there, in Markdown")
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def _room() -> Iterator[Path]:
+    """Have a directory that the server's user may pass to, gone afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="plant-bench-"))
+    directory.chmod(0o755)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+def _told(begun: float) -> Callable[[str], None]:
+    return lambda line: _tell(f"{time.perf_counter() - begun:5.0f} s  {line}")
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
