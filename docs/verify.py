@@ -30,7 +30,7 @@ LAST = re.compile(
     rf'{{"count":{SIZE},"log_index":(?:null|{SIZE}),"proof":{PROOF},"checkpoint":"(?:[^"\\]|\\[n"\\])*"'
     rf'(?:,"consistency":\[(?:{{"size":{SIZE},"proof":{PROOF}}},?)+\])?}}\n'.encode()
 )
-NOT_SHOWN = (b"withheld", b"erased", b"pruned")
+NOT_SHOWN, SALT = ("withheld", "erased", "pruned"), re.compile("[0-9a-f]{32}")
 Key = tuple[str, bytes, Ed25519PublicKey]
 Checkpoint = tuple[str, int, bytes]
 Versions = dict[str, tuple[int, str, int]]
@@ -113,24 +113,25 @@ def check_grown(held: Checkpoint, now: Checkpoint, grown: dict[int, list[str]]) 
 
 def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: Versions) -> list[str]:
     """Check an entry and its document; give its leaf's hash, entity, operation and salt."""
-    here, parts = f"position {at}: ", line.split(b"\t")
+    parts = line.split(b"\t")
     found = ENTRY.fullmatch(parts[0].decode("ascii", "replace"))
     if found is None or found[1] != tenant or len(parts) != 4:
-        raise ProofError(f"{here}the line is no entry, or another tenant's", 1)
+        raise ProofError("the line is no entry, or another tenant's", 1)
     _, entity, version, operation, time, payload, previous = found.groups()
-    hashed, (_, salt, document, sealed) = sha256(parts[0]).hexdigest(), parts
+    salt, document, sealed = parts[1].decode("ascii", "replace"), *parts[2:]
+    hashed = sha256(parts[0]).hexdigest()
     leaf = sha256(f'\0["plant-leaf/v1","{tenant}",{at},"{hashed}","{leaf}"]'.encode()).hexdigest()
-    need(sealed == f"{leaf}\n".encode(), here + "the entry was changed, or lines are elsewhere")
+    need(sealed == f"{leaf}\n".encode(), "the entry was changed, or lines are elsewhere")
     before = versions.get(entity, (0, "0" * 64, -(2**63)))
-    need(int(version) == before[0] + 1, here + "versions of the entity do not follow each other")
-    need(previous == before[1], here + "the entry does not continue the version before")
-    need(int(time) > before[2], here + "the entry is not younger than the version before")
+    need(int(version) == before[0] + 1, "versions of the entity do not follow each other")
+    need(previous == before[1], "the entry does not continue the version before")
+    need(int(time) > before[2], "the entry is not younger than the version before")
     versions[entity] = int(version), hashed, int(time)
     if salt not in NOT_SHOWN or document:
-        need(re.fullmatch(b"[0-9a-f]{32}", salt), here + "the entry has no salt")
-        shown = sha256(bytes.fromhex(salt.decode()) + document).hexdigest()
-        need(shown == payload, here + "the document was changed")
-    return [leaf, entity, operation, salt.decode()]
+        need(SALT.fullmatch(salt), "the entry has no salt")
+        shown = sha256(bytes.fromhex(salt) + document).hexdigest()
+        need(shown == payload, "the document was changed")
+    return [leaf, entity, operation, salt]
 
 
 def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str]) -> str:
@@ -138,15 +139,17 @@ def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str
     header = FIRST.fullmatch(next(lines, b""))
     need(header, "the first line is not that of a bundle")
     tenant = header[1].decode() if header else ""
-    count, leaf, hidden, line = 0, "0" * 64, 0, b""
-    versions, erased = Versions(), dict[str, int]()
+    count, leaf, hidden, line, versions, erased = 0, "0" * 64, 0, b"", Versions(), dict[str, int]()
     for line in lines:
         if not line.startswith(b"["):
             break
         count += 1
-        leaf, entity, operation, salt = check_line(line, count, tenant, leaf, versions)
-        need(kept.get(count, leaf) == leaf, f"position {count}: your receipt has another leaf")
-        hidden += salt.encode() in NOT_SHOWN
+        try:
+            leaf, entity, operation, salt = check_line(line, count, tenant, leaf, versions)
+            need(kept.get(count, leaf) == leaf, "your receipt has another leaf")
+        except ProofError as wrong:
+            raise ProofError(f"position {count}: {wrong.args[0]}", 1) from None
+        hidden += salt in NOT_SHOWN
         if operation == "erase":
             erased.pop(entity, None)
         if salt == "erased":
