@@ -36,8 +36,8 @@ class Machine(Struct, frozen=True):
     hashes_s: float
 
 
-def machine(postgres: str) -> Machine:
-    """Look at this one; the version of PostgreSQL is given."""
+def machine(postgres: str, load: float) -> Machine:
+    """Look at this one; the version of PostgreSQL is given, and the load before the run."""
     return Machine(
         made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         commit=_commit(),
@@ -47,7 +47,7 @@ def machine(postgres: str) -> Machine:
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=f"{platform.python_version()}, asyncpg {version('asyncpg')}",
         postgres=postgres,
-        load=round(os.getloadavg()[0], 2),
+        load=round(load, 2),
         hashes_s=round(_hashes_s()),
     )
 

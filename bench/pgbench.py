@@ -49,14 +49,17 @@ class Load:
         """End it early, if it still runs."""
         if self.running():
             self._process.terminate()
-        self._process.communicate()
+        self._process.wait()
 
     def end(self) -> float:
         """Wait for the end; gives transactions a second.
 
         Raises: BenchError, also where a single transaction failed.
         """
-        output, error = self._process.communicate()
+        try:
+            output, error = self._process.communicate()
+        finally:
+            self.stop()
         tps, failed = TPS.search(output), FAILED.search(output)
         if self._process.returncode or not tps or (failed and failed[1] != "0"):
             raise BenchError(f"{output}\n{error}")

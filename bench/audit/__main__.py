@@ -1,14 +1,17 @@
-"""The benchmark of the log: `python -m bench.audit` measures what issue and documents promise."""
+"""Measure what is promised of the speed of the log, each number against its goal."""
 
 import argparse
+import os
+import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -27,6 +30,9 @@ BENCHMARKS: Final[dict[str, Callable[[Session], Outcome]]] = {
     "receipts": receipts.measure,
     "bundles": bundles.measure,
 }
+QUIET: Final = 0.7
+"""The load of a machine that is free to be measured, of the last minute."""
+NUMBERS: Final = re.compile(rb"\[[-\d.,\s]+\]")
 EPILOG: Final = """\
 A full run takes about ten minutes on two cores and wants the machine for itself; it makes its own
 server in a directory for temporary files (TMPDIR), some 3 GB, and removes it. The exit code is 1
@@ -36,13 +42,18 @@ when a goal was missed."""
 def main(arguments: list[str]) -> int:
     """Measure, tell, and write what is asked for; 1 when a goal was missed."""
     given = _given(arguments)
+    # Whoever ends it with a signal leaves no server and no directory behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     scale = QUICK if given.quick else FULL
     if given.quick:
         _tell("QUICK: smaller sizes, shorter rounds; no number of it says whether a goal is met")
+    load = os.getloadavg()[0]
+    if load > QUIET:
+        _tell(f"The machine is at work already (load {load:.1f}): rates will be too low.")
     begun = time.perf_counter()
     outcomes: dict[str, Outcome] = {}
     with _room() as directory, session(directory, scale, _told(begun)) as shared:
-        on = machine(str(shared.ground.run("SHOW server_version")[0][0]))
+        on = machine(str(shared.ground.run("SHOW server_version")[0][0]), load)
         for name, measure in BENCHMARKS.items():
             if not given.only or name in given.only:
                 outcomes[name] = measure(shared)
@@ -51,8 +62,7 @@ def main(arguments: list[str]) -> int:
     _tell("\n".join(["", *table(rows), "", f"{took:.0f} s"]))
     if given.json:
         raw = {"machine": on, "scale": scale, "took_s": round(took, 1), "outcomes": outcomes}
-        text = msgspec.json.format(msgspec.json.encode(raw), indent=1)
-        given.json.write_bytes(text + b"\n")
+        given.json.write_bytes(_written(raw))
     if given.page:
         given.page.write_text(page(rows, on, scale, took), encoding="utf-8")
     return 1 if any(row.met is False for row in rows) else 0
@@ -72,6 +82,12 @@ def _given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write a page there, in Markdown")
     return parser.parse_args(arguments)
+
+
+def _written(raw: dict[str, Any]) -> bytes:
+    """Write it for a person to read: lists of numbers in one line."""
+    text = msgspec.json.format(msgspec.json.encode(raw), indent=1)
+    return NUMBERS.sub(lambda found: re.sub(rb"\s+", b" ", found[0]), text) + b"\n"
 
 
 @contextmanager

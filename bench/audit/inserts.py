@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bench.audit.session import Session
 from bench.ground import Actor, Ground
-from bench.pgbench import Load
+from bench.pgbench import BenchError, Load
 from bench.result import Outcome, Row
 from service.catalog.function import signature
 from service.catalog.load import load as load_catalog
@@ -47,6 +47,7 @@ SELECT document FROM {function}(
 );
 """
 PROBE: Final = "SELECT audit_id FROM {function}($1::jsonb, NULL, $2, $3, $4, $5, $6)"
+LOGGED: Final = "SELECT count(*) FROM audit.entry"
 WARM_S: Final = 2
 
 
@@ -95,7 +96,18 @@ def measure(session: Session) -> Outcome:
                     rates[case.name].append(_rate(case, scale.clients, scale.round_s))
                 shown = ", ".join(f"{name} {found[-1]:,.0f}" for name, found in rates.items())
                 session.tell(f"round {number + 1} of {scale.rounds}: {shown} creates/s")
+        _require_difference(logged, bare)
     return Outcome(_rows(rates, session), {"creates_s": rates})
+
+
+def _require_difference(logged: Ground, bare: Ground) -> None:
+    """Make sure that one database has a log and the other has none.
+
+    Raises: BenchError.
+    """
+    ((entries,),), ((none,),) = (each.run(LOGGED) for each in (logged, bare))
+    if not entries or none:
+        raise BenchError(f"With the log there are {entries} entries, without it {none}.")
 
 
 def _rate(case: Case, clients: int, seconds: int) -> float:

@@ -1,0 +1,110 @@
+"""What the benchmarks make of what they have measured."""
+
+from uuid import UUID
+
+import pytest
+from msgspec import structs
+
+from bench.audit.catchup import Caught, Look
+from bench.audit.delay import Watched, delays
+from bench.audit.inserts import quartiles
+from bench.machine import Machine
+from bench.page import page
+from bench.result import Row, percentile, shown, table
+from bench.scale import FULL, QUICK
+
+ROW = Row(what="catch-up", value=26_000.0, unit="entries/s", least=25_000, how="By the clock.")
+MACHINE = Machine(
+    made_at="2026-01-01 00:00 UTC",
+    commit="0123456",
+    cores=2,
+    processor="a processor",
+    memory_gib=8.0,
+    system="Linux",
+    python="3.11",
+    postgres="18.6",
+    load=0.1,
+    hashes_s=800_000,
+)
+
+
+class TestRow:
+    """A number against its goal."""
+
+    @pytest.mark.parametrize(
+        "least,most,met", [(26_000, None, True), (26_001, None, False), (None, 25_999, False)]
+    )
+    def test_meets_its_goal_up_to_the_very_number(
+        self, least: float | None, most: float | None, *, met: bool
+    ) -> None:
+        """At least and at most include the goal."""
+        assert met is structs.replace(ROW, least=least, most=most).met
+
+    def test_without_a_goal_has_no_verdict(self) -> None:
+        """It is neither met nor missed."""
+        row = structs.replace(ROW, least=None)
+
+        assert (None, "", "") == (row.met, row.goal, row.verdict)
+
+    def test_a_missed_goal_catches_the_eye(self) -> None:
+        """The table for a terminal says NO."""
+        lines = table([ROW, structs.replace(ROW, value=24_999.0)])
+
+        assert [
+            "what     |         measured |               goal | met?",
+            "catch-up | 26,000 entries/s | ≥ 25,000 entries/s | yes",
+            "catch-up | 24,999 entries/s | ≥ 25,000 entries/s | NO",
+        ] == lines
+
+    @pytest.mark.parametrize(
+        "value,text", [(0.7512, "0.751"), (0.5, "0.5"), (12.345, "12.3"), (123_456.7, "123,457")]
+    )
+    def test_is_written_with_three_digits_or_whole(self, value: float, text: str) -> None:
+        """Small numbers have three digits, large ones no fractions."""
+        assert text == shown(value, "")
+
+
+class TestPage:
+    """docs/benchmark.md."""
+
+    def test_has_the_number_its_goal_and_how_it_was_measured(self) -> None:
+        """Each row stands in the table and in the list below."""
+        text = page([ROW], MACHINE, FULL, 600.0)
+
+        assert "| catch-up | 26,000 entries/s | ≥ 25,000 entries/s | yes |  |" in text
+        assert "- **catch-up.** By the clock." in text
+        assert "quick" not in text
+
+    def test_a_quick_run_says_so(self) -> None:
+        """Nobody takes smaller sizes for the real ones."""
+        assert "A quick run" in page([ROW], MACHINE, QUICK, 60.0)
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    """The 99th of a hundred is the second largest at most."""
+    values = [float(number) for number in range(100, 0, -1)]
+
+    assert (51.0, 100.0, 100.0) == tuple(percentile(values, share) for share in (0.5, 0.99, 1.0))
+
+
+def test_ratios_are_taken_within_each_round() -> None:
+    """A round in which the machine was slow counts like any other."""
+    rates = {"with": [80.0, 8.0, 8.0], "without": [100.0, 10.0, 10.0]}
+
+    assert [0.8, 0.8, 0.8] == quartiles(rates, "with", "without")
+
+
+def test_a_delay_ends_with_the_first_checkpoint_that_covers_the_entry() -> None:
+    """A checkpoint of size 5 covers the index 4 and not the index 5."""
+    watched = Watched({UUID(int=1): 1.0, UUID(int=2): 1.5}, [(3, 0.5), (5, 2.0), (9, 3.0)])
+
+    assert [1.0, 1.5] == delays(watched, {UUID(int=1): 4, UUID(int=2): 5})
+
+
+def test_catching_up_begins_with_the_last_look_that_saw_nothing_placed() -> None:
+    """The start of the process does not count, the sealing of the last entry does."""
+    looks = [Look(0.0, 0, 0), Look(1.0, 0, 0), Look(2.0, 60, 30), Look(3.0, 100, 100)]
+
+    caught = Caught(looks)
+    assert 50.0 == caught.rate
+    assert [40.0] == caught.between()
