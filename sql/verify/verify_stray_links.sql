@@ -1,6 +1,9 @@
 -- name: verify_stray_links :many
 -- Find links and tags that belong to no entity of their kind.
 --
+-- Each is looked up by itself: a join is planned as if most of them were strays, and compares a
+-- tenant's links with all of its entities.
+--
 -- param: $1 first_tenant uuid
 -- param: $2 last_tenant uuid
 -- param: $3 count bigint
@@ -10,6 +13,7 @@
 -- isolation: repeatable read
 -- call: text
 -- role: worker
+-- plan: base_entity_kind_key
 SELECT
     part.tenant_id,
     part.kind,
@@ -47,11 +51,18 @@ FROM (
         'entity_tag' AS table_name
     FROM app.entity_tag
 ) AS part
-LEFT OUTER JOIN app.base_entity
-    ON
-        part.tenant_id = base_entity.tenant_id
-        AND part.id = base_entity.id
-        AND part.kind = base_entity.entity_type
-WHERE part.tenant_id BETWEEN $1 AND $2 AND base_entity.id IS NULL
+LEFT OUTER JOIN
+    LATERAL (
+        SELECT base_entity.id
+        FROM app.base_entity
+        WHERE
+            part.tenant_id = base_entity.tenant_id
+            AND part.id = base_entity.id
+            AND part.kind = base_entity.entity_type
+        ORDER BY base_entity.id ASC
+        LIMIT 1
+    ) AS entity
+    ON TRUE
+WHERE part.tenant_id BETWEEN $1 AND $2 AND entity.id IS NULL
 ORDER BY part.tenant_id ASC, part.id ASC, part.table_name ASC
 LIMIT $3;

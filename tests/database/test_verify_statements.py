@@ -88,3 +88,16 @@ async def test_a_verification_reads_by_the_indexes_that_its_statements_name(
 
     assert len(theirs) > 10
     assert {} == wrong
+
+
+async def test_links_are_looked_up_one_by_one(
+    worker: Connection, catalog: Catalog, many: list[Tenant]
+) -> None:
+    """An anti join may be a merge of a tenant's links with all of its entities: quadratic."""
+    statement = catalog["verify_stray_links"]
+    given = {param.name: OF_NAME[param.name] for param in statement.params}
+
+    plan = await explained(worker, statement, given, ", ANALYZE")
+
+    joins = {node["Join Type"] for node in plan.nodes() if "Join Type" in node}
+    assert ({"Left"}, 0) == (joins, plan.top["Actual Rows"])
