@@ -14,6 +14,8 @@ from msgspec import Struct
 
 DOCUMENT: Final = bytes(600)
 GIB: Final = 1 << 30
+QUIET: Final = 0.7
+"""The load of a machine that is free to be measured, of the last minute."""
 HASHES: Final = 200_000
 
 

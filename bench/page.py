@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.machine import Machine
+from bench.machine import QUIET, Machine
 from bench.result import Row
 from bench.scale import Scale
 
@@ -11,7 +11,7 @@ HEAD = """\
 
 Written by `tox -e bench`, which measures what is promised of the speed of [the log](audit.md).
 [bench.json](bench.json) has every single number.
-{quick}
+{quick}{busy}
 | what | measured | goal | met? | beside |
 |---|---|---|---|---|
 {rows}
@@ -37,6 +37,7 @@ Ratios are within this run, and hold elsewhere; rates are this machine's.
 
 {how}
 """
+BUSY = "\n**The machine was at other work too (load {load}): rates are too low, times too long.**\n"
 QUICK = "\n**A quick run: smaller sizes and shorter rounds, which say nothing about the goals.**\n"
 
 
@@ -44,6 +45,7 @@ def page(rows: Sequence[Row], machine: Machine, scale: Scale, took_s: float) -> 
     """Write the page. Units: seconds."""
     return HEAD.format(
         quick=QUICK if scale.quick else "",
+        busy=BUSY.format(load=machine.load) if machine.load > QUIET else "",
         rows="\n".join(
             f"| {row.what} | {row.measured} | {row.goal} | {row.verdict} | {row.beside} |"
             for row in rows

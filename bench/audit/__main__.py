@@ -17,7 +17,7 @@ import msgspec
 
 from bench.audit import bundles, delay, inserts, receipts, sealing, verifying
 from bench.audit.session import Session, session
-from bench.machine import machine
+from bench.machine import QUIET, machine
 from bench.page import page
 from bench.result import Outcome, table
 from bench.scale import FULL, QUICK
@@ -30,8 +30,6 @@ BENCHMARKS: Final[dict[str, Callable[[Session], Outcome]]] = {
     "receipts": receipts.measure,
     "bundles": bundles.measure,
 }
-QUIET: Final = 0.7
-"""The load of a machine that is free to be measured, of the last minute."""
 NUMBERS: Final = re.compile(rb"\[[-\d.,\s]+\]")
 EPILOG: Final = """\
 A full run takes about ten minutes on two cores and wants the machine for itself; it makes its own

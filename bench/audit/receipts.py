@@ -12,7 +12,7 @@ from bench.ground import Command
 from bench.pgbench import BenchError
 from bench.result import Outcome, Row, percentile
 
-ADDRESS: Final = re.compile(r"Plant serves on http://127\.0\.0\.1:(\d+)")
+ADDRESS: Final = re.compile(r"Plant serves on \S+:(\d+) ")
 START_S: Final = 30.0
 WARM: Final = 300
 OF_EACH: Final = 500

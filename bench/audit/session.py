@@ -33,6 +33,7 @@ class Session:
         fill(made, self.actors, self.scale, self.tell)
         self.tell(f"sealing {self.scale.entries:,} entries")
         caught = catch_up(made, self.scale.entries)
+        # As autovacuum does a minute later.
         made.run("VACUUM (ANALYZE)")
         made.run("CHECKPOINT")
         return made, caught

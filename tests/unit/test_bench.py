@@ -75,6 +75,13 @@ class TestPage:
         assert "- **catch-up.** By the clock." in text
         assert "quick" not in text
 
+    def test_a_busy_machine_is_told_of(self) -> None:
+        """Nobody takes the rates of a machine that was at other work for what it can do."""
+        busy = structs.replace(MACHINE, load=3.0)
+
+        assert "at other work too (load 3.0)" in page([ROW], busy, FULL, 600.0)
+        assert "other work" not in page([ROW], MACHINE, FULL, 600.0)
+
     def test_a_quick_run_says_so(self) -> None:
         """Nobody takes smaller sizes for the real ones."""
         assert "A quick run" in page([ROW], MACHINE, QUICK, 60.0)
