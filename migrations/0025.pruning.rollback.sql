@@ -1,6 +1,7 @@
 -- Undoes 0025.pruning. What has been pruned stays in its files, and its entries in the log.
 DROP FUNCTION audit.prune_log(uuid, bigint, text, bytea);
 DROP TYPE audit.pruned;
+ALTER TABLE app.base_entity DROP CONSTRAINT base_entity_id_range;
 DROP FUNCTION app.document_gone(uuid);
 
 GRANT CREATE ON SCHEMA audit TO plant_audit;

@@ -155,6 +155,11 @@ END
 $$;
 SET LOCAL ROLE plant_owner;
 
+-- The log of a tenant has the tenant's id, and pages begin behind the least one.
+ALTER TABLE app.base_entity ADD CONSTRAINT base_entity_id_range CHECK (
+    id <> tenant_id AND id <> '00000000-0000-0000-0000-000000000000'
+);
+
 -- Why a document is not there any more, as far as the log says so. Of prunings the first that
 -- reached it: its file holds all that there was.
 CREATE FUNCTION app.document_gone(p_audit_id uuid) RETURNS text
@@ -234,6 +239,7 @@ BEGIN
     SELECT entry.version, entry.entry_hash, entry.at INTO v_last
     FROM audit.entry
     WHERE entry.tenant_id = p_tenant_id AND entry.entity_id = p_tenant_id
+        AND entry.entity_type = 'log'
     ORDER BY entry.version DESC
     LIMIT 1;
     IF FOUND THEN

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from msgspec import Struct
 
@@ -33,13 +33,27 @@ class Archive(Struct, frozen=True):
     report: Report
 
 
+NAME_MAX: Final = 255
+"""Characters of a file's name, as audit.prune keeps it."""
+
+
 def refuse_taken(path: Path) -> None:
-    """Refuse to write over something.
+    """Refuse to write over something, or to a name that the log cannot keep.
 
     Raises: ArchiveRefusal.
     """
+    if not 0 < len(path.name) <= NAME_MAX or not path.name.isprintable():
+        raise ArchiveRefusal(
+            f"{path.name!r} is no name for an archive.",
+            f"The log keeps it: use 1 to {NAME_MAX} characters, none of them a control character.",
+        )
     if path.exists():
         raise ArchiveRefusal(f"{path} is there already.", "Name a file that is not.")
+
+
+def remove(path: Path) -> None:
+    """Take away what was not needed: the tables still have all of it."""
+    path.unlink(missing_ok=True)
 
 
 async def write(

@@ -15,12 +15,13 @@ from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
 from service.cli.times import moment
 from service.database.roles import require_login
 from service.database.target import Target
-from service.errors import NotSealed
+from service.errors import NotSealed, OutcomeUnknown
 from service.refusal import Refusal
 from service.repository.keys import TenantByName
 from service.repository.pruning import Prunable, Pruned
 from service.sealing.keys import Keyring
 from service.settings import Settings, load
+from service.sqlstate import classify
 from service.usecases.pruning import archived, origin, prunable, pruned
 
 PRUNE = """\
@@ -129,7 +130,13 @@ class Work(NamedTuple):
                 lines = archived(worker, tenant, end)
                 made = await archive.write(self.to, lines, keys, progress.reach)
         async with repository(self.settings, self.target, "owner") as owner:
-            done = await pruned(owner, tenant, end.through, self.to.name, made.digest)
+            try:
+                done = await pruned(owner, tenant, end.through, self.to.name, made.digest)
+            except Exception as error:
+                # Where nobody knows whether it was done the file may be all that there is.
+                if not isinstance(classify(error, committing=True), OutcomeUnknown):
+                    archive.remove(self.to)
+                raise
         return made, done
 
 

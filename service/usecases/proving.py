@@ -5,6 +5,7 @@ has the bundle byte for byte. A stream without its last line is incomplete.
 """
 
 from collections.abc import AsyncGenerator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from service.errors import InvalidParameter, NotSealed
@@ -62,10 +63,15 @@ async def proven(
         yield 0, header_line(context.tenant_id)
         count, position, upto = 0, 0, end.pos if end is not None else 0
         while page := await repository.many(ProofPage(position, upto, PAGE), context, **how):
-            fitting = [row for row in page if row.document is not None or row.state != "shown"]
+            # Up to the first for which there was no room; the first of a page has it always.
+            fitting = list(takewhile(_has_come, page))
             count, position = count + len(fitting), fitting[-1].pos
             yield count, b"".join(map(line_of, fitting))
         yield count, trailer_line(count, last, note_of(sealed), grown)
+
+
+def _has_come(row: ProvenEntry) -> bool:
+    return row.document is not None or row.state != "shown"
 
 
 def line_of(row: ProvenEntry) -> bytes:

@@ -251,6 +251,27 @@ async def test_a_log_that_does_not_prove_itself_is_left_alone(
     assert 8 == await superuser.fetchval(KEPT, lived.id)
 
 
+async def test_a_refused_pruning_leaves_no_file(
+    superuser: Connection, lived: Tenant, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """The tables have everything still; drafts of everybody must not lie about."""
+    function = "FUNCTION audit.prune_log(uuid, bigint, text, bytea)"
+    to = tmp_path / "old.proof"
+    await superuser.execute(f"REVOKE EXECUTE ON {function} FROM plant_owner")
+    try:
+        refused = run(environ, lived, to, "--through", "8", "--yes")
+    finally:
+        await superuser.execute(f"SET ROLE plant_audit; GRANT EXECUTE ON {function} TO plant_owner")
+        await superuser.execute("RESET ROLE")
+    left = files(tmp_path)
+    done = run(environ, lived, to, "--through", "8", "--yes")
+
+    assert 2 == refused.returncode
+    assert "Traceback" not in refused.stderr
+    assert [] == left
+    assert (0, [to.name]) == (done.returncode, files(tmp_path))
+
+
 async def test_what_it_cannot_do(lived: Tenant, environ: dict[str, str], tmp_path: Path) -> None:
     """A file that is there, a folder that is not, another key, and what is no position or time."""
     there = tmp_path / "there"
@@ -262,6 +283,7 @@ async def test_what_it_cannot_do(lived: Tenant, environ: dict[str, str], tmp_pat
     yes = ("--through", "8", "--yes")
     answers = {
         "there": run(environ, lived, there, *yes),
+        "name": run(environ, lived, tmp_path / "a\nb.proof", *yes),
         "folder": run(environ, lived, tmp_path / "no" / "file", *yes),
         "key": run(environ | {"PLANT_SIGNING_KEY": other}, lived, new, *yes),
         "tenant": run(environ, nobody, new, *yes),
@@ -271,11 +293,13 @@ async def test_what_it_cannot_do(lived: Tenant, environ: dict[str, str], tmp_pat
     }
 
     assert {
-        "there": 2, "folder": 2, "key": 1, "tenant": 1, "how far": 64, "position": 64, "time": 64,
+        "there": 2, "name": 2, "folder": 2, "key": 1, "tenant": 1,
+        "how far": 64, "position": 64, "time": 64,
     } == {name: one.returncode for name, one in answers.items()}  # fmt: skip
     assert b"before" == there.read_bytes()
     assert not new.exists()
     assert "is there already" in answers["there"].stderr
+    assert "'a\\nb.proof' is no name for an archive." in answers["name"].stderr
     assert "cannot be written" in answers["folder"].stderr
     assert "There is no tenant nobody." in answers["tenant"].stderr
 

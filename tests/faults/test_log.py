@@ -62,6 +62,29 @@ async def off(standing: Standing) -> bool:
     return standing.role == "off"
 
 
+async def test_a_leader_that_cannot_work_says_how_long_entries_wait(
+    cluster: Server, database: str, data_dir: Path
+) -> None:
+    """Whatever keeps its statements from ending, here a lock that any session may hold."""
+    standing, stop = Standing(), asyncio.Event()
+    lock = "hashtextextended('plant log turn', 0)"
+    async with ground_on(cluster, database, data_dir) as ground:
+        desk = (await ground.process()).desk
+        other = await ground.connect("readonly")
+        await other.execute(f"SELECT pg_advisory_lock({lock})")
+        await ground.fill(1)
+        task = asyncio.create_task(Background(desk, ground.settings, standing).run(stop))
+
+        async def waiting() -> object:
+            return standing.shown()["waiting_s"]
+
+        await until(waiting, bool)
+        await other.execute(f"SELECT pg_advisory_unlock({lock})")
+        await until(lambda: ground.superuser.fetchval(SEALED), bool)
+        stop.set()
+        await task
+
+
 async def test_a_server_that_is_away_at_the_start(
     cluster: Server, database: str, data_dir: Path
 ) -> None:

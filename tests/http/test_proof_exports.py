@@ -18,8 +18,9 @@ from service.usecases.tree import Tree
 from tests.api import Answer, Api
 from tests.edge import large_skill
 from tests.erasing import entry_of, erase, erased
-from tests.factories import ActorWith, Tenant, create, skill_body
+from tests.factories import ActorWith, Tenant, amend, create, skill_body
 from tests.leader import Sealer
+from tests.pruning import prune
 from tests.sockets import exchange
 
 pytestmark = pytest.mark.database
@@ -229,6 +230,30 @@ async def test_large_documents_come_in_pieces(
     assert sum(sizes) == len(answer.body) > 2 * proof.PAGE_BYTES
     assert max(sizes) < 2 * proof.PAGE_BYTES
     assert len(sizes) > 4
+
+
+async def test_nothing_is_left_out_behind_large_documents(
+    repository: Repository, api: Api, sealer: Sealer, superuser: asyncpg.Connection
+) -> None:
+    """A page without room for all ends where its room does, whatever needs none behind that."""
+    author, certifier = api.tenant.author, api.tenant.certifier
+    for _ in range(9):
+        await create(repository, author, "skill", large_skill())
+    past = []
+    for _ in range(2):
+        past.append(await create(repository, author, "skill", skill_body()))
+        await amend(repository, author, "skill", past[-1].id, {"tags": ["x"]})
+    await create(repository, certifier, "skill", skill_body())
+    await create(repository, author, "skill", skill_body())
+    await sealer.seal()
+    await prune(superuser, api.tenant.id, 11)
+    await erased(repository, author, "skill", past[1].id)
+    await sealer.seal()
+    report = check(await api.get(PROOF), sealer)
+
+    # Beside what was written the entries of the pruning and of the erasure.
+    assert 9 + 2 * 2 + 2 + 2 == report.count
+    assert (1, 1, 2) == (report.withheld, report.pruned, report.erased)
 
 
 async def test_what_changes_meanwhile_is_not_seen(
