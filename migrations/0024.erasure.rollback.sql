@@ -62,7 +62,8 @@ DROP POLICY entity_label_erase ON app.entity_label;
 DROP POLICY entity_label_audit_read ON app.entity_label;
 REVOKE SELECT (id, version), UPDATE (status) ON app.amendment FROM plant_audit;
 DROP POLICY amendment_erase ON app.amendment;
-REVOKE SELECT (tenant_id, audit_id), UPDATE (salt, body, reason) ON audit.payload FROM plant_audit;
+REVOKE SELECT (tenant_id, audit_id, salt, body, reason), UPDATE (salt, body, reason)
+ON audit.payload FROM plant_audit;
 DROP POLICY payload_erase ON audit.payload;
 DROP POLICY payload_audit_read ON audit.payload;
 REVOKE SELECT (tenant_id, audit_id, entity_id, version, operation) ON audit.entry FROM plant_audit;

@@ -50,7 +50,8 @@ USING (tenant_id = (SELECT app.tenant_id()));
 CREATE POLICY payload_erase ON audit.payload FOR UPDATE TO plant_audit
 USING (tenant_id = (SELECT app.tenant_id()))
 WITH CHECK (tenant_id = (SELECT app.tenant_id()));
-GRANT SELECT (tenant_id, audit_id), UPDATE (salt, body, reason) ON audit.payload TO plant_audit;
+GRANT SELECT (tenant_id, audit_id, salt, body, reason), UPDATE (salt, body, reason)
+ON audit.payload TO plant_audit;
 CREATE POLICY amendment_erase ON app.amendment FOR UPDATE TO plant_audit
 USING (tenant_id = (SELECT app.tenant_id()))
 WITH CHECK (tenant_id = (SELECT app.tenant_id()));
@@ -345,12 +346,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- The entity's row is locked: no amendment comes, and none is opened.
-    PERFORM
-    FROM app.amendment
-    WHERE amendment.tenant_id = app.tenant_id() AND amendment.entity_id = p_entity_id
-    ORDER BY amendment.id
-    FOR NO KEY UPDATE;
+    -- The entity's row is locked: no amendment comes, and none is closed.
     IF EXISTS (
         SELECT FROM app.amendment
         WHERE
@@ -361,12 +357,23 @@ BEGIN
         RAISE EXCEPTION 'An amendment of it is open: have it certified, rejected or withdrawn.'
             USING ERRCODE = 'PL022';
     END IF;
+    PERFORM
+    FROM app.amendment
+    WHERE
+        amendment.tenant_id = app.tenant_id()
+        AND amendment.entity_id = p_entity_id
+        AND amendment.status IN ('certified', 'rejected', 'withdrawn')
+    ORDER BY amendment.id
+    FOR NO KEY UPDATE;
     INSERT INTO audit.erasure (tenant_id, entity_id, version)
     VALUES (app.tenant_id(), p_entity_id, p_version);
     INSERT INTO audit.erasure (tenant_id, entity_id, version)
     SELECT amendment.tenant_id, amendment.id, amendment.version
     FROM app.amendment
-    WHERE amendment.tenant_id = app.tenant_id() AND amendment.entity_id = p_entity_id;
+    WHERE
+        amendment.tenant_id = app.tenant_id()
+        AND amendment.entity_id = p_entity_id
+        AND amendment.status IN ('certified', 'rejected', 'withdrawn');
 END
 $$;
 COMMENT ON FUNCTION audit.begin_erasure(uuid, integer)
@@ -383,7 +390,10 @@ DECLARE
     v_dead uuid[];
 BEGIN
     UPDATE app.amendment SET status = 'erased'
-    WHERE amendment.tenant_id = app.tenant_id() AND amendment.entity_id = p_entity_id;
+    WHERE
+        amendment.tenant_id = app.tenant_id()
+        AND amendment.entity_id = p_entity_id
+        AND amendment.status IN ('certified', 'rejected', 'withdrawn');
     GET DIAGNOSTICS v_amendments = ROW_COUNT;
 
     UPDATE audit.payload SET salt = NULL, body = NULL, reason = NULL
@@ -397,7 +407,9 @@ BEGIN
         erasure.tenant_id = app.tenant_id()
         AND erasure.transaction_id = pg_current_xact_id()
         AND payload.tenant_id = entry.tenant_id
-        AND payload.audit_id = entry.audit_id;
+        AND payload.audit_id = entry.audit_id
+        -- not those that an earlier one has emptied
+        AND num_nonnulls(payload.salt, payload.body, payload.reason) > 0;
 
     DELETE FROM app.entity_label
     WHERE entity_label.tenant_id = app.tenant_id() AND entity_label.entity_id = p_entity_id;

@@ -48,7 +48,6 @@ REVOKE CREATE ON SCHEMA audit FROM plant_audit;
 DROP FUNCTION audit.prunes(uuid, uuid);
 
 REVOKE SELECT (entity_type, at, entry_hash) ON audit.entry FROM plant_audit;
-REVOKE SELECT (salt) ON audit.payload FROM plant_audit;
 REVOKE SELECT (tenant_id, pos, audit_id) ON audit.position FROM plant_audit;
 DROP POLICY position_audit_read ON audit.position;
 DROP TABLE audit.prune;

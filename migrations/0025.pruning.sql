@@ -58,8 +58,7 @@ ALTER TABLE audit.prune ENABLE ALWAYS TRIGGER prune_append_only;
 CREATE POLICY position_audit_read ON audit.position FOR SELECT TO plant_audit
 USING (tenant_id = (SELECT app.tenant_id()));
 GRANT SELECT (tenant_id, pos, audit_id) ON audit.position TO plant_audit;
--- What was emptied already has no salt. Of the chain of prunings the last entry is continued.
-GRANT SELECT (salt) ON audit.payload TO plant_audit;
+-- Of the chain of prunings the last entry is continued.
 GRANT SELECT (entity_type, at, entry_hash) ON audit.entry TO plant_audit;
 -- Handing a function over, or replacing one, needs CREATE on its schema for that moment.
 GRANT CREATE ON SCHEMA audit TO plant_audit;
@@ -305,6 +304,12 @@ BEGIN
         RAISE EXCEPTION 'The entry says %, and % were emptied.', v_count, v_emptied
             USING ERRCODE = 'PL013';
     END IF;
+    -- Its place comes with the COMMIT, behind what was written meanwhile; to verifiers an entry
+    -- that is an hour older than those before it is a wrong clock.
+    IF clock_timestamp() > v_at + interval '45 minutes' THEN
+        RAISE EXCEPTION 'This took too long: prune up to an earlier position first.'
+            USING ERRCODE = 'PL013';
+    END IF;
     PERFORM set_config('app.tenant_id', v_before, TRUE);
     RETURN v_pruned;
 END
@@ -317,3 +322,32 @@ SET LOCAL ROLE plant_audit;
 GRANT EXECUTE ON FUNCTION audit.prune_log(uuid, bigint, text, bytea) TO plant_owner;
 SET LOCAL ROLE plant_owner;
 REVOKE CREATE ON SCHEMA audit FROM plant_audit;
+
+-- Prunings that the log tells of, where this was undone and is done again. What transactions did
+-- that is over: no number of theirs comes again.
+CREATE POLICY entry_prunings ON audit.entry FOR SELECT TO plant_owner USING (TRUE);
+CREATE POLICY payload_prunings ON audit.payload FOR SELECT TO plant_owner USING (TRUE);
+CREATE POLICY prune_prunings ON audit.prune FOR INSERT TO plant_owner WITH CHECK (TRUE);
+INSERT INTO audit.prune (
+    tenant_id, version, through, archive, digest, emptied, transaction_id, pruned_at
+)
+SELECT
+    entry.tenant_id,
+    entry.version,
+    (said.document ->> 'through')::bigint AS through,
+    said.document ->> 'archive' AS archive,
+    decode(said.document ->> 'sha256', 'hex') AS digest,
+    (said.document ->> 'emptied')::bigint AS emptied,
+    '0'::xid8 AS transaction_id,
+    entry.at AS pruned_at
+FROM audit.entry
+INNER JOIN audit.payload
+    ON entry.tenant_id = payload.tenant_id AND entry.audit_id = payload.audit_id
+CROSS JOIN LATERAL (SELECT payload.body::jsonb AS document) AS said
+WHERE
+    entry.entity_type = 'log'
+    AND entry.operation = 'prune'
+    AND entry.entity_id = entry.tenant_id;
+DROP POLICY entry_prunings ON audit.entry;
+DROP POLICY payload_prunings ON audit.payload;
+DROP POLICY prune_prunings ON audit.prune;

@@ -42,6 +42,9 @@ Exit code: 0 it is pruned, or there was nothing to prune; 1 the log does not pro
 is no such tenant; 2 could not tell; 64 nobody said yes."""
 
 
+KEEP = "{} has documents that are pruned already: keep it. Prune the rest to another file."
+
+
 class PruneRefusal(Refusal):
     """There is no such tenant, or nothing is sealed."""
 
@@ -119,7 +122,7 @@ class Work(NamedTuple):
             except NotSealed as error:
                 raise PruneRefusal(error.detail, "See `plant worker`.") from None
 
-    async def done(self, tenant: UUID, end: Prunable) -> tuple[archive.Archive, Pruned]:
+    async def done(self, tenant: UUID, end: Prunable) -> tuple[archive.Archive, list[Pruned]]:
         """Write the file, and empty what is in it.
 
         Raises: ArchiveRefusal, NotProven, and what the log or the database refuses.
@@ -129,15 +132,26 @@ class Work(NamedTuple):
             with self.output.progress("writing", end.through) as progress:
                 lines = archived(worker, tenant, end)
                 made = await archive.write(self.to, lines, keys, progress.reach)
+        return made, await self._emptied(tenant, end, made.digest)
+
+    async def _emptied(self, tenant: UUID, end: Prunable, digest: bytes) -> list[Pruned]:
+        """Empty what the file has, piece by piece; without the first there is no use for it."""
+        done: list[Pruned] = []
         async with repository(self.settings, self.target, "owner") as owner:
-            try:
-                done = await pruned(owner, tenant, end.through, self.to.name, made.digest)
-            except Exception as error:
-                # Where nobody knows whether it was done the file may be all that there is.
-                if not isinstance(classify(error, committing=True), OutcomeUnknown):
-                    archive.remove(self.to)
-                raise
-        return made, done
+            with self.output.progress("emptying", end.through) as progress:
+                try:
+                    async for reached, piece in pruned(owner, tenant, end, self.to.name, digest):
+                        done.append(piece)
+                        progress.reach(reached)
+                except Exception as error:
+                    # Where nobody knows whether it was done the file may be all that there is.
+                    unknown = isinstance(classify(error, committing=True), OutcomeUnknown)
+                    if done or unknown:
+                        self.output.say(KEEP.format(self.to))
+                    else:
+                        archive.remove(self.to)
+                    raise
+        return done
 
 
 def _agreed(arguments: argparse.Namespace, output: Output, found: Prunable) -> bool:
@@ -156,23 +170,29 @@ def _agreed(arguments: argparse.Namespace, output: Output, found: Prunable) -> b
 
 
 def _document(
-    path: Path, found: Prunable, made: archive.Archive, done: Pruned
+    path: Path, found: Prunable, made: archive.Archive, done: list[Pruned]
 ) -> dict[str, object]:
     return {
         "pruned": True,
         "through": found.through,
-        "emptied": done.emptied,
+        "emptied": sum(piece.emptied for piece in done),
         "archive": {"file": str(path), "sha256": made.digest.hex(), "bytes": made.size},
-        "version": done.version,
-        "audit_id": done.audit_id,
-        "entry_hash": done.entry_hash.hex(),
+        "entries": [
+            {
+                "version": piece.version,
+                "audit_id": piece.audit_id,
+                "entry_hash": piece.entry_hash.hex(),
+            }
+            for piece in done
+        ],
     }
 
 
-def _lines(path: Path, found: Prunable, made: archive.Archive, done: Pruned) -> list[str]:
+def _lines(path: Path, found: Prunable, made: archive.Archive, done: list[Pruned]) -> list[str]:
+    emptied = sum(piece.emptied for piece in done)
     return [
-        f"pruned    {done.emptied} documents, positions 1 to {found.through}",
+        f"pruned    {emptied} documents, positions 1 to {found.through}",
         f"archive   {path}, {made.size} bytes, sha256 {made.digest.hex()}",
-        f"entry     {done.audit_id}, hash {done.entry_hash.hex()}",
+        *(f"entry     {piece.audit_id}, hash {piece.entry_hash.hex()}" for piece in done),
         "Keep the archive: nothing else has what is in it.",
     ]

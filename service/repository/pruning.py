@@ -16,11 +16,12 @@ class Position(Struct, frozen=True):
 
 
 class Prunable(Struct, frozen=True):
-    """How far a log can be pruned, the leaf there, and how much would be emptied."""
+    """How far a log can be pruned, the leaf there, and how much would be emptied, from where on."""
 
     through: int
     log_index: int
     leaf_hash: bytes
+    first: int
     documents: int
     bytes: int
 

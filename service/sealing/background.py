@@ -73,6 +73,7 @@ class Background:
         leader = Leader(
             self._desk, self._keyring, self._file, self._base, self._standing, self._witnesses
         )
+        self._standing.begin()
         # Whatever the first turns meet, how much waits is known.
         self._standing.note(await self._desk.one(LogReport(0)))
         self._standing.role = "leader"

@@ -1,6 +1,7 @@
 """How the log stands, as this process knows it: for metrics, `/readyz` and whoever is on call."""
 
 import logging
+import time
 from collections import Counter
 from typing import Final, Literal
 
@@ -47,6 +48,12 @@ class Standing:
         self.witnesses: dict[str, Witnessed] = {}
         self._said: str | None = None
         self._alarmed = False
+        self._patient_until = float("-inf")
+
+    def begin(self) -> None:
+        """Begin to lead: what has come to wait while nobody did is given the time of an alarm."""
+        if self.waiting_s is None:
+            self._patient_until = time.monotonic() + ALARM_S
 
     def note(self, report: Report) -> None:
         """Note how far the log is; an entry that waits too long is said once."""
@@ -57,6 +64,8 @@ class Standing:
         )
         waits = report.waiting_s is not None and report.waiting_s > ALARM_S
         if waits and not self._alarmed:
+            if time.monotonic() < self._patient_until:
+                return
             log.critical(
                 "an entry has waited %.0f s for its place in the log%s",
                 report.waiting_s,

@@ -5,7 +5,7 @@ What reads is plant_worker, which sees every document; what empties is the owner
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from service.errors import NotSealed
@@ -25,7 +25,13 @@ from service.usecases.tree import Tree, latest, note_of
 PAGE: Final = 200
 
 TIMEOUT_MS: Final = 6 * 3_600_000
-"""For what is long on purpose: reading a whole log, and emptying it."""
+"""For what is long on purpose: reading a whole log."""
+
+PIECE: Final = 20_000
+"""Positions that one transaction empties: whoever erases or verifies meanwhile waits for it."""
+
+PIECE_MS: Final = 30 * 60_000
+"""For a piece; what takes longer would stand in the log with a time long past."""
 
 BIGINT_MAX: Final = 2**63 - 1
 
@@ -40,16 +46,17 @@ async def prunable(
     sealed = await latest(worker)
     if sealed is None:
         raise NotSealed
-    if before is not None:
-        older = await worker.maybe(LogBefore(tenant, before))
-        if older is None:
-            return None
-        through = min(older.pos, BIGINT_MAX if through is None else through)
     asked = BIGINT_MAX if through is None else through
     async with worker.pool.transaction(
         timeout_ms=TIMEOUT_MS, statement_timeout_ms=TIMEOUT_MS
     ) as connection:
-        return await worker.maybe(LogPrunable(tenant, asked, sealed.size), connection=connection)
+        how: dict[str, Any] = {"connection": connection, "timeout_s": TIMEOUT_MS / 1000}
+        if before is not None:
+            older = await worker.maybe(LogBefore(tenant, before), **how)
+            if older is None:
+                return None
+            asked = min(older.pos, asked)
+        return await worker.maybe(LogPrunable(tenant, asked, sealed.size), **how)
 
 
 async def origin(worker: Repository) -> str:
@@ -96,13 +103,21 @@ async def archived(
 
 
 async def pruned(
-    owner: Repository, tenant: UUID, through: int, archive: str, digest: bytes
-) -> Pruned:
-    """Empty the documents up to a position that a file has, and have the log say so.
+    owner: Repository, tenant: UUID, found: Prunable, archive: str, digest: bytes
+) -> AsyncGenerator[tuple[int, Pruned], None]:
+    """Empty the documents that were found and that a file has, and have the log say so.
 
-    Raises: what the server raises.
+    Shapes: for each piece, once it is done, the position that it ends at, and its entry.
+
+    Raises: what the server raises; earlier pieces are done then.
     """
-    async with owner.pool.transaction(
-        isolation="repeatable_read", timeout_ms=TIMEOUT_MS, statement_timeout_ms=TIMEOUT_MS
-    ) as connection:
-        return await owner.one(LogPrune(tenant, through, archive, digest), connection=connection)
+    for end in (*range(found.first - 1 + PIECE, found.through, PIECE), found.through):
+        async with owner.pool.transaction(
+            isolation="repeatable_read", timeout_ms=PIECE_MS, statement_timeout_ms=PIECE_MS
+        ) as connection:
+            done = await owner.one(
+                LogPrune(tenant, end, archive, digest),
+                connection=connection,
+                timeout_s=PIECE_MS / 1000,
+            )
+        yield end, done

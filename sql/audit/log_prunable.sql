@@ -2,12 +2,14 @@
 -- Say how far a tenant's log can be pruned, and what that would empty.
 --
 -- As far as is asked and sealed. What is emptied are documents of versions that are not the last
--- of what they are of; prunings themselves keep theirs.
+-- of what they are of; prunings themselves keep theirs. first is the position of the first of
+-- these, 0 where there is none.
 --
 -- param: $1 tenant_id uuid
 -- param: $2 through bigint
 -- param: $3 size bigint
--- returns: through bigint, log_index bigint, leaf_hash bytea, documents bigint, bytes bigint
+-- returns: through bigint, log_index bigint, leaf_hash bytea, first bigint, documents bigint,
+--     bytes bigint
 -- raises: -
 -- isolation: read committed
 -- call: text
@@ -16,6 +18,7 @@ SELECT
     ended.pos AS through,
     ended.log_index,
     ended.leaf_hash,
+    held.first,
     held.documents,
     held.bytes
 FROM (
@@ -31,6 +34,7 @@ FROM (
 CROSS JOIN
     LATERAL (
         SELECT
+            coalesce(min(place.pos), 0) AS first,
             count(*) AS documents,
             coalesce(sum(octet_length(payload.body)), 0)::bigint AS bytes
         FROM audit.position AS place

@@ -33,7 +33,10 @@ LOOKED_UP = (
     ("app.amendment", "{tenant} AND entity_id = {id} AND status IN ('draft', 'under_review')", ""),
     ("app.amendment", ("{tenant} AND entity_id = {id} AND base_version = 1"
                        " AND status = 'certified'"), ""),
+    ("app.amendment", ("{tenant} AND entity_id = {id}"
+                       " AND status IN ('certified', 'rejected', 'withdrawn')"), ""),
     ("app.amendment", "{tenant} AND governance_agent_id = {id}", "id DESC"),
+    ("audit.erasure", "{tenant} AND transaction_id = '5'", ""),
     ("app.import_line", "{tenant} AND import_id = {id} AND chunk > 0", "chunk"),
     ("app.import_line", ("{tenant} AND import_id = {id} AND kind = 'skill'"
                          " AND external_id = 'x'"), ""),

@@ -1,18 +1,28 @@
 """Pruning a tenant's log in the database: what goes, what stays, and what the log says of it."""
 
 import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
+from service.catalog.load import Catalog
+from service.database.pool import Pool
 from service.repository.base import Repository
+from service.repository.pruning import Prunable
+from service.settings import Settings
+from service.usecases import pruning
+from service.usecases.pruning import prunable, pruned
 from tests.amending import amended
 from tests.chain import LOG, NOTHING, entry_hash, payload_hash
 from tests.erasing import erased
 from tests.factories import Tenant, active_skill, amend, create, skill_body
 from tests.placed import place_all
+from tests.postgres import Server
 from tests.pruning import DIGEST, PRUNE, prune
 from tests.sessions import Connection, Savepoint
 
@@ -311,3 +321,77 @@ class TestGuards:
         done = await prune(superuser, tenant.id, 11)
 
         assert ("40001", 1) == (state, done.emptied)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def worker(
+    cluster: Server, database: str, catalog: Catalog, settings: Settings
+) -> AsyncIterator[Repository]:
+    """Run statements as plant_worker, as the command that prunes does."""
+    pool = Pool(cluster.url("worker", database), settings, name="worker")
+    await pool.open()
+    yield Repository(catalog, pool)
+    await pool.close()
+
+
+class TestPieces:
+    """A long log is emptied in many transactions, each with an entry of its own."""
+
+    async def test_each_piece_says_so(
+        self,
+        repository: Repository,
+        owner: Repository,
+        superuser: Connection,
+        tenant: Tenant,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """From the first document that goes to the last position, all with one file."""
+        monkeypatch.setattr(pruning, "PIECE", 2)
+        await lived(repository, superuser, tenant)
+        before = await superuser.fetch(PAYLOADS, tenant.id)
+        await prune(superuser, tenant.id, 2)
+        last = {row["entity_id"]: row["pos"] for row in before}
+        going = [pos for pos in range(3, 9) if pos not in last.values()]
+        found = Prunable(8, 0, b"", going[0], len(going), 0)
+        pieces = [one async for one in pruned(owner, tenant.id, found, "archive", DIGEST)]
+        rows = await superuser.fetch(
+            "SELECT version, through, emptied FROM audit.prune WHERE tenant_id = $1"
+            " ORDER BY version OFFSET 1", tenant.id,
+        )  # fmt: skip
+        after = await superuser.fetch(PAYLOADS, tenant.id)
+
+        assert len(pieces) > 2
+        assert [(end, one.version, one.emptied) for end, one in pieces] == [
+            (row["through"], row["version"], row["emptied"]) for row in rows
+        ]
+        assert len(going) == sum(one.emptied for _, one in pieces)
+        assert 8 == pieces[-1][0]
+        assert set(going).isdisjoint(kept(after))
+
+    async def test_what_is_long_has_time(
+        self,
+        repository: Repository,
+        owner: Repository,
+        superuser: Connection,
+        tenant: Tenant,
+        worker: Repository,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Statements over a whole log are not cut off as those of a request are."""
+        await lived(repository, superuser, tenant)
+        given: dict[str, float | None] = {}
+        fetch = asyncpg.Connection.fetch
+
+        async def noted(self: Any, query: str, *arguments: Any, **how: Any) -> Any:
+            given[query] = how.get("timeout")
+            return await fetch(self, query, *arguments, **how)
+
+        monkeypatch.setattr(asyncpg.Connection, "fetch", noted)
+        await prunable(worker, tenant.id, None, datetime.now(UTC))
+        found = Prunable(3, 0, b"", 1, 3, 0)
+        async for _ in pruned(owner, tenant.id, found, "archive", DIGEST):
+            pass
+        catalog = repository.catalog
+        names = ("log_before", "log_prunable", "log_prune")
+
+        assert {name for name in names if (given[catalog[name].query] or 0) > 600} == set(names)

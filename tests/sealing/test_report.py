@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
@@ -52,6 +53,27 @@ def test_metrics_are_what_the_process_knows() -> None:
         "plant_log_seal_seconds_count 1.0",
         "plant_log_seal_seconds_sum 0.25",
     } <= set(lines)
+
+
+def test_who_begins_to_lead_is_patient_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waited for a leader is no alarm, unless it waits on, however often one begins."""
+    now = 100.0
+    monkeypatch.setattr("service.sealing.standing.time.monotonic", lambda: now)
+    standing = Standing()
+    standing.begin()
+    standing.note(Report(0, 0, 60.0))
+    assert [] == caplog.messages
+    assert 60.0 == standing.shown()["waiting_s"]
+
+    now += 4
+    standing.begin()
+    standing.note(Report(0, 0, 64.0))
+    now += 2
+    standing.begin()
+    standing.note(Report(0, 0, 66.0))
+    assert ["an entry has waited 66 s for its place in the log"] == caplog.messages
 
 
 def test_ready_shows_it() -> None:
