@@ -56,7 +56,8 @@ def reader(root: Path) -> Iterator[Reader]:
         script.parent.mkdir(parents=True)
         script.write_text(f'#!/bin/sh\nexec {shlex.join(PLANT)} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
-        (folder / "sql").symlink_to(root / "sql")
+        for name in ("sql", "docs"):
+            (folder / name).symlink_to(root / name)
         port = _free_port()
         path = f"{Path(sys.executable).parent}:{BARE['PATH']}:/usr/local/bin"
         environment = BARE | {"PLANT_PORT": str(port), "PATH": path, "LC_ALL": "C.UTF-8"}
