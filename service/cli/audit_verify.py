@@ -9,7 +9,7 @@ from uuid import UUID
 from service.cli.connected import database, repository
 from service.cli.ending import Ending
 from service.cli.output import Output
-from service.cli.parser import Subparsers, add_command, add_json
+from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
 from service.database.target import Target
 from service.refusal import Refusal
 from service.repository.keys import TenantByName
@@ -17,6 +17,7 @@ from service.settings import Settings, load
 from service.verify.bundle import verify_bundle
 from service.verify.database import verify_database
 from service.verify.evidence import Evidence, pinned_of, witnesses_of
+from service.verify.offline import verify_offline
 from service.verify.question import Question
 from service.verify.verdict import CODES, Verdict
 
@@ -33,6 +34,11 @@ lies outside the database shows that its end was cut off or an older one brought
   plant audit verify
   plant audit verify --trust january.checkpoint --receipt receipt.json
   plant audit verify --bundle history.proof --key example.org/log+1a2b3c4d+AbCd…
+  plant audit verify --offline --receipt receipt.json --trust january.checkpoint --key …
+
+With --offline no database is looked at and no server is started: of each receipt and checkpoint it
+is said whether it is whole and signed with a pinned key, and whether two of them contradict each
+other.
 
 Exit code: 0 intact, 1 tampered (a line for each damage: where, of which kind, who could have done
 it; docs/audit.md has a list), 2 could not tell: something was not checked."""
@@ -44,10 +50,16 @@ VKEY_HELP: Final = (
 )
 
 
+class WrongOffline(Refusal):
+    """There is nothing that could be checked offline, or something that cannot be."""
+
+    exit_code = WRONG_USAGE
+
+
 class NoSuchTenant(Refusal):
     """The tenant that is to be verified is not there."""
 
-    exit_code = 64
+    exit_code = WRONG_USAGE
 
 
 def register(subparsers: Subparsers) -> None:
@@ -85,6 +97,11 @@ def register(subparsers: Subparsers) -> None:
     what.add_argument(
         "--bundle", type=Path, metavar="FILE", help="check a proof bundle instead of the database"
     )
+    what.add_argument(
+        "--offline",
+        action="store_true",
+        help="check the receipts and checkpoints by themselves, without a database",
+    )
     add_json(parser)
 
 
@@ -117,6 +134,8 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _found(arguments: argparse.Namespace, settings: Settings, output: Output) -> Verdict:
+    if arguments.offline:
+        return _offline(arguments, settings)
     evidence = Evidence(pinned_of(settings, arguments.vkeys))
     if arguments.bundle is None:
         evidence.add_state(settings)
@@ -126,6 +145,18 @@ def _found(arguments: argparse.Namespace, settings: Settings, output: Output) ->
         return verify_bundle(arguments.bundle, evidence, output.progress)
     with database(settings, output.say) as target:
         return Ending().run(_looked_at(arguments, settings, target, evidence, output))
+
+
+def _offline(arguments: argparse.Namespace, settings: Settings) -> Verdict:
+    if arguments.witnesses:
+        raise WrongOffline("--offline looks at no cosignatures.", "Leave --witness away.")
+    if not arguments.trust and not arguments.receipt:
+        raise WrongOffline(
+            "There is nothing to check: neither --receipt nor --trust names a file.",
+            "Name what you have kept.",
+        )
+    pinned = pinned_of(settings, arguments.vkeys)
+    return verify_offline(arguments.trust, arguments.receipt, pinned)
 
 
 async def _looked_at(

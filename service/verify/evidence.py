@@ -90,7 +90,7 @@ class Evidence:
         return held
 
     def _read(self, read: Callable[[str, str, Pinned], Held], path: Path, source: str) -> Held:
-        return read(source, _text(path), self.pinned)
+        return read(source, small_text(path), self.pinned)
 
     def add_checkpoints(self, paths: Sequence[Path]) -> None:
         """Take checkpoints that were kept."""
@@ -110,8 +110,8 @@ class Evidence:
             self.useless.append(f"{source}: {said}")
 
 
-def _text(path: Path) -> str:
-    """Read a small file.
+def small_text(path: Path) -> str:
+    """Read a file with a checkpoint or a receipt.
 
     Raises: OSError, Malformed.
     """

@@ -21,7 +21,7 @@ class Pinned:
 
     def __init__(self, keys: Sequence[VerifierKey], *, bare: bool = False) -> None:
         self.keys = list(keys)
-        self._bare = bare
+        self.bare = bare
 
     def __bool__(self) -> bool:
         return bool(self.keys)
@@ -32,7 +32,7 @@ class Pinned:
         return [
             key.named(origin)
             for key in self.keys
-            if self._bare or incarnation_of(key.name)[0] == base
+            if self.bare or incarnation_of(key.name)[0] == base
         ]
 
     def open(self, note: str) -> Checkpoint:

@@ -14,9 +14,13 @@ CODES: Final[dict[Word, int]] = {"intact": 0, "tampered": 1, "unknown": 2}
 
 
 class Verdict:
-    """Collects what is found; `notes` are worth knowing and change nothing."""
+    """Collects what is found; `notes` are worth knowing and change nothing.
 
-    def __init__(self) -> None:
+    `intact`: what it comes to, as a sentence, when all is well.
+    """
+
+    def __init__(self, intact: str = "everything is as it was sealed.") -> None:
+        self._intact = intact
         self.findings: list[Finding] = []
         self.damages = Counter[str]()
         self.unchecked: list[str] = []
@@ -79,4 +83,4 @@ class Verdict:
             return f"TAMPERED: {kinds}."
         if self.unchecked:
             return "COULD NOT TELL: nothing is damaged in what was checked, and not all was."
-        return "INTACT: everything is as it was sealed."
+        return f"INTACT: {self._intact}"
