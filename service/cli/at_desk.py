@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from service.cli.background import desk_of
-from service.cli.connected import database, in_words
+from service.cli.connected import existing_database, in_words
 from service.cli.output import Output
 from service.database.locks import Held
 from service.database.roles import require_login
@@ -44,6 +44,6 @@ def at_desk(settings: Settings, output: Output, work: Callable[[Desk], Awaitable
         finally:
             await desk.lone.close()
 
-    with database(settings, output.say) as target:
+    with existing_database(settings, output.say) as target:
         require_login(settings, target, "worker")
         return asyncio.run(done())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from service.cli.audit_verify import add_keys
-from service.cli.connected import database, repository
+from service.cli.connected import existing_database, repository
 from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command, add_json
 from service.database.target import Target
@@ -123,7 +123,7 @@ def _proven(
         return by_proof(one, other, Proof(growth.hashes(), by_log=False))
     address = arguments.log or next(filter(_is_address, (arguments.one, arguments.other)), None)
     if arguments.database:
-        with database(settings, output.say) as target:
+        with existing_database(settings, output.say) as target:
             return asyncio.run(_by_tiles(settings, target, one, other))
     if address is None:
         return Comparison(

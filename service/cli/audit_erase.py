@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.cli.connected import database, repository
+from service.cli.connected import existing_database, repository
 from service.cli.identity import KEY_HELP, context_of, identity, key_given
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
@@ -68,7 +68,7 @@ def _erase(arguments: argparse.Namespace) -> int:
     key = key_given(arguments.key, "--key")
     output = Output(as_json=arguments.json)
     settings = load()
-    with database(settings, output.say) as target:
+    with existing_database(settings, output.say) as target:
         work = Work(settings, target, key, arguments.kind, str(arguments.id))
         if not _agreed(arguments, output, asyncio.run(work.found())):
             return WRONG_USAGE

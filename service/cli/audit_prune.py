@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.cli import archive
-from service.cli.connected import database, repository
+from service.cli.connected import existing_database, repository
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
 from service.cli.times import moment
@@ -75,7 +75,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     archive.refuse_taken(arguments.to)
     output = Output(as_json=arguments.json)
     settings = load()
-    with database(settings, output.say) as target:
+    with existing_database(settings, output.say) as target:
         require_login(settings, target, "worker")
         work = Work(settings, target, arguments.tenant, arguments.to, output)
         tenant, found = asyncio.run(work.found(arguments.through, before))

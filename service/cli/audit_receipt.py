@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from service.cli.audit_verify import VKEY_HELP
-from service.cli.connected import database, repository
+from service.cli.connected import existing_database, repository
 from service.cli.identity import KEY_HELP, context_of, identity, key_given
 from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command
@@ -135,7 +135,7 @@ def _made(
             subject = entity(kind, arguments.id)
             return await receipts.find(app, context, subject, arguments.version, arguments.wait)
 
-    with database(settings, output.say) as target:
+    with existing_database(settings, output.say) as target:
         found = asyncio.run(made())
     if isinstance(found, Unsealed):
         raise _unsealed()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from service.cli.connected import database, repository
+from service.cli.connected import existing_database, repository
 from service.cli.ending import Ending
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
@@ -143,7 +143,7 @@ def _found(arguments: argparse.Namespace, settings: Settings, output: Output) ->
     evidence.add_receipts(arguments.receipt)
     if arguments.bundle is not None:
         return verify_bundle(arguments.bundle, evidence, output.progress)
-    with database(settings, output.say) as target:
+    with existing_database(settings, output.say) as target:
         return Ending().run(_looked_at(arguments, settings, target, evidence, output))
 
 

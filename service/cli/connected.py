@@ -1,5 +1,6 @@
 """What commands share that talk to the database through the catalogue."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
@@ -27,6 +28,10 @@ class SchemaBehind(Refusal):
     """The database lacks what this release needs."""
 
 
+class NoDatabase(Refusal):
+    """There is nothing that could be asked: a server would have to be made first."""
+
+
 class Unanswered(Refusal):
     """The database did not do what was asked."""
 
@@ -44,6 +49,35 @@ def database(settings: Settings, tell: Callable[[str], None]) -> Iterator[Target
             migrate(target, tell)
         ensure_login_roles(settings, target)
         yield target
+
+
+@contextmanager
+def existing_database(settings: Settings, tell: Callable[[str], None]) -> Iterator[Target]:
+    """Have the server ready as `database` does, and never make an embedded one.
+
+    A log that was made this moment says nothing of the one that was meant.
+
+    Raises: Refusal.
+    """
+    _require_made(settings)
+    with database(settings, tell) as target:
+        yield target
+
+
+def _require_made(settings: Settings) -> None:
+    if settings.database_url is not None:
+        return
+    try:
+        os.lstat(settings.data_dir / "postgres")
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoDatabase(
+            f"There is no database in {settings.data_dir.absolute()}.",
+            "Run it in the directory in which the service was started, or name the service's data "
+            "directory with PLANT_DATA_DIR or its database with PLANT_DATABASE_URL. `plant serve` "
+            "makes a new one.",
+        ) from None
+    except OSError:
+        return  # whoever opens it says what is wrong
 
 
 def migrate(target: Target, tell: Callable[[str], None]) -> None:
