@@ -6,69 +6,113 @@ import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
+from service.cli.audit_received import OPEN, checked
 from service.cli.audit_verify import VKEY_HELP
 from service.cli.connected import existing_database, repository
 from service.cli.identity import KEY_HELP, context_of, identity, key_given
 from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command
+from service.model.history import VERSION_MAX
 from service.model.kinds import KINDS, Kind
-from service.proof.fault import Malformed, Unproven
-from service.proof.receipt import Proved, Receipt, check_receipt, format_tlog_proof, parse_receipt
+from service.proof.receipt import Receipt, format_tlog_proof
 from service.refusal import Refusal
 from service.settings import Settings, load
-from service.usecases.receipts import Receipts, Unsealed, entity
+from service.usecases.receipts import Receipts, Unsealed, amendment, entity
 from service.usecases.tree import Tree
 from service.usecases.waiting import WaitingRoom
 from service.verify.evidence import pinned_of
-from service.verify.pinned import Pinned
 from service.verify.remote import TIMEOUT_S, Service, ServiceSilent, said
 
 RECEIPT: Final = """\
 Get the receipt of a version of an entity, check it with the pinned key, and write it.
 
+With --amendment it is that of a version of the entity's amendment.
 From the service at --url as any client does, or from the database here. It proves to anyone,
 offline, that this version stands in the log, and with it all that the tenant's log had before.
 
   plant audit receipt skill 0197… --key @key.txt --url https://plant.example.org --vkey …
   plant audit receipt skill 0197… --key @key.txt --version 3 --output receipt.json
-  plant audit verify --receipt receipt.json
+  plant audit receipt skill 0197… --key @key.txt --amendment
+  plant audit verify --offline --receipt receipt.json --key example.org/log+1a2b3c4d+AbCd…
 
 Exit code: 0 it is right, 1 it is not (nothing is written), 2 could not tell: no such entity, not
 sealed yet, no key, no answer."""
 
 WAIT_S: Final = 10
-OF_KIND: Final = {name: kind for kind in KINDS.values() for name in (kind.name, kind.path)}
+WAIT_S_MAX: Final = 30
+OF_KIND: Final = {
+    name: kind
+    for kind in KINDS.values()
+    for name in (kind.name, kind.path, kind.name.replace("_", "-"), kind.path.replace("-", "_"))
+}
 
 
 class NoReceipt(Refusal):
     """There is no receipt to be had."""
 
 
-class WrongReceipt(Refusal):
-    """What was given as a receipt proves something else, or nothing."""
-
-    exit_code = 1
-
-
 def register(subparsers: Subparsers) -> None:
     """Add `audit receipt`."""
     parser = add_command(subparsers, "receipt", _receipt, RECEIPT)
-    parser.add_argument("kind", metavar="KIND", choices=sorted(OF_KIND), help="such as skill")
-    parser.add_argument("id", metavar="ID", help="the id of the entity")
+    parser.add_argument(
+        "kind",
+        metavar="KIND",
+        choices=OF_KIND,
+        help=f"{', '.join(kind.name for kind in KINDS.values())}; or as it stands in paths",
+    )
+    parser.add_argument("id", metavar="ID", type=_id, help="the id of the entity")
     parser.add_argument("--key", required=True, help=f"a key with scope read{KEY_HELP}")
     parser.add_argument(
         "--vkey", dest="vkeys", action="append", default=[], metavar="VKEY", help=VKEY_HELP
     )
     parser.add_argument("--url", help="the address of the service (default: the database here)")
-    parser.add_argument("--version", type=int, help="default: the present one")
     parser.add_argument(
-        "--wait", type=int, default=WAIT_S, metavar="SECONDS", help="until it is sealed; at most 30"
+        "--amendment",
+        nargs="?",
+        type=_amendment,
+        const=OPEN,
+        metavar="ID",
+        help="of its open amendment instead, or of the one with this id",
+    )
+    parser.add_argument("--version", type=_version, help="default: the present one")
+    parser.add_argument(
+        "--wait",
+        type=_wait,
+        default=WAIT_S,
+        metavar="SECONDS",
+        help=f"until it is sealed; at most {WAIT_S_MAX} (default: {WAIT_S})",
     )
     parser.add_argument("--format", choices=["json", "tlog-proof"], default="json")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
+
+def _id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no id: they are UUIDs") from None
+
+
+def _amendment(text: str) -> str:
+    return OPEN if text == OPEN else _id(text)
+
+
+def _version(text: str) -> int:
+    return _number(text, 1, VERSION_MAX)
+
+
+def _wait(text: str) -> int:
+    return _number(text, 0, WAIT_S_MAX)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+    return int(text)
 
 
 def _receipt(arguments: argparse.Namespace) -> int:
@@ -85,15 +129,16 @@ def _receipt(arguments: argparse.Namespace) -> int:
         body = _asked(Service(arguments.url, key), kind, arguments)
     else:
         body = _made(settings, output, key, kind, arguments)
-    receipt, proved = _checked(body, pinned, kind, arguments)
+    receipt, proved = checked(body, pinned, kind, arguments)
     if arguments.format == "tlog-proof":
         hashes = [bytes.fromhex(one) for one in receipt.proof]
         leaf = receipt.leaf.encode()
         body = format_tlog_proof(receipt.log_index, hashes, receipt.checkpoint, leaf).encode()
     _write(body, arguments.output)
     sealed, entry = proved.checkpoint, proved.entry
+    what = kind.title if arguments.amendment is None else f"amendment of the {kind.title}"
     output.say(
-        f"It proves version {entry.version if entry else '?'} of the {kind.title}: position "
+        f"It proves version {entry.version if entry else '?'} of the {what}: position "
         f"{proved.leaf.position} of tenant {proved.leaf.tenant}, index {proved.log_index} of the "
         f"{sealed.size} entries of {sealed.origin}."
     )
@@ -105,10 +150,13 @@ def _asked(service: Service, kind: Kind, arguments: argparse.Namespace) -> bytes
 
     Raises: ServiceSilent, NoReceipt.
     """
-    query = {"wait": arguments.wait}
+    query: dict[str, object] = {"wait": arguments.wait}
     if arguments.version is not None:
         query["version"] = arguments.version
     path = f"/v1/{kind.path}/{arguments.id}/receipt"
+    if arguments.amendment is not None:
+        path = f"/v1/{kind.path}/{arguments.id}/amendment/receipt"
+        query |= {} if arguments.amendment == OPEN else {"amendment_id": arguments.amendment}
     answer = service.get(path, query, arguments.wait + TIMEOUT_S)
     if answer.status == HTTPStatus.ACCEPTED:
         raise _unsealed()
@@ -133,6 +181,9 @@ def _made(
             context = context_of(await identity(app, key, "--key", "read"), "plant audit receipt")
             receipts = Receipts(Tree(), WaitingRoom(app))
             subject = entity(kind, arguments.id)
+            if arguments.amendment is not None:
+                named = None if arguments.amendment == OPEN else arguments.amendment
+                subject = await amendment(app, context, kind, arguments.id, named)
             return await receipts.find(app, context, subject, arguments.version, arguments.wait)
 
     with existing_database(settings, output.say) as target:
@@ -146,37 +197,6 @@ def _unsealed() -> NoReceipt:
     return NoReceipt(
         "It is not sealed yet.", "Ask again soon; /readyz says whether the log goes on."
     )
-
-
-def _checked(
-    body: bytes, pinned: Pinned, kind: Kind, arguments: argparse.Namespace
-) -> tuple[Receipt, Proved]:
-    """Check that it is right, and of what was asked for.
-
-    Raises: WrongReceipt.
-    """
-    try:
-        receipt = parse_receipt(body)
-        proved = check_receipt(receipt, pinned.of(pinned.open(receipt.checkpoint).origin))
-        _require_asked(proved, kind, arguments)
-    except (Malformed, Unproven) as error:
-        raise WrongReceipt(
-            f"What was given as a receipt does not hold: {error}",
-            "Keep it: if the key is the right one, the log is not what it claims to be.",
-        ) from None
-    return receipt, proved
-
-
-def _require_asked(proved: Proved, kind: Kind, arguments: argparse.Namespace) -> None:
-    """Refuse what is right, and of something else.
-
-    Raises: Unproven.
-    """
-    entry = proved.entry
-    if entry is None or (entry.kind, entry.entity) != (kind.name, arguments.id.lower()):
-        raise Unproven("It is of another entity than was asked for.")
-    if arguments.version not in (None, entry.version):
-        raise Unproven(f"It is of version {entry.version}, not {arguments.version}.")
 
 
 def _write(body: bytes, path: Path | None) -> None:

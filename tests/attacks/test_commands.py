@@ -307,6 +307,52 @@ class TestReceipt:
         assert "version 5 of the skill" in said.err
         assert 0 == verify("--receipt", "mine.proof")
 
+    @pytest.mark.usefixtures("here")
+    def test_of_an_amendment(self, prepared: Prepared, capsys: Read) -> None:
+        """The open one, or any by its id; it is of that and of nothing else."""
+        of = ("receipt", "industries", prepared.world.industry, "--key", prepared.tenant.author.key)
+        words = ["audit", *of, "--output", "mine.json", "--amendment"]
+        assert 0 == main(words)
+        assert "version 1 of the amendment of the industry" in capsys.readouterr().err
+        made = json.loads(json.loads(Path("mine.json").read_bytes())["document"])
+        assert 0 == main([*words, made["amendment_id"], "--version", "1"])
+        assert 0 == verify("--receipt", "mine.json")
+        assert 2 == main([*words, prepared.victim])
+        assert "No amendment of this industry" in capsys.readouterr().err
+        assert 2 == self.receipt(prepared, "--amendment")
+        assert "No open amendment of this skill" in capsys.readouterr().err
+
+    @pytest.mark.usefixtures("here")
+    @pytest.mark.parametrize("kind", ["job_role", "job-role", "job_roles", "job-roles"])
+    def test_spellings(self, prepared: Prepared, kind: str) -> None:
+        """A kind is named as in documents, as in paths, or in between."""
+        of = ["receipt", kind, prepared.world.job_role, "--key", prepared.tenant.author.key]
+        assert 0 == main(["audit", *of, "--output", "mine.json"])
+
+    @pytest.mark.usefixtures("here")
+    @pytest.mark.parametrize(
+        "words,said",
+        [
+            (["--wait", "31"], "from 0 to 30"),
+            (["--wait", "-1"], "from 0 to 30"),
+            (["--version", "0"], "from 1 to"),
+            (["--version", "99999999999"], "from 1 to"),
+            (["--amendment", "x"], "is no id"),
+        ],
+    )
+    def test_usage(self, prepared: Prepared, capsys: Read, words: list[str], said: str) -> None:
+        """What cannot be meant is refused before anything is asked."""
+        with pytest.raises(SystemExit, match="64"):
+            self.receipt(prepared, *words)
+        assert said in capsys.readouterr().err
+
+    @pytest.mark.usefixtures("here")
+    def test_no_id(self, prepared: Prepared, capsys: Read) -> None:
+        """An id that is none is wrong usage, as for `erase`."""
+        with pytest.raises(SystemExit, match="64"):
+            main(["audit", "receipt", "skill", "nouuid", "--key", prepared.tenant.author.key])
+        assert "'nouuid' is no id" in capsys.readouterr().err
+
     def test_is_not_sealed_yet(self, do: Do, prepared: Prepared, capsys: Read) -> None:
         """It is waited for, as long as was said."""
 
@@ -353,6 +399,10 @@ class TestOverHttp:
 
             assert 0 == await run(*of, *theirs, "--version", "2", "--output", "mine.json")
             assert 2 == await run(*of, *theirs, "--version", "77")
+            industry = ("receipt", "industry", prepared.world.industry, "--url", url, "--vkey", key)
+            ours = ("--key", prepared.tenant.author.key)
+            assert 0 == await run(*industry, *ours, "--amendment", "--output", "amended.json")
+            assert 0 == await run("verify", "--offline", "--receipt", "amended.json", "--key", key)
             assert 2 == await run(*of, "--key", prepared.tenant.author.key)
             assert 0 == await run(
                 "watch", url, "--key", key, "--once", "--state", "held.checkpoint"
