@@ -14,6 +14,7 @@ from service.proof.fault import Damaged, ProofError, Undecided
 from service.proof.keys import VerifierKey
 from service.proof.note import parse_note
 from service.refusal import Refusal
+from service.verify.carried import explained, is_bundle, unplaced
 from service.verify.damage import NOWHERE, Finding, Place
 from service.verify.evidence import Evidence
 from service.verify.question import Show
@@ -44,15 +45,24 @@ def verify_bundle(path: Path, evidence: Evidence, show: Show) -> Verdict:
     begun = time.monotonic()
     try:
         with path.open("rb") as file, show("verifying entries", None) as progress:
+            last = [(0, b"")]
 
             def lines() -> Iterator[bytes]:
                 for number, line in enumerate(file, 1):
+                    last[0] = number, line
                     if number % STEP == 0:
                         progress.advance(STEP)
                     yield line
 
+            if not is_bundle(file):
+                verdict.unchecked.append(f"{path}: this is no bundle, going by how it begins")
+                return verdict
             keys = evidence.pinned.of(_origin(file))
-            report = _checked(verdict, evidence, lines(), keys)
+            try:
+                report = _checked(verdict, evidence, lines(), keys)
+            except Damaged as damaged:
+                report = None
+                _add(verdict, explained(damaged, file, last[0], keys))
     except OSError as error:
         raise BundleUnreadable(
             f"{path} cannot be read: {error.strerror or error}.", "Check the path."
@@ -70,18 +80,14 @@ def _checked(
     try:
         held = [one.checkpoint for one in evidence.held]
         return check_bundle(lines, keys, held, leaves)
-    except Damaged as damaged:
-        place = NOWHERE if damaged.position is None else Place(position=damaged.position)
-        verdict.add(Finding(damaged.kind, _unplaced(damaged), damaged.who, place))
     except Undecided as undecided:
         verdict.unchecked.append(str(undecided))
     return None
 
 
-def _unplaced(damaged: Damaged) -> str:
-    """Give the message without the position, which stands before it anyway."""
-    text = str(damaged)
-    return text if damaged.position is None else text.partition(": ")[2]
+def _add(verdict: Verdict, damaged: Damaged) -> None:
+    place = NOWHERE if damaged.position is None else Place(position=damaged.position)
+    verdict.add(Finding(damaged.kind, unplaced(damaged), damaged.who, place))
 
 
 def _origin(file: BinaryIO) -> str:
