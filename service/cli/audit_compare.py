@@ -3,10 +3,11 @@
 import argparse
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from service.cli.audit_verify import add_keys
 from service.cli.connected import existing_database, repository
+from service.cli.identity import KEY_HELP, key_given
 from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command, add_json
 from service.database.target import Target
@@ -16,7 +17,7 @@ from service.proof.tiles import consistency_tiles, prove_consistency
 from service.refusal import Refusal
 from service.repository.sealing import LogTiles
 from service.settings import Settings, load
-from service.verify.compare import Comparison, Proof, at_once, by_proof
+from service.verify.compare import Comparison, Proof, at_once, behind, by_proof
 from service.verify.evidence import pinned_of
 from service.verify.pinned import Pinned
 from service.verify.remote import Service, parse_growth
@@ -33,8 +34,16 @@ different sizes something has to prove that one grew out of the other: a file wi
   plant audit compare mine.checkpoint theirs.checkpoint --database
 
 Exit code: 0 one history, 1 two histories (both notes are printed: of one size they convince anybody
-who knows the key), 2 could not tell: two different logs, no key, no proof, or a note that no pinned
-key has signed."""
+who knows the key), or a service shows less than it has signed; 2 could not tell: two different
+logs, no key, no proof, or a note that no pinned key has signed."""
+
+
+class Asked(NamedTuple):
+    """Two checkpoints, and the key with which services are asked."""
+
+    one: Checkpoint
+    other: Checkpoint
+    key: str | None
 
 
 class NotComparable(Refusal):
@@ -51,6 +60,9 @@ def register(subparsers: Subparsers) -> None:
     proof.add_argument("--proof", type=Path, metavar="FILE", help="a consistency proof, as JSON")
     proof.add_argument("--log", metavar="URL", help="the service that is to prove it")
     proof.add_argument("--database", action="store_true", help="prove it from the tiles here")
+    parser.add_argument(
+        "--api-key", help=f"a key with scope audit, where the log is not open{KEY_HELP}"
+    )
     add_json(parser)
 
 
@@ -58,14 +70,15 @@ def _compare(arguments: argparse.Namespace) -> int:
     output = Output(as_json=arguments.json)
     settings = load()
     pinned = pinned_of(settings, arguments.vkeys)
-    notes = [_note(source) for source in (arguments.one, arguments.other)]
+    key = key_given(arguments.api_key, "--api-key") if arguments.api_key else None
+    notes = [_note(source, key) for source in (arguments.one, arguments.other)]
     one, other = (
         _opened(source, note, pinned)
         for source, note in zip((arguments.one, arguments.other), notes, strict=True)
     )
-    found = at_once(one, other) or _proven(arguments, settings, output, one, other)
+    found = at_once(one, other) or _proven(arguments, settings, output, Asked(one, other, key))
     lines = [found.message]
-    if found.word == "forked":
+    if found.exit_code == 1:
         for note in notes:
             lines += ["", note.rstrip("\n")]
     document = {
@@ -82,9 +95,9 @@ def _is_address(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def _note(source: str) -> str:
+def _note(source: str, key: str | None) -> str:
     if _is_address(source):
-        return Service(source).checkpoint()
+        return Service(source, key).checkpoint()
     try:
         return Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -109,9 +122,9 @@ def _proven(
     arguments: argparse.Namespace,
     settings: Settings,
     output: Output,
-    one: Checkpoint,
-    other: Checkpoint,
+    asked: Asked,
 ) -> Comparison:
+    one, other = asked.one, asked.other
     old, new = sorted((one.size, other.size))
     if arguments.proof is not None:
         try:
@@ -121,18 +134,42 @@ def _proven(
                 f"{arguments.proof} cannot be read: {error.strerror or error}.", "Check the path."
             ) from None
         return by_proof(one, other, Proof(growth.hashes(), by_log=False))
-    address = arguments.log or next(filter(_is_address, (arguments.one, arguments.other)), None)
     if arguments.database:
         with existing_database(settings, output.say) as target:
             return asyncio.run(_by_tiles(settings, target, one, other))
+    if (found := _rolled_back(arguments, one, other)) is not None:
+        return found
+    address = _who_proves(arguments, one, other)
     if address is None:
         return Comparison(
             "unknown",
             f"They are of {old} and of {new} entries, and nothing proves that one grew out of the "
             "other: name a proof (--proof), the service (--log) or the database (--database).",
         )
-    growth = Service(address).growth(old, new)
+    growth = Service(address, asked.key).growth(old, new)
     return by_proof(one, other, Proof(growth.hashes(), by_log=True))
+
+
+def _rolled_back(
+    arguments: argparse.Namespace, one: Checkpoint, other: Checkpoint
+) -> Comparison | None:
+    """Find that a service shows less than the file, which it has signed."""
+    sources = (arguments.one, one), (arguments.other, other)
+    shown = [there for source, there in sources if _is_address(source)]
+    kept = [there for source, there in sources if not _is_address(source)]
+    if shown and kept and shown[0].size < kept[0].size:
+        return behind(shown[0].size, kept[0].size)
+    return None
+
+
+def _who_proves(arguments: argparse.Namespace, one: Checkpoint, other: Checkpoint) -> str | None:
+    """Choose the service that is asked: the named one, or of A and B that which shows more."""
+    if arguments.log:
+        return str(arguments.log)
+    sources = sorted(
+        ((one.size, arguments.one), (other.size, arguments.other)), key=lambda each: -each[0]
+    )
+    return next((source for _, source in sources if _is_address(source)), None)
 
 
 async def _by_tiles(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.cli import archive
+from service.cli.audit_verify import NoSuchTenant
 from service.cli.connected import existing_database, repository
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
@@ -38,15 +39,15 @@ is not erased in it. It asks before, or takes --yes for the answer.
 
   plant audit prune --tenant acme --before 2027-01-01T00:00:00Z --to acme-2026.proof
 
-Exit code: 0 it is pruned, or there was nothing to prune; 1 the log does not prove itself, or there
-is no such tenant; 2 could not tell; 64 nobody said yes."""
+Exit code: 0 it is pruned, or there was nothing to prune; 1 the log does not prove itself, or
+nothing is sealed; 2 could not tell; 64 there is no such tenant, or nobody said yes."""
 
 
 KEEP = "{} has documents that are pruned already: keep it. Prune the rest to another file."
 
 
 class PruneRefusal(Refusal):
-    """There is no such tenant, or nothing is sealed."""
+    """Nothing is sealed."""
 
     exit_code = 1
 
@@ -110,12 +111,12 @@ class Work(NamedTuple):
     ) -> tuple[UUID, Prunable | None]:
         """Find the tenant, and what of its log would be pruned.
 
-        Raises: PruneRefusal, and what the database refuses.
+        Raises: NoSuchTenant, PruneRefusal, and what the database refuses.
         """
         async with repository(self.settings, self.target, "owner") as owner:
             tenant = await owner.maybe(TenantByName(self.tenant))
         if tenant is None:
-            raise PruneRefusal(f"There is no tenant {self.tenant}.", "See `plant tenant list`.")
+            raise NoSuchTenant(f"There is no tenant {self.tenant!r}.", "See `plant tenant list`.")
         async with repository(self.settings, self.target, "worker") as worker:
             try:
                 return tenant.tenant_id, await prunable(worker, tenant.tenant_id, through, before)

@@ -25,6 +25,7 @@ from service.usecases.receipts import Receipts, Unsealed, amendment, entity
 from service.usecases.tree import Tree
 from service.usecases.waiting import WaitingRoom
 from service.verify.evidence import pinned_of
+from service.verify.plain import sentence
 from service.verify.remote import TIMEOUT_S, Service, ServiceSilent, said
 
 RECEIPT: Final = """\
@@ -162,7 +163,7 @@ def _asked(service: Service, kind: Kind, arguments: argparse.Namespace) -> bytes
         raise _unsealed()
     if answer.status != HTTPStatus.OK:
         raise ServiceSilent(
-            f"The service at {service.url} gave {answer.status}: {said(answer.body)}",
+            f"The service at {service.url} gave {answer.status}: {sentence(said(answer.body))}",
             "Check id, version and key.",
         )
     return answer.body

@@ -11,6 +11,7 @@ from service.cli.ending import Ending
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
 from service.database.target import Target
+from service.proof.keys import VerifierKey
 from service.refusal import Refusal
 from service.repository.keys import TenantByName
 from service.settings import Settings, load
@@ -41,7 +42,8 @@ is said whether it is whole and signed with a pinned key, and whether two of the
 other.
 
 Exit code: 0 intact, 1 tampered (a line for each damage: where, of which kind, who could have done
-it; docs/audit.md has a list), 2 could not tell: something was not checked."""
+it; docs/audit.md has a list), 2 could not tell: something was not checked,
+64 there is no such tenant."""
 
 
 VKEY_HELP: Final = (
@@ -57,7 +59,7 @@ class WrongOffline(Refusal):
 
 
 class NoSuchTenant(Refusal):
-    """The tenant that is to be verified is not there."""
+    """The tenant that is named is not there."""
 
     exit_code = WRONG_USAGE
 
@@ -143,8 +145,9 @@ def _found(arguments: argparse.Namespace, settings: Settings, output: Output) ->
     evidence.add_receipts(arguments.receipt)
     if arguments.bundle is not None:
         return verify_bundle(arguments.bundle, evidence, output.progress)
+    witnesses = witnesses_of(settings, arguments.witnesses)
     with existing_database(settings, output.say) as target:
-        return Ending().run(_looked_at(arguments, settings, target, evidence, output))
+        return Ending().run(_looked_at(arguments, settings, target, evidence, witnesses, output))
 
 
 def _offline(arguments: argparse.Namespace, settings: Settings) -> Verdict:
@@ -164,13 +167,14 @@ async def _looked_at(
     settings: Settings,
     target: Target,
     evidence: Evidence,
+    witnesses: list[VerifierKey],
     output: Output,
 ) -> Verdict:
     tenant = arguments.tenant
     question = Question(
         pinned=evidence.pinned,
         held=evidence.held,
-        witnesses=witnesses_of(settings, arguments.witnesses),
+        witnesses=witnesses,
         tenant=await _tenant_id(tenant, settings, target) if tenant else None,
         cluster=evidence.cluster,
     )

@@ -29,6 +29,7 @@ Exit code: 0 with --once, when the log only grew; 1 it was forked, rolled back o
 somebody else; 2 could not tell, with --once: no answer; 130 after Ctrl-C, 143 after SIGTERM."""
 
 INTERVAL_S: Final = 60.0
+INTERVAL_S_MAX: Final = 86_400.0
 
 
 class NothingPinned(Refusal):
@@ -44,13 +45,28 @@ def register(subparsers: Subparsers) -> None:
         "--api-key", help=f"a key with scope audit, where the log is not open{KEY_HELP}"
     )
     parser.add_argument(
-        "--state", type=Path, metavar="FILE", help="where the last checkpoint is kept"
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="where the last checkpoint is kept (default: HOST-PORT.checkpoint in this directory)",
     )
     parser.add_argument(
-        "--interval", type=float, default=INTERVAL_S, metavar="SECONDS", help="default: 60"
+        "--interval", type=_seconds, default=INTERVAL_S, metavar="SECONDS", help="default: 60"
     )
     parser.add_argument("--once", action="store_true", help="look once")
     add_json(parser)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= INTERVAL_S_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds above 0 and up to {INTERVAL_S_MAX:,.0f}"
+        )
+    return seconds
 
 
 def _watch(arguments: argparse.Namespace) -> int:

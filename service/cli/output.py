@@ -88,8 +88,10 @@ class Progress:
     def _count(self) -> str:
         if not self.total:
             return f"{self.done:,}"
-        share = min(self.done / self.total, 1.0)
-        counted = f"{self.done:,} of {self.total:,} ({share:.0%})"
+        # There can be more than was counted before: what nobody expected is looked at too.
+        total = max(self.done, self.total)
+        share = self.done / total
+        counted = f"{self.done:,} of {total:,} ({share:.0%})"
         if not self._terminal:
             return counted
         full = round(share * BAR_CELLS)

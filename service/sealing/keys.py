@@ -52,7 +52,7 @@ class Keyring:
             said = getattr(error, "strerror", None) or str(error)
             raise LogRefused(
                 "key",
-                f"The keys in {self.path} cannot be read: {said}",
+                f"The keys in {self.path} cannot be read: {said.rstrip('.')}.",
                 "Put the file back, or name another one with PLANT_SIGNING_KEY.",
             ) from None
         return self._seeds

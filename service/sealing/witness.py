@@ -15,6 +15,7 @@ from service.proof.witness import add_checkpoint, cosignature_lines
 from service.refusal import Refusal
 
 TIMEOUT_S: Final = 10.0
+WORDS: Final = 2
 ANSWER_BYTES_MAX: Final = 65_536
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
@@ -57,6 +58,8 @@ def parse_witnesses(text: str | None) -> list[Witness]:
         if not words:
             continue
         try:
+            if len(words) != WORDS:
+                raise Malformed("It takes a key and an address.")
             vkey, url = words
             key = parse_vkey(vkey)
             scheme, host = urlsplit(url)[:2]
@@ -64,7 +67,7 @@ def parse_witnesses(text: str | None) -> list[Witness]:
                 raise Malformed("It is the key of a log, or no address of the web.")
         except ValueError as error:
             raise BadWitnesses(
-                f"PLANT_WITNESSES has no witness in {part.strip()!r}: {error}",
+                f"PLANT_WITNESSES has no witness in {part.strip()!r}: {str(error).rstrip('.')}.",
                 "Write its verifier key (cosignature/v1) and its address, with a blank between.",
             ) from None
         found.append(Witness(key, url.rstrip("/")))

@@ -9,8 +9,8 @@ from service.proof.checkpoint import Checkpoint, incarnation_of
 from service.proof.fault import ProofError
 from service.proof.tree import verify_consistency
 
-Word = Literal["consistent", "forked", "unknown"]
-CODES: Final[dict[Word, int]] = {"consistent": 0, "forked": 1, "unknown": 2}
+Word = Literal["consistent", "forked", "rollback", "unknown"]
+CODES: Final[dict[Word, int]] = {"consistent": 0, "forked": 1, "rollback": 1, "unknown": 2}
 
 
 class Comparison(Struct, frozen=True):
@@ -57,6 +57,15 @@ def at_once(one: Checkpoint, other: Checkpoint) -> Comparison | None:
         "anybody who knows the key. It was done by whoever has the signing key"
         f"{_lives(one, other)}.",
         transferable=True,
+    )
+
+
+def behind(size: int, before: int) -> Comparison:
+    """Say that a log shows less than it has signed."""
+    return Comparison(
+        "rollback",
+        f"The log shows {size} entries and has shown {before} signed ones: it was rolled back, by "
+        "whoever brought back an older database, or whoever has the signing key.",
     )
 
 

@@ -4,6 +4,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from service.verify.plain import sentence
+
 OWNER: Final = "the owner or a superuser of the database"
 WORKER: Final = "whoever logs in as plant_worker, or the owner or a superuser of the database"
 HOLDER: Final = "whoever has the signing key: the host, its operator, or a thief"
@@ -84,7 +86,7 @@ class Finding(Struct, frozen=True):
 
     def __str__(self) -> str:
         where = f" {self.place}:" if str(self.place) else ""
-        return f"{self.damage}:{where} {self.message} It could have been {self.who}."
+        return f"{self.damage}:{where} {sentence(self.message)} It could have been {self.who}."
 
 
 def found(damage: str, place: Place = NOWHERE, message: str | None = None) -> Finding:

@@ -14,11 +14,13 @@ from service.proof.encoded import from_hex
 from service.proof.fault import ProofError
 from service.proof.tree import HASH_LENGTH
 from service.refusal import Refusal
-from service.verify.plain import plain
+from service.verify.plain import plain, sentence
 
 TIMEOUT_S: Final = 30.0
 BYTES_MAX: Final = 16 * 1024 * 1024
 WORDS_MAX: Final = 500
+SHUT: Final = frozenset({http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN})
+CLOSED: Final = "The log is not open to everybody there: give a key with scope audit (--api-key)."
 CHECKPOINT: Final = "/v1/audit/checkpoint"
 
 
@@ -117,13 +119,14 @@ class Service:
     def _expected(self, path: str, query: dict[str, Any] | None = None) -> bytes:
         answer = self.get(path, query)
         if answer.status != http.HTTPStatus.OK:
-            raise self._silent(f"{path} gave {answer.status}: {said(answer.body)}")
+            why = f"{path} gave {answer.status}: {said(answer.body)}"
+            raise self._silent(why, CLOSED if answer.status in SHUT else None)
         return answer.body
 
-    def _silent(self, why: str) -> ServiceSilent:
+    def _silent(self, why: str, way_out: str | None = None) -> ServiceSilent:
         return ServiceSilent(
-            f"The service at {self.url} did not answer as it should: {why}.",
-            "Check the address, and that it serves (`/readyz`).",
+            f"The service at {self.url} did not answer as it should: {sentence(why)}",
+            way_out or "Check the address, and that it serves (`/readyz`).",
         )
 
 
@@ -146,7 +149,7 @@ def parse_growth(body: bytes, source: str) -> Growth:
         growth.hashes()
     except (msgspec.DecodeError, ProofError) as error:
         raise ServiceSilent(
-            f"What {source} gives is no consistency proof: {error}",
+            f"What {source} gives is no consistency proof: {sentence(str(error))}",
             "It is what `GET /v1/audit/consistency` answers.",
         ) from None
     return growth

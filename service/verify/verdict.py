@@ -66,7 +66,8 @@ class Verdict:
             lines.append(f"… and {more:,} more")
         lines += [f"not checked: {each}" for each in self.unchecked]
         lines += [f"note: {each}" for each in self.notes]
-        lines += [self._counted(), self._sum()]
+        lines += [self._counted()] if self.counts else []
+        lines.append(self._sum())
         return [plain(line) for line in lines]
 
     def _counted(self) -> str:

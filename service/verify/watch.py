@@ -2,22 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import Struct
 
 from service.proof.checkpoint import Checkpoint, incarnation_of
 from service.proof.fault import ProofError
 from service.refusal import Refusal
-from service.verify.compare import Comparison, Proof, at_once, by_proof
+from service.verify.compare import Comparison, Proof, at_once, behind, by_proof
 from service.verify.pinned import Pinned
 from service.verify.remote import Service
 
 Word = Literal["first", "same", "grown", "damaged"]
-BEHIND: Final = (
-    "The log shows {size} entries and has shown {before} signed ones: it was rolled back, by "
-    "whoever brought back an older database, or whoever has the signing key."
-)
 
 
 class WatchRefusal(Refusal):
@@ -69,7 +65,7 @@ class Monitor:
             return found
         (_, old_life), (_, life) = incarnation_of(before.origin), incarnation_of(now.origin)
         if now.size < before.size or life < old_life:
-            return Comparison("forked", BEHIND.format(size=now.size, before=before.size))
+            return behind(now.size, before.size)
         growth = self._service.growth(before.size, now.size)
         return by_proof(before, now, Proof(growth.hashes(), by_log=True))
 

@@ -184,6 +184,13 @@ class TestOfADatabase:
         assert f"signed that the log had {prepared.sizes[1]} entries" in capsys.readouterr().out
         assert 64 == verify("--witness", str(pinned.keys[0]))
 
+    def test_with_a_wrong_setting(self, monkeypatch: pytest.MonkeyPatch, capsys: Read) -> None:
+        """Before a server is asked or started; a key that is named stands in for the setting."""
+        monkeypatch.setenv("PLANT_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+        monkeypatch.setenv("PLANT_WITNESSES", "x")
+        assert 64 == verify()
+        assert "'x': It takes a key and an address." in capsys.readouterr().err
+
     def test_of_one_tenant(self, do: Do, capsys: Read, prepared: Prepared) -> None:
         """By name or id: its own part with the whole tree; what is another's is not looked at."""
         do(actor_edited)

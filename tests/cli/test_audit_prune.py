@@ -293,7 +293,7 @@ async def test_what_it_cannot_do(lived: Tenant, environ: dict[str, str], tmp_pat
     }
 
     assert {
-        "there": 2, "name": 2, "folder": 2, "key": 1, "tenant": 1,
+        "there": 2, "name": 2, "folder": 2, "key": 1, "tenant": 64,
         "how far": 64, "position": 64, "time": 64,
     } == {name: one.returncode for name, one in answers.items()}  # fmt: skip
     assert b"before" == there.read_bytes()
@@ -301,7 +301,7 @@ async def test_what_it_cannot_do(lived: Tenant, environ: dict[str, str], tmp_pat
     assert "is there already" in answers["there"].stderr
     assert "'a\\nb.proof' is no name for an archive." in answers["name"].stderr
     assert "cannot be written" in answers["folder"].stderr
-    assert "There is no tenant nobody." in answers["tenant"].stderr
+    assert "There is no tenant 'nobody'." in answers["tenant"].stderr
 
 
 async def test_the_api_names_the_archive(

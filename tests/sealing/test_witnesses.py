@@ -223,5 +223,8 @@ def test_the_setting_names_keys_and_addresses() -> None:
 )
 def test_what_is_no_witness_is_refused(text: str) -> None:
     """The part that is wrong is shown; a log's key is no witness's."""
-    with pytest.raises(BadWitnesses, match="PLANT_WITNESSES has no witness in"):
+    with pytest.raises(BadWitnesses, match="PLANT_WITNESSES has no witness in") as caught:
         parse_witnesses(text.format(vkey=LocalWitness().key))
+    assert "unpack" not in caught.value.wrong
+    assert caught.value.wrong.endswith(".")
+    assert not caught.value.wrong.endswith("..")

@@ -192,6 +192,15 @@ def test_progress_elsewhere_is_plain_lines() -> None:
     assert "\r" not in log.getvalue()
 
 
+def test_progress_beyond_its_total() -> None:
+    """More than was expected is no share above all of it."""
+    log = io.StringIO()
+    with Output(err=log).progress("verifying entries", 4) as progress:
+        progress.reach(5)
+
+    assert "verifying entries: 5 of 5 (100%)" in log.getvalue()
+
+
 def test_progress_without_a_total_counts() -> None:
     """What has no known end is counted."""
     log = io.StringIO()

@@ -56,6 +56,7 @@ def test_no_bundle(capsys: Read, content: bytes) -> None:
 
     assert "not checked: it.proof: this is no bundle" in said
     assert "COULD NOT TELL" in said
+    assert "Looked at" not in said
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,20 @@ class TestCompare:
         assert "The 300 entries grew out of the 7" in said
         assert "cannot show that its 300 entries grew out of the 250" in said
 
+    def test_behind_what_it_has_signed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A service that shows less than it has signed was rolled back."""
+        with serving(Shown(LOG, 100)) as shown, serving(Shown(LOG, 200)) as other:
+            for words in ((kept(LOG, 300), shown.url), (shown.url, kept(LOG, 300))):
+                assert 1 == compare(*words, "--json")
+                said = json.loads(capsys.readouterr().out)
+                assert "rollback" == said["verdict"]
+                assert "shows 100 entries and has shown 300 signed ones" in said["message"]
+            assert 1 == compare(kept(LOG, 300), shown.url)
+            assert LOG.note(300) in capsys.readouterr().out
+            # Of two services one may be behind the other.
+            assert 0 == compare(shown.url, other.url, "--api-key", "plant_x")
+            assert {"Bearer plant_x"} == set(other.keys)
+
     def test_by_a_proof_in_a_file(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A right one proves it; a wrong one proves nothing, whoever has written it."""
         one, other = kept(LOG, 100, "one"), kept(LOG, 300, "other")
@@ -80,7 +94,9 @@ class TestCompare:
         for content in ("{}", '{"from": 1, "to": 2, "proof": ["zz"]}', "no JSON"):
             proof.write_text(content, encoding="utf-8")
             assert 2 == compare(one, other, "--proof", "growth.json")
-            assert "no consistency proof" in capsys.readouterr().err
+            said = capsys.readouterr().err
+            assert "no consistency proof" in said
+            assert ". It is what" in said
         assert 2 == compare(one, other, "--proof", "nowhere.json")
 
     def test_of_two_logs(self, capsys: pytest.CaptureFixture[str]) -> None:

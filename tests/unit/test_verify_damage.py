@@ -84,3 +84,11 @@ class TestVerdict:
 
         assert "Looked at 1,000 entries (2,000 a second), 3 not sealed yet." in verdict.lines()
         assert {"entries": 0.5} == verdict.document()["seconds"]
+
+
+def test_words_of_others_end_as_a_sentence() -> None:
+    """Whatever a finding says, one period stands before who it could have been."""
+    for words in ("no line of this witness", "It is gone.", "sealed.."):
+        said = str(found("cosignature", message=words))
+
+        assert f"{words.rstrip('.')}. It could have been " in said

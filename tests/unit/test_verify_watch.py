@@ -105,6 +105,29 @@ class TestWatch:
         assert 2 == watch(shown, "--state", "no/such/directory")
         assert "cannot be written" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_closed_log(
+        self, shown: Shown, capsys: pytest.CaptureFixture[str], status: int
+    ) -> None:
+        """It is said with what it opens, in whole sentences."""
+        shown.status = status
+        assert 2 == watch(shown)
+        assert f"gave {status}: It is broken. The log is not open" in capsys.readouterr().err
+        assert 2 == main(["audit", "compare", shown.url, shown.url, "--key", KEY])
+        assert "a key with scope audit (--api-key)." in capsys.readouterr().err
+
+    @pytest.mark.parametrize("interval", ["0", "-1", "x", "nan", "inf"])
+    def test_no_interval(self, shown: Shown, interval: str) -> None:
+        """A service is not asked without a pause, or never again."""
+        with pytest.raises(SystemExit, match="64"):
+            watch(shown, "--interval", interval)
+
+    def test_the_default_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The help says where the last checkpoint lies."""
+        with pytest.raises(SystemExit, match="0"):
+            main(["audit", "watch", "--help"])
+        assert "default:HOST-PORT.checkpoint" in "".join(capsys.readouterr().out.split())
+
     def test_does_not_obey_what_it_is_shown(
         self, shown: Shown, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
