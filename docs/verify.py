@@ -27,36 +27,35 @@ ENTRY = re.compile(
 PROOF, SIZE = rf'\[(?:"{HASH}",?)*\]', "(?:0|[1-9][0-9]{0,17})"
 FIRST = re.compile(rf'{{"format":"plant-proof/v1","tenant_id":"({UUID})"}}\n'.encode())
 LAST = re.compile(
-    rf'{{"count":{SIZE},"log_index":(?:null|{SIZE}),"proof":{PROOF},"checkpoint":"(?:[^"\\]|\\[n"\\])*"'
+    rf'{{"count":(?:0,"log_index":null,"proof":\[\]|[1-9][0-9]*,"log_index":{SIZE},"proof":{PROOF})'
+    rf',"checkpoint":"(?:[^"\\]|\\[n"\\])*"'
     rf'(?:,"consistency":\[(?:{{"size":{SIZE},"proof":{PROOF}}},?)+\])?}}\n'.encode()
+)
+# Origin, size and root, whose last bits are zero; what stands behind them; signatures.
+NOTE = re.compile(
+    rf"((.+)\n({SIZE})\n([A-Za-z0-9+/]{{42}}[048AEIMQUYcgkosw]=)\n(?:[^\0-\x1f]+\n)*)\n"
+    rf"((?:— [^\s+]+ \S+\n){{1,64}})"
 )
 NOT_SHOWN, SALT = ("withheld", "erased", "pruned"), re.compile("[0-9a-f]{32}")
 Key = tuple[str, bytes, Ed25519PublicKey]
 Checkpoint = tuple[str, int, bytes]
-Versions = dict[str, tuple[int, str, int]]
 
 
 class ProofError(Exception):
     """A sentence, and the exit code: 1 is not what was sealed, 2 could not tell."""
 
 
-def need(holds: object, message: str, code: int = 1) -> None:
-    """Go on if something holds."""
+def need(holds: Any, message: str, code: int = 1) -> Any:
+    """Give back what holds; go no further with what does not."""
     if not holds:
         raise ProofError(message, code)
-
-
-def unbase64(text: str) -> bytes:
-    """Decode base64, of which each value has one spelling."""
-    value = b64decode(text, validate=True)
-    need(b64encode(value).decode() == text, "base64 is not spelled as it must be")
-    return value
+    return holds
 
 
 def read_key(vkey: str) -> Key:
     """Take a verifier key apart: name, id, public key."""
     name, key_id, material = vkey.strip().split("+", 2)
-    raw = unbase64(material)
+    raw = b64decode(material, validate=True)
     right = raw[0] == 1 and key_id == sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
     need(right, "the key was mistyped, or is no Ed25519 key of a log")
     return name, bytes.fromhex(key_id), Ed25519PublicKey.from_public_bytes(raw[1:])
@@ -64,19 +63,20 @@ def read_key(vkey: str) -> Key:
 
 def open_checkpoint(note: str, keys: list[Key]) -> Checkpoint:
     """Give origin, size and root of a checkpoint that one of the keys has signed."""
-    text, _, lines = note.rpartition("\n\n")
-    text, signers = text + "\n", set()
-    for line in lines.removesuffix("\n").split("\n"):
-        dash, signer, encoded = line.split(" ")
-        signature = unbase64(encoded)
-        need(dash == "—" and note.endswith("\n"), "the checkpoint is no signed note")
+    parts = need(len(note) <= 65536 and NOTE.fullmatch(note), "the checkpoint is no signed note")
+    text, origin, size, encoded, lines = parts.groups()
+    root, signers = b64decode(encoded), set()
+    for signer, encoded in re.findall("— (.+) (.+)\n", lines):
+        signature = b64decode(encoded, validate=True)
+        right = b64encode(signature).decode() == encoded and len(signature) > 4
+        need(right and signer.isprintable(), "a signature is not written as it must be")
         for name, key_id, key in keys:
             if (name, key_id) == (signer, signature[:4]):
                 key.verify(signature[4:], text.encode())
                 signers.add(name)
-    origin, size, root = text.split("\n")[:3]
     need(origin in signers, f"the checkpoint of {origin} is not signed with your key")
-    return origin, int(size), unbase64(root)
+    need(size != "0" or root == sha256().digest(), "an empty log has another root")
+    return origin, int(size), root
 
 
 def climb(at: int, last: int, first: bytes, proof: list[bytes]) -> tuple[bytes, bytes]:
@@ -111,21 +111,19 @@ def check_grown(held: Checkpoint, now: Checkpoint, grown: dict[int, list[str]]) 
         need(climb(at, last, first, rest) == (held[2], now[2]), f"a fork after {size} entries")
 
 
-def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: Versions) -> list[str]:
+def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: dict[str, Any]) -> list[str]:
     """Check an entry and its document; give its leaf's hash, entity, operation and salt."""
     parts = line.split(b"\t")
-    found = ENTRY.fullmatch(parts[0].decode("ascii", "replace"))
-    if found is None or found[1] != tenant or len(parts) != 4:
-        raise ProofError("the line is no entry, or another tenant's", 1)
-    _, entity, version, operation, time, payload, previous = found.groups()
+    found = need(ENTRY.fullmatch(parts[0].decode("ascii", "replace")), "the line is no entry")
+    owner, entity, version, operation, time, payload, previous = found.groups()
+    need(owner == tenant and len(parts) == 4, "the line is no entry of this tenant")
     salt, document, sealed = parts[1].decode("ascii", "replace"), *parts[2:]
     hashed = sha256(parts[0]).hexdigest()
     leaf = sha256(f'\0["plant-leaf/v1","{tenant}",{at},"{hashed}","{leaf}"]'.encode()).hexdigest()
     need(sealed == f"{leaf}\n".encode(), "the entry was changed, or lines are elsewhere")
     before = versions.get(entity, (0, "0" * 64, -(2**63)))
-    need(int(version) == before[0] + 1, "versions of the entity do not follow each other")
-    need(previous == before[1], "the entry does not continue the version before")
-    need(int(time) > before[2], "the entry is not younger than the version before")
+    follows = int(version) == before[0] + 1 and previous == before[1]
+    need(follows and int(time) > before[2], "the entry does not continue the version before")
     versions[entity] = int(version), hashed, int(time)
     if salt not in NOT_SHOWN or document:
         need(SALT.fullmatch(salt), "the entry has no salt")
@@ -136,10 +134,10 @@ def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: Versions)
 
 def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str]) -> str:
     """Check a bundle; give a sentence about it."""
-    header = FIRST.fullmatch(next(lines, b""))
-    need(header, "the first line is not that of a bundle")
-    tenant = header[1].decode() if header else ""
-    count, leaf, hidden, line, versions, erased = 0, "0" * 64, 0, b"", Versions(), dict[str, int]()
+    header = need(FIRST.fullmatch(next(lines, b"")), "the first line is not that of a bundle")
+    tenant = header[1].decode()
+    versions, erased = dict[str, Any](), dict[str, int]()
+    count, leaf, hidden, line = 0, "0" * 64, 0, b""
     for line in lines:
         if not line.startswith(b"["):
             break
@@ -154,9 +152,8 @@ def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str
             erased.pop(entity, None)
         if salt == "erased":
             erased.setdefault(entity, count)
-    need(LAST.fullmatch(line), f"after position {count} the bundle was cut off or changed")
-    need(not next(lines, b""), "there are lines after the last one")
-    end = json.loads(line)
+    last = LAST.fullmatch(line) and not next(lines, b"")
+    end = json.loads(need(last and line, f"after position {count} it was cut off or changed"))
     need(end["count"] == count, f"{count} entries are there, {end['count']} are counted")
     now = open_checkpoint(end["checkpoint"], keys)
     if count:

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from service.proof.entry import is_hash, is_id
+from service.proof.entry import NUMBER_MAX, is_hash, is_id
 from service.proof.fault import Malformed
 
 FORMAT: Final = "plant-proof/v1"
@@ -108,8 +108,9 @@ def parse_trailer(line: bytes) -> Trailer:
     proofs = [trailer.proof, *(each.proof for each in trailer.consistency)]
     if not all(is_hash(each) for proof in proofs for each in proof):
         raise Malformed("A proof in the last line of a bundle has something else than hashes.")
-    if min(trailer.count, trailer.log_index or 0, *(each.size for each in trailer.consistency)) < 0:
-        raise Malformed("A number in the last line of a bundle is negative.")
+    sizes = (each.size for each in trailer.consistency)
+    if not all(0 <= each <= NUMBER_MAX for each in (trailer.count, trailer.log_index or 0, *sizes)):
+        raise Malformed("A number in the last line of a bundle is negative or has too many digits.")
     return trailer
 
 

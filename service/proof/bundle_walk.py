@@ -19,7 +19,15 @@ from service.proof.diagnosis import (
     displaced,
     leaf_prefix,
 )
-from service.proof.entry import ENTRY_FORMAT, ERASE, NOTHING, is_hash, is_id, parse_entry
+from service.proof.entry import (
+    ENTRY_FORMAT,
+    ERASE,
+    NOTHING,
+    NUMBER_MAX,
+    is_hash,
+    is_id,
+    parse_entry,
+)
 from service.proof.fault import Damaged, Malformed
 
 _SALT_DIGITS: Final = 32
@@ -100,6 +108,7 @@ class Walk:
                 sealed != leaf.encode() + b"\n"
                 or encode(entry) != written
                 or (form not in forms and not self._admits(form, written))
+                or not -NUMBER_MAX <= entry.time_us <= NUMBER_MAX
                 or held.get(position, leaf) != leaf
             ):
                 raise self._misplaced(entry, position, before, line, next(lines, b""))

@@ -12,7 +12,7 @@ from service.proof.keys import Signer, VerifierKey, is_key_name
 from service.proof.note import parse_note, sign, verify
 from service.proof.tree import EMPTY_ROOT, HASH_LENGTH, SIZE_MAX
 
-_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _INCARNATION: Final = re.compile(r"(?P<base>.+)/inc(?P<number>[1-9][0-9]{0,8})", re.ASCII)
 
 

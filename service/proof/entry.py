@@ -17,6 +17,8 @@ from service.proof.tree import HASH_LENGTH
 ENTRY_FORMAT: Final = "plant-entry/v1"
 LEAF_FORMAT: Final = "plant-leaf/v1"
 ENTRY_LENGTH_MAX: Final = 2048
+# No number has more digits.
+NUMBER_MAX: Final = 10**18 - 1
 # What stands for the hash of a predecessor that there is not.
 NOTHING: Final = bytes(HASH_LENGTH)
 # The operation of the entry that says: every earlier document of the entity was emptied.

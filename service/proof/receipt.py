@@ -26,7 +26,7 @@ TLOG_PROOF: Final = "c2sp.org/tlog-proof@v1"
 # A path is no longer than an index has bits.
 PROOF_LENGTH_MAX: Final = 63
 
-_INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
+_INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,17})", re.ASCII)
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

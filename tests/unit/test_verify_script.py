@@ -30,6 +30,7 @@ from service.proof.checkpoint import Checkpoint, sign_checkpoint
 from service.proof.entry import ERASE, NOTHING, entry_hash, leaf_bytes, payload_hash
 from service.proof.fault import Damaged, Undecided
 from service.proof.keys import Signer
+from service.proof.note import Signature
 from service.proof.tiles import Frontier, Tile, extend, prove_inclusion
 from service.proof.tree import leaf_hash
 from tests.audit_vectors import receipt_of
@@ -295,6 +296,103 @@ class TestAgreement:
         log.place(identity(1), written, other.salt, other.document)
 
         assert (1, 1) == verdicts(script, b"".join(log.bundle(1, absent={2: WITHHELD})))
+
+
+def with_note(text: str, others: str = "") -> bytes:
+    """Give the bundle with a note of its own, whatever it says."""
+    own = Signature(ORIGIN, SIGNER.vkey.key_id, SIGNER.sign(text.encode()))
+    placed = LOG.tenants[identity(1)][-1]
+    last = trailer_line(6, (placed.log_index, LOG.inclusion(placed)), f"{text}\n{own}{others}")
+    return b"".join([*LOG.bundle(1)[:-1], last])
+
+
+class TestStrictness:
+    """Who holds the key cannot write anything that one verifier takes and the other does not."""
+
+    @pytest.mark.parametrize(
+        "before,after",
+        [
+            ("\n8\n", "\n08\n"),
+            ("\n8\n", "\n+8\n"),
+            ("\n8\n", "\n0_8\n"),
+            ("\n8\n", "\n٨\n"),
+            ("\n8\n", "\n 8\n"),
+            ("\n8\n", "\n-8\n"),
+            ("\n8\n", "\n8.0\n"),
+            ("\n8\n", f"\n1{'0' * 18}\n"),
+            ("=\n", "\n"),
+            ("=\n", "=\n\nmore\n"),
+            ("=\n", "=\nmo\tre\n"),
+            ("=\n", "=\n\n"),
+            (ORIGIN, f"{ORIGIN} "),
+            (ORIGIN, f"\n{ORIGIN}"),
+        ],
+    )
+    def test_on_the_text_of_a_checkpoint(self, script: ModuleType, before: str, after: str) -> None:
+        """Each number has one spelling, and no line is empty."""
+        text = LOG.checkpoint().text()
+
+        assert (0, 0) == verdicts(script, with_note(text))
+        assert (0, 0) == verdicts(script, with_note(text + "more\n"))
+        assert (1, 1) == verdicts(script, with_note(text.replace(before, after, 1)))
+
+    def test_on_the_signatures_of_a_note(self, script: ModuleType) -> None:
+        """There are at most 64, under names that are printable, none of them too short."""
+        text, other = LOG.checkpoint().text(), str(Signature("other", b"abcd", b"x"))
+
+        assert (0, 0) == verdicts(script, with_note(text, 63 * other))
+        for others in (
+            64 * other,
+            str(Signature("zero\u200bwidth", b"abcd", b"x")),
+            str(Signature("two words", b"abcd", b"x")),
+            str(Signature("no\u00a0break", b"abcd", b"x")),
+            str(Signature("a+b", b"abcd", b"x")),
+            str(Signature("", b"abcd", b"x")),
+            str(Signature("short", b"abcd", b"")),
+            "— other YWJjZHi=\n",
+            "- other YWJjZHg=\n",
+            "— other YWJjZHg=",
+            "\n",
+            63 * str(Signature("long", b"abcd", 1_000 * b"x")),
+        ):
+            assert (1, 1) == verdicts(script, with_note(text, others))
+
+    def test_on_a_history_of_nothing(self, script: ModuleType) -> None:
+        """Without entries nothing is proved, and an empty log has one root."""
+        first, last = LOG.bundle(7)
+        assert (0, 0) == verdicts(script, first + last)
+        assert (0, 0) == verdicts(script, b"".join(Log([SIGNER]).bundle(7)))
+
+        root = LOG.checkpoint().text().split("\n")[2]
+        made = SIGNER.sign(f"{ORIGIN}\n0\n{root}\n".encode())
+        note = f"{ORIGIN}\n0\n{root}\n\n{Signature(ORIGIN, SIGNER.vkey.key_id, made)}"
+        for end in (
+            trailer_line(0, (0, []), LOG.note()),
+            trailer_line(0, None, LOG.note()).replace(b'"proof":[]', b'"proof":["%064d"]' % 0),
+            trailer_line(0, None, note),
+        ):
+            assert (1, 1) == verdicts(script, first + end)
+
+    @pytest.mark.parametrize("time", [f"1{'0' * 18}", f"{2**63}", f"1{'0' * 30}", f"-1{'0' * 18}"])
+    def test_on_times(self, script: ModuleType, time: str) -> None:
+        """No time has more than 18 digits, in an entry that is otherwise like one before it."""
+        log = Log([SIGNER])
+        log.append(1, 11)
+        other = log.append(1, 16)
+        del log.tenants[identity(1)][1:]
+        log = Log([SIGNER])
+        log.append(1, 11)
+        written = other.entry.split(b",")
+        written[8] = time.encode()
+        log.place(identity(1), b",".join(written), other.salt, other.document)
+
+        assert (1, 1) == verdicts(script, b"".join(log.bundle(1)))
+
+    def test_on_sizes_that_nobody_asked_for(self, script: ModuleType) -> None:
+        """Sizes of proofs in the last line have at most 18 digits, whether they are used or not."""
+        for size, expected in ((10**18 - 1, 0), (10**18, 1)):
+            content = BUNDLE.replace(b'{"size":3,', b'{"size":%d,' % size)
+            assert (expected, expected) == verdicts(script, content)
 
 
 def test_json_of_the_last_line_has_one_spelling(script: ModuleType) -> None:
