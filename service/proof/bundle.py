@@ -121,7 +121,7 @@ def _line(content: Struct) -> bytes:
 def _parse(line: bytes, form: type[Content], what: str) -> Content:
     try:
         content = msgspec.json.decode(line, type=form)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"{what} is not as it must be: {error}.") from None
     # One spelling: nothing may hide in white space or in members that are given twice.
     if _line(content) != line:

@@ -1,5 +1,6 @@
 """Receipts: one entry with everything that proves it, as JSON and as c2sp.org/tlog-proof."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -29,7 +30,7 @@ PROOF_LENGTH_MAX: Final = 63
 _INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,17})", re.ASCII)
 
 
-class Receipt(Struct, frozen=True, kw_only=True):
+class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `GET …/receipt` answers; `entry`, `document` and `leaf` are the exact bytes as text.
 
     Shapes: `salt` and the hashes of `proof` in hex; `salt` and `document` are null when the
@@ -67,14 +68,19 @@ class TlogProof(Struct, frozen=True):
 
 
 def parse_receipt(content: bytes | str) -> Receipt:
-    """Read a receipt; members that are not known are passed over.
+    """Read a receipt: its members in any order and with any white space, each once, and no others.
 
     Raises: Malformed.
     """
     try:
-        return msgspec.json.decode(content, type=Receipt)
-    except ValueError as error:
+        receipt = msgspec.json.decode(content, type=Receipt)
+        members = json.loads(content, object_pairs_hook=list)
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"This is no receipt: {error}.") from None
+    # Of two members with one name each reader would show the one that it likes.
+    if len(members) != len(Receipt.__struct_fields__):
+        raise Malformed("This is no receipt: a member is there twice.")
+    return receipt
 
 
 def check_receipt(receipt: Receipt, keys: Sequence[VerifierKey]) -> Proved:

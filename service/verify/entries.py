@@ -90,7 +90,7 @@ def place(row: EntryRow) -> Place:
     try:
         said = msgspec.json.decode(row.entry or "")
         kind, entity, version = said[2], said[3], said[4]
-    except (msgspec.DecodeError, IndexError, TypeError, KeyError):
+    except (msgspec.DecodeError, RecursionError, IndexError, TypeError, KeyError):
         kind = entity = version = None
     return Place(
         tenant=str(row.tenant_id),

@@ -99,7 +99,7 @@ def _through(row: Prune) -> int:
     """Read up to where a pruning went; a document of another shape prunes nothing."""
     try:
         through = msgspec.json.decode(row.document or "")["through"]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
         return 0
     return through if isinstance(through, int) and through < (row.pos or through + 1) else 0
 

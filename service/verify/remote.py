@@ -134,7 +134,7 @@ def said(body: bytes) -> str:
     """Give what a problem says, or what there is of it."""
     try:
         words = str(msgspec.json.decode(body)["detail"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
         words = body.decode(errors="replace")
     return plain(words[:WORDS_MAX])
 
@@ -147,7 +147,7 @@ def parse_growth(body: bytes, source: str) -> Growth:
     try:
         growth = msgspec.json.decode(body, type=Growth)
         growth.hashes()
-    except (msgspec.DecodeError, ProofError) as error:
+    except (msgspec.DecodeError, RecursionError, ProofError) as error:
         raise ServiceSilent(
             f"What {source} gives is no consistency proof: {sentence(str(error))}",
             "It is what `GET /v1/audit/consistency` answers.",

@@ -128,11 +128,38 @@ class TestReceipts:
         with pytest.raises(Malformed):
             parse_receipt(content)
 
-    def test_members_of_the_future(self) -> None:
-        """What a later service adds does not make its receipts useless."""
-        content = json.loads(msgspec.json.encode(RIGHT)) | {"more": [1]}
+    def test_written_otherwise(self) -> None:
+        """Whoever keeps JSON may order and indent it."""
+        content = json.loads(msgspec.json.encode(RIGHT))
 
-        assert RIGHT == parse_receipt(json.dumps(content))
+        assert RIGHT == parse_receipt(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            b'"document":"FAKE",',
+            b'"docu\\u006dent":"FAKE",',
+            b'"document":null,',
+            b'"Document":"FAKE",',
+            b'"":1,',
+            b'"verified_by":"me",',
+            b'"log_index":7,',
+        ],
+    )
+    def test_more_members(self, more: bytes) -> None:
+        """Nothing stands in a receipt that another reader could take for what was proved."""
+        content = msgspec.json.encode(RIGHT)
+
+        for written in (b"{" + more + content[1:], content[:-1] + b"," + more[:-1] + b"}"):
+            with pytest.raises(Malformed, match="no receipt"):
+                parse_receipt(written)
+
+    def test_deep(self) -> None:
+        """However deep it is, it is no receipt."""
+        for begin in ('{"more":', '{"proof":', '{"document":', ""):
+            for bracket in ("[", '{"x":'):
+                with pytest.raises(Malformed, match="no receipt"):
+                    parse_receipt(begin + bracket * 100_000)
 
     def test_a_position_before_its_time(self) -> None:
         """The n-th entry of a tenant is not among the first n - 1 of the log."""

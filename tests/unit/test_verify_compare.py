@@ -91,7 +91,12 @@ class TestCompare:
         assert 0 == compare(one, other, "--proof", "growth.json")
         assert 2 == compare(kept(FORK, 250, "fork"), other, "--proof", "growth.json")
         assert "proves nothing" in capsys.readouterr().out
-        for content in ("{}", '{"from": 1, "to": 2, "proof": ["zz"]}', "no JSON"):
+        for content in (
+            "{}",
+            '{"x":' + "[" * 100_000,
+            '{"from": 1, "to": 2, "proof": ["zz"]}',
+            "no JSON",
+        ):
             proof.write_text(content, encoding="utf-8")
             assert 2 == compare(one, other, "--proof", "growth.json")
             said = capsys.readouterr().err
