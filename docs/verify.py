@@ -31,17 +31,17 @@ LAST = re.compile(
     rf',"checkpoint":"(?:[^"\\]|\\[n"\\])*"'
     rf'(?:,"consistency":\[(?:{{"size":{SIZE},"proof":{PROOF}}},?)+\])?}}\n'.encode()
 )
-# Origin, size and root, whose last bits are zero; what stands behind them; signatures.
 NOTE = re.compile(
     rf"((.+)\n({SIZE})\n([A-Za-z0-9+/]{{42}}[048AEIMQUYcgkosw]=)\n(?:[^\0-\x1f]+\n)*)\n"
     rf"((?:— [^\s+]+ \S+\n){{1,64}})"
 )
-NOT_SHOWN, SALT = ("withheld", "erased", "pruned"), re.compile("[0-9a-f]{32}")
-Key = tuple[str, bytes, Ed25519PublicKey]
+LEAF = re.compile(rf'\["plant-leaf/v1","({UUID})",([1-9][0-9]{{0,17}}),"{HASH}","{HASH}"\]')
+NOT_SHOWN, SALT = (b"withheld", b"erased", b"pruned"), re.compile(b"[0-9a-f]{32}")
+Keys = dict[tuple[str, bytes], Ed25519PublicKey]
 Checkpoint = tuple[str, int, bytes]
 
 
-class ProofError(Exception):
+class ProofError(ValueError):
     """A sentence, and the exit code: 1 is not what was sealed, 2 could not tell."""
 
 
@@ -52,16 +52,16 @@ def need(holds: Any, message: str, code: int = 1) -> Any:
     return holds
 
 
-def read_key(vkey: str) -> Key:
-    """Take a verifier key apart: name, id, public key."""
+def read_key(vkey: str) -> tuple[tuple[str, bytes], Ed25519PublicKey]:
+    """Take a verifier key apart: name and id, public key."""
     name, key_id, material = vkey.strip().split("+", 2)
     raw = b64decode(material, validate=True)
     right = raw[0] == 1 and key_id == sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
     need(right, "the key was mistyped, or is no Ed25519 key of a log")
-    return name, bytes.fromhex(key_id), Ed25519PublicKey.from_public_bytes(raw[1:])
+    return (name, bytes.fromhex(key_id)), Ed25519PublicKey.from_public_bytes(raw[1:])
 
 
-def open_checkpoint(note: str, keys: list[Key]) -> Checkpoint:
+def open_checkpoint(note: str, keys: Keys) -> Checkpoint:
     """Give origin, size and root of a checkpoint that one of the keys has signed."""
     parts = need(len(note) <= 65536 and NOTE.fullmatch(note), "the checkpoint is no signed note")
     text, origin, size, encoded, lines = parts.groups()
@@ -70,10 +70,9 @@ def open_checkpoint(note: str, keys: list[Key]) -> Checkpoint:
         signature = b64decode(encoded, validate=True)
         right = b64encode(signature).decode() == encoded and len(signature) > 4
         need(right and signer.isprintable(), "a signature is not written as it must be")
-        for name, key_id, key in keys:
-            if (name, key_id) == (signer, signature[:4]):
-                key.verify(signature[4:], text.encode())
-                signers.add(name)
+        if key := keys.get((signer, signature[:4])):
+            key.verify(signature[4:], text.encode())
+            signers.add(signer)
     need(origin in signers, f"the checkpoint of {origin} is not signed with your key")
     need(size != "0" or root == sha256().digest(), "an empty log has another root")
     return origin, int(size), root
@@ -111,31 +110,30 @@ def check_grown(held: Checkpoint, now: Checkpoint, grown: dict[int, list[str]]) 
         need(climb(at, last, first, rest) == (held[2], now[2]), f"a fork after {size} entries")
 
 
-def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: dict[str, Any]) -> list[str]:
+def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: dict[str, Any]) -> list[Any]:
     """Check an entry and its document; give its leaf's hash, entity, operation and salt."""
-    parts = line.split(b"\t")
-    found = need(ENTRY.fullmatch(parts[0].decode("ascii", "replace")), "the line is no entry")
+    entry, salt, document, sealed = line.split(b"\t")
+    found = need(ENTRY.fullmatch(entry.decode("ascii", "replace")), "the line is no entry")
     owner, entity, version, operation, time, payload, previous = found.groups()
-    need(owner == tenant and len(parts) == 4, "the line is no entry of this tenant")
-    salt, document, sealed = parts[1].decode("ascii", "replace"), *parts[2:]
-    hashed = sha256(parts[0]).hexdigest()
+    need(owner == tenant, "the entry is another tenant's")
+    hashed = sha256(entry).hexdigest()
     leaf = sha256(f'\0["plant-leaf/v1","{tenant}",{at},"{hashed}","{leaf}"]'.encode()).hexdigest()
     need(sealed == f"{leaf}\n".encode(), "the entry was changed, or lines are elsewhere")
-    before = versions.get(entity, (0, "0" * 64, -(2**63)))
-    follows = int(version) == before[0] + 1 and previous == before[1]
-    need(follows and int(time) > before[2], "the entry does not continue the version before")
+    last = versions.get(entity, (0, "0" * 64, -(2**63)))
+    follows = int(version) == last[0] + 1 and previous == last[1] and int(time) > last[2]
+    need(follows, "the entry does not continue the version before")
     versions[entity] = int(version), hashed, int(time)
     if salt not in NOT_SHOWN or document:
-        need(SALT.fullmatch(salt), "the entry has no salt")
-        shown = sha256(bytes.fromhex(salt) + document).hexdigest()
-        need(shown == payload, "the document was changed")
+        salted = bytes.fromhex(need(SALT.fullmatch(salt), "the entry has no salt")[0].decode())
+        need(sha256(salted + document).hexdigest() == payload, "the document was changed")
     return [leaf, entity, operation, salt]
 
 
-def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str]) -> str:
+def check(lines: BinaryIO, keys: Keys, held: list[Any], kept: set[Any]) -> str:
     """Check a bundle; give a sentence about it."""
-    header = need(FIRST.fullmatch(next(lines, b"")), "the first line is not that of a bundle")
-    tenant = header[1].decode()
+    tenant = need(FIRST.fullmatch(next(lines, b"")), "the first line is no bundle's")[1].decode()
+    need(len(kept) == len({each[:2] for each in kept}), "two receipts of one position differ")
+    mine = {position: leaf for owner, position, leaf in kept if owner == tenant}
     versions, erased = dict[str, Any](), dict[str, int]()
     count, leaf, hidden, line = 0, "0" * 64, 0, b""
     for line in lines:
@@ -144,13 +142,13 @@ def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str
         count += 1
         try:
             leaf, entity, operation, salt = check_line(line, count, tenant, leaf, versions)
-            need(kept.get(count, leaf) == leaf, "your receipt has another leaf")
-        except ProofError as wrong:
+            need(mine.get(count, leaf) == leaf, "your receipt has another leaf")
+        except ValueError as wrong:
             raise ProofError(f"position {count}: {wrong.args[0]}", 1) from None
         hidden += salt in NOT_SHOWN
         if operation == "erase":
             erased.pop(entity, None)
-        if salt == "erased":
+        if salt == b"erased":
             erased.setdefault(entity, count)
     last = LAST.fullmatch(line) and not next(lines, b"")
     end = json.loads(need(last and line, f"after position {count} it was cut off or changed"))
@@ -162,9 +160,12 @@ def check(lines: BinaryIO, keys: list[Key], held: list[Any], kept: dict[int, str
         root = climb(end["log_index"], now[1] - 1, first, proof)[1]
         need(root == now[2], "the lines agree with each other, but not with the signed checkpoint")
     need(not erased, f"position {min(erased.values(), default=0)}: gone without an erase entry")
-    need(max(kept, default=0) <= count, "the history ends before the entry of a receipt")
+    need(max(mine, default=0) <= count, "the history ends before the entry of a receipt")
+    grown = {each["size"]: each["proof"] for each in end.get("consistency", [])}
+    held.sort(key=lambda one: one[0] != now[0] or (0 < one[1] < now[1] and one[1] not in grown))
     for checkpoint in held:
-        check_grown(checkpoint, now, {g["size"]: g["proof"] for g in end.get("consistency", [])})
+        check_grown(checkpoint, now, grown)
+    need(len(mine) == len(kept), f"a receipt of another tenant than {tenant} was not checked", 2)
     return f"{count} entries of tenant {tenant}; {hidden} documents not shown; {now[0]}, {now[1]}"
 
 
@@ -174,20 +175,22 @@ def main() -> int:
     parser.add_argument("bundle")
     parser.add_argument("--key", action="append", required=True)
     parser.add_argument("--trust", nargs="+", default=[])
-    given, code, held, kept = parser.parse_args(), 2, [], dict[int, str]()
+    given, code, held, kept = parser.parse_args(), 2, [], set()
     try:
-        keys = [read_key(each) for each in given.key]
+        keys = dict(map(read_key, given.key))
         for text in (open(each, encoding="utf-8").read() for each in given.trust):
-            if text.startswith("{"):
-                receipt = json.loads(text)
-                kept[receipt["position"]] = sha256(b"\0" + receipt["leaf"].encode()).hexdigest()
+            if text.lstrip().startswith("{"):
+                receipt = json.loads(text, object_pairs_hook=list)
+                need(len(receipt) == len(dict(receipt)) == 9, "a receipt has nine members")
+                leaf = need(LEAF.fullmatch(dict(receipt)["leaf"]), "a receipt's leaf is none")
+                kept.add((leaf[1], int(leaf[2]), sha256(b"\0" + leaf[0].encode()).hexdigest()))
             else:
                 held.append(open_checkpoint(text, keys))
         lines, code = open(given.bundle, "rb"), 1
         message, code = check(lines, keys, held, kept), 0
     except ProofError as wrong:
         message, code = wrong.args[0], max(code, wrong.args[1])
-    except (OSError, ValueError, TypeError, KeyError, InvalidSignature) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, InvalidSignature) as error:
         message = f"{type(error).__name__} {error}"
     print(("Intact:", "Not what was sealed:", "Could not tell:")[code], message)
     return code

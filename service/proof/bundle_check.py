@@ -61,8 +61,7 @@ def check_bundle(
     checkpoint = _signed(trailer, keys)
     _require_included(walk, trailer, checkpoint)
     walk.end()
-    for each in held:
-        _require_grown(each, checkpoint, trailer)
+    _require_all_grown(held, checkpoint, trailer)
     return Report(
         tenant=walk.tenant,
         count=walk.position,
@@ -135,6 +134,20 @@ def _require_included(walk: Walk, trailer: Trailer, checkpoint: Checkpoint) -> N
             f"written anew after they were sealed, or the last line was changed. {error}",
             REMADE,
         ) from None
+
+
+def _require_all_grown(
+    held: Sequence[Checkpoint], checkpoint: Checkpoint, trailer: Trailer
+) -> None:
+    """Compare all of them, whatever their order: damage counts more than what cannot be told."""
+    undecided = None
+    for each in held:
+        try:
+            _require_grown(each, checkpoint, trailer)
+        except Undecided as error:
+            undecided = undecided or error
+    if undecided is not None:
+        raise undecided
 
 
 def _require_grown(held: Checkpoint, checkpoint: Checkpoint, trailer: Trailer) -> None:

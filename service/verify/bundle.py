@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from service.proof.bundle import parse_header
 from service.proof.bundle_check import Report, check_bundle
 from service.proof.checkpoint import parse_checkpoint
 from service.proof.fault import Damaged, ProofError, Undecided
@@ -17,13 +18,25 @@ from service.refusal import Refusal
 from service.verify.carried import explained, is_bundle, unplaced
 from service.verify.damage import NOWHERE, Finding, Place
 from service.verify.evidence import Evidence
+from service.verify.held import contradictions
 from service.verify.question import Show
 from service.verify.verdict import Verdict
 
 TAIL_BYTES: Final = 1024 * 1024
 """The last line is shorter."""
 
+HEAD_BYTES: Final = 1024
+"""The first line is shorter."""
+
 STEP: Final = 1_000
+UNREADABLE: Final = (
+    ProofError,
+    msgspec.DecodeError,
+    RecursionError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
 
 
 class BundleUnreadable(Refusal):
@@ -58,8 +71,9 @@ def verify_bundle(path: Path, evidence: Evidence, show: Show) -> Verdict:
                 verdict.unchecked.append(f"{path}: this is no bundle, going by how it begins")
                 return verdict
             keys = evidence.pinned.of(_origin(file))
+            leaves = _leaves(verdict, evidence, _tenant(file))
             try:
-                report = _checked(verdict, evidence, lines(), keys)
+                report = _checked(verdict, evidence, lines(), keys, leaves)
             except Damaged as damaged:
                 report = None
                 _add(verdict, explained(damaged, file, last[0], keys))
@@ -69,14 +83,17 @@ def verify_bundle(path: Path, evidence: Evidence, show: Show) -> Verdict:
         ) from None
     verdict.seconds["entries"] = time.monotonic() - begun
     if report is not None:
-        _tell(verdict, report, evidence)
+        _tell(verdict, report)
     return verdict
 
 
 def _checked(
-    verdict: Verdict, evidence: Evidence, lines: Iterator[bytes], keys: list[VerifierKey]
+    verdict: Verdict,
+    evidence: Evidence,
+    lines: Iterator[bytes],
+    keys: list[VerifierKey],
+    leaves: dict[int, bytes],
 ) -> Report | None:
-    leaves = {one.leaf.leaf.position: one.leaf.leaf_hash for one in evidence.held if one.leaf}
     try:
         held = [one.checkpoint for one in evidence.held]
         return check_bundle(lines, keys, held, leaves)
@@ -98,11 +115,32 @@ def _origin(file: BinaryIO) -> str:
     file.seek(0)
     try:
         return parse_checkpoint(parse_note(msgspec.json.decode(last)["checkpoint"]).text).origin
-    except (ProofError, msgspec.DecodeError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return ""
 
 
-def _tell(verdict: Verdict, report: Report, evidence: Evidence) -> None:
+def _tenant(file: BinaryIO) -> str | None:
+    """Find whose history it says that it is; None when the first line is not a bundle's."""
+    first = file.readline(HEAD_BYTES)
+    file.seek(0)
+    try:
+        return parse_header(first).tenant_id
+    except ProofError:
+        return None
+
+
+def _leaves(verdict: Verdict, evidence: Evidence, tenant: str | None) -> dict[int, bytes]:
+    """Give the leaves of the tenant's receipts by position, and say what is with the others."""
+    for finding in contradictions(evidence.held):
+        verdict.add(finding)
+    proved = [one.leaf for one in evidence.held if one.leaf]
+    others = {each.leaf.tenant for each in proved} - {tenant}
+    if others and tenant is not None:
+        verdict.unchecked.append(f"receipts of other tenants: {', '.join(sorted(others))}")
+    return {each.leaf.position: each.leaf_hash for each in proved if each.leaf.tenant == tenant}
+
+
+def _tell(verdict: Verdict, report: Report) -> None:
     sealed = report.checkpoint
     verdict.counts |= {
         "entries": report.count,
@@ -116,6 +154,3 @@ def _tell(verdict: Verdict, report: Report, evidence: Evidence) -> None:
         f"the history of tenant {report.tenant} up to {sealed.size:,} entries of {sealed.origin}; "
         "whether more were sealed a later checkpoint tells"
     )
-    others = {one.leaf.leaf.tenant for one in evidence.held if one.leaf} - {report.tenant}
-    if others:
-        verdict.unchecked.append(f"receipts of other tenants: {', '.join(sorted(others))}")

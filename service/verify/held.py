@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from service.proof.bundle_check import KEY_HOLDER
 from service.proof.checkpoint import Checkpoint, incarnation_of
 from service.proof.receipt import (
     TLOG_PROOF,
@@ -15,7 +16,7 @@ from service.proof.receipt import (
     parse_tlog_proof,
 )
 from service.repository.verify_rows import IncarnationRow
-from service.verify.damage import Place, found
+from service.verify.damage import Finding, Place, found
 from service.verify.pinned import Pinned
 from service.verify.verdict import Verdict
 from service.verify.wanted import Queue, Wanted
@@ -96,6 +97,22 @@ def _behind(held: Held, sealed: int) -> str:
         f"{held.source} is of {there.size} entries of {there.origin}, and the log has {sealed}: "
         "what was sealed is gone."
     )
+
+
+def contradictions(held: Sequence[Held]) -> list[Finding]:
+    """Find receipts of one position that prove different leaves: only the log's key can do that."""
+    first: dict[tuple[str, int], Held] = {}
+    findings = []
+    for each in held:
+        if each.leaf is None:
+            continue
+        leaf = each.leaf.leaf
+        other = first.setdefault((leaf.tenant, leaf.position), each)
+        if not is_kept(other, each.leaf.leaf_hash):
+            place = Place(tenant=leaf.tenant, position=leaf.position)
+            words = f"{other.source} and {each.source} prove two entries here, both signed."
+            findings.append(Finding("receipt", words, KEY_HOLDER, place))
+    return findings
 
 
 def is_kept(held: Held, leaf: bytes | None) -> bool:

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from cryptography.exceptions import InvalidSignature
 
+from service.cli.output import Output
 from service.proof.bundle import (
     ERASED,
     PRUNED,
@@ -33,8 +34,11 @@ from service.proof.keys import Signer
 from service.proof.note import Signature
 from service.proof.tiles import Frontier, Tile, extend, prove_inclusion
 from service.proof.tree import leaf_hash
+from service.verify.bundle import verify_bundle
+from service.verify.evidence import Evidence
+from service.verify.pinned import Pinned
 from tests.audit_vectors import receipt_of
-from tests.sealed import ORIGIN, Log, identity, random_log
+from tests.sealed import ORIGIN, Log, Placed, identity, random_log
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "verify.py"
 LINES_MAX = 200
@@ -69,8 +73,8 @@ def verdicts(
         ours = 1
     except Undecided:
         ours = 2
-    keys = [script.read_key(str(key)) for key in KEYS]
-    kept = {position: leaf.hex() for position, leaf in leaves.items()}
+    keys = dict(script.read_key(str(key)) for key in KEYS)
+    kept = {(identity(1), position, leaf.hex()) for position, leaf in leaves.items()}
     tuples = [(each.origin, each.size, each.root) for each in held]
     try:
         script.check(BytesIO(content), keys, tuples, kept)
@@ -94,6 +98,33 @@ def history() -> Log:
 
 LOG = history()
 BUNDLE = b"".join(LOG.bundle(1, since=[3], absent={2: WITHHELD, 4: PRUNED}))
+
+
+def keep(folder: Path) -> None:
+    """Keep a bundle in a folder, and what it may be held against."""
+    log = history()
+    receipts: dict[str, Placed] = {}
+    for owner, name, second in ((1, "mine", "contrary"), (2, "other", "alien")):
+        placed = log.tenants[identity(owner)]
+        receipts[name], kept, first = placed[1], [*placed], placed[0]
+        # What only who holds the key can make: a second leaf for the second position.
+        del placed[1:]
+        receipts[second] = log.place(identity(owner), first.entry, first.salt, first.document)
+        placed[:] = kept
+    written = {name: msgspec.json.encode(receipt_of(log, each)) for name, each in receipts.items()}
+    mine = written["mine"]
+    files = written | {
+        "bundle": b"".join(log.bundle(1, since=[3])),
+        "fork": random_log(1, 3, [SIGNER]).note().encode(),
+        "unasked": log.note(5).encode(),
+        "pretty": json.dumps(json.loads(mine), indent=1, sort_keys=True).encode(),
+        "twice": mine.replace(b'"document":', b'"document":"FAKE","document":'),
+        "more": mine.replace(b'"document":', b'"Document":"FAKE","document":'),
+        "deep": b'{"x":' + b"[" * 100_000,
+        "open": b"{" * 100_000,
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 class TestScript:
@@ -172,6 +203,49 @@ class TestCommand:
         assert (code, "") == (told.returncode, told.stderr)
         assert words in told.stdout
         assert 1 == told.stdout.count("\n")
+
+    @pytest.mark.parametrize(
+        "names,code",
+        [
+            (["mine"], 0),
+            (["other"], 2),
+            (["other", "mine"], 2),
+            (["mine", "other"], 2),
+            (["mine", "contrary"], 1),
+            (["contrary", "mine"], 1),
+            (["other", "contrary", "mine"], 1),
+            (["other", "alien"], 1),
+            (["alien", "other"], 1),
+            (["alien"], 2),
+            (["other", "fork"], 1),
+            (["unasked", "fork"], 1),
+            (["fork", "unasked"], 1),
+            (["pretty"], 0),
+            (["twice"], 2),
+            (["more"], 2),
+            (["deep"], 2),
+            (["open"], 2),
+        ],
+    )
+    def test_receipts(self, tmp_path: Path, names: list[str], code: int) -> None:
+        """The order does not matter; both verifiers say the same of what cannot be used."""
+        keep(tmp_path)
+        files = [str(tmp_path / name) for name in names]
+        command = [sys.executable, str(SCRIPT), "--key", str(KEYS[0]), str(tmp_path / "bundle")]
+        told = subprocess.run(
+            [*command, "--trust", *files], check=False, capture_output=True, text=True
+        )
+        evidence = Evidence(Pinned(KEYS))
+        for file in files:
+            is_note = file.endswith(("fork", "unasked"))
+            (evidence.add_checkpoints if is_note else evidence.add_receipts)([Path(file)])
+
+        assert (code, "") == (told.returncode, told.stderr)
+        assert 1 == told.stdout.count("\n")
+        verdict = verify_bundle(tmp_path / "bundle", evidence, Output(as_json=True).progress)
+        assert code == verdict.exit_code
+        if "other" in names:
+            assert any(identity(2) in each for each in verdict.unchecked)
 
     @pytest.mark.parametrize(
         "vkey", ["", "x+y", str(KEYS[0])[:-1], str(KEYS[0]).replace("+", "+0", 1)]
@@ -439,12 +513,12 @@ def long_history(changed: int = 0) -> Iterator[bytes]:
 @pytest.mark.nightly
 def test_a_million_entries(script: ModuleType) -> None:
     """Both verifiers confirm a long history, and name the one document that was changed in it."""
-    keys = [script.read_key(str(key)) for key in KEYS]
+    keys = dict(script.read_key(str(key)) for key in KEYS)
 
     assert MILLION == check_bundle(long_history(), KEYS).count
-    assert f"{MILLION} entries" in script.check(long_history(), keys, [], {})
+    assert f"{MILLION} entries" in script.check(long_history(), keys, [], set())
     with pytest.raises(Damaged) as caught:
         check_bundle(long_history(changed=MILLION - 1), KEYS)
     assert ("document", MILLION - 1) == (caught.value.kind, caught.value.position)
     with pytest.raises(script.ProofError, match=f"position {MILLION - 1}: the document"):
-        script.check(long_history(changed=MILLION - 1), keys, [], {})
+        script.check(long_history(changed=MILLION - 1), keys, [], set())
