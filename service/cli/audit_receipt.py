@@ -138,8 +138,9 @@ def _receipt(arguments: argparse.Namespace) -> int:
     _write(body, arguments.output)
     sealed, entry = proved.checkpoint, proved.entry
     what = kind.title if arguments.amendment is None else f"amendment of the {kind.title}"
+    without = "" if proved.document is not None else " without its document, not what was said"
     output.say(
-        f"It proves version {entry.version if entry else '?'} of the {what}: position "
+        f"It proves version {entry.version if entry else '?'} of the {what}{without}: position "
         f"{proved.leaf.position} of tenant {proved.leaf.tenant}, index {proved.log_index} of the "
         f"{sealed.size} entries of {sealed.origin}."
     )

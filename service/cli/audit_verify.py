@@ -181,6 +181,7 @@ async def _looked_at(
     async with repository(settings, target, "worker") as worker:
         verdict = await verify_database(worker, question, output.progress)
     verdict.unchecked += evidence.useless
+    verdict.notes += evidence.notes
     return verdict
 
 

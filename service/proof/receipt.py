@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.proof.checkpoint import Checkpoint, open_checkpoint
 from service.proof.encoded import from_base64, from_hex, to_base64
@@ -49,13 +50,18 @@ class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Proved(Struct, frozen=True):
-    """What a receipt or a proof has proved."""
+    """What a receipt or a proof has proved.
+
+    Shapes: `entry` and `document` when they came along; without its document an entry says that
+    something was written, when and by whom, and not what.
+    """
 
     leaf: Leaf
     leaf_hash: bytes
     log_index: int
     checkpoint: Checkpoint
     entry: Entry | None = None
+    document: str | None = None
 
 
 class TlogProof(Struct, frozen=True):
@@ -102,7 +108,8 @@ def check_receipt(receipt: Receipt, keys: Sequence[VerifierKey]) -> Proved:
     if leaf.position != receipt.position:
         raise Unproven(f"The leaf has position {leaf.position}, not {receipt.position}.")
     proof = [from_hex(each, "A hash of the proof", HASH_LENGTH) for each in receipt.proof]
-    return _prove(receipt.leaf.encode(), receipt.log_index, proof, receipt.checkpoint, keys, entry)
+    proved = _prove(receipt.leaf.encode(), receipt.log_index, proof, receipt.checkpoint, keys)
+    return replace(proved, entry=entry, document=receipt.document)
 
 
 def format_tlog_proof(index: int, proof: Sequence[bytes], checkpoint: str, leaf: bytes) -> str:
@@ -150,7 +157,6 @@ def _prove(
     proof: Sequence[bytes],
     note: str,
     keys: Sequence[VerifierKey],
-    entry: Entry | None = None,
 ) -> Proved:
     parsed, hashed = parse_leaf(leaf), leaf_hash(leaf)
     checkpoint = open_checkpoint(note, keys)
@@ -158,4 +164,4 @@ def _prove(
     # The n-th of a tenant's leaves has n - 1 before it.
     if parsed.position > index + 1:
         raise Unproven(f"Index {index} of the log is too early for position {parsed.position}.")
-    return Proved(parsed, hashed, index, checkpoint, entry)
+    return Proved(parsed, hashed, index, checkpoint)

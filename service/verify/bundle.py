@@ -50,6 +50,7 @@ def verify_bundle(path: Path, evidence: Evidence, show: Show) -> Verdict:
     """
     verdict = Verdict()
     verdict.unchecked += evidence.useless
+    verdict.notes += evidence.notes
     if not evidence.pinned:
         verdict.unchecked.append(
             "the signature: no key is pinned. Give it with --key, as `plant audit key` prints it"

@@ -74,6 +74,15 @@ class Evidence:
         self.useless: list[str] = []
         self.cluster: int | None = None
 
+    @property
+    def notes(self) -> list[str]:
+        """Say of what one holds how little it proves."""
+        return [
+            f"{one.source} proves the entry and not what was said: it is without its document"
+            for one in self.held
+            if one.leaf is not None and one.leaf.document is None
+        ]
+
     def add_state(self, settings: Settings) -> None:
         """Take the state of the sealer that works here, where there is one."""
         try:

@@ -71,6 +71,7 @@ class TestReceipts:
                 log_index=placed.log_index,
                 checkpoint=LOG.checkpoint(),
                 entry=parse_entry(placed.entry),
+                document=receipt.document,
             )
 
     @pytest.mark.parametrize(

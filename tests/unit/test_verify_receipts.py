@@ -7,6 +7,7 @@ import pytest
 
 from service.__main__ import main
 from service.proof.keys import Signer
+from service.proof.receipt import format_tlog_proof
 from tests import audit_vectors, sealed
 from tests.shown import Log, Shown, serving
 
@@ -66,6 +67,34 @@ class TestReceiptCommand:
         assert "Traceback" not in said
         assert ("does not hold" if code == 1 else "gave 404") in said
         assert not Path("receipt.json").exists()
+
+    def test_without_a_document(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log: sealed.Log
+    ) -> None:
+        """A receipt that shows nothing is right, and nobody takes it for proof of a document."""
+        words = "without its document, not what was said"
+
+        assert 0 == asked(monkeypatch, 200, receipt(log))
+        assert words not in capsys.readouterr().err
+        assert 0 == asked(monkeypatch, 200, receipt(log, shown=False))
+        assert words in capsys.readouterr().err
+
+
+def test_receipts_without_a_document(log: sealed.Log, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is verified with one is told what it proves, of a tlog-proof too."""
+    Path("mine.proof").write_bytes(b"".join(log.bundle(1)))
+    placed = log.tenants[sealed.identity(1)][0]
+    tlog = format_tlog_proof(0, log.inclusion(placed), log.note(), placed.leaf).encode()
+    for content, said in (
+        (receipt(log), False),
+        (receipt(log, shown=False), True),
+        (tlog, True),
+    ):
+        Path("kept").write_bytes(content)
+        words = ("--bundle", "mine.proof", "--receipt", "kept", "--key", KEY)
+        assert 0 == main(["audit", "verify", *words])
+        note = "note: The receipt in kept proves the entry and not what was said: it is without"
+        assert said == (note in capsys.readouterr().out)
 
 
 def test_deep_answers_to_a_monitor(
