@@ -261,6 +261,12 @@ async def test_a_leader_that_hangs_loses_its_lock(ground: Ground, monkeypatch: A
     await until(other.leads, bool)
 
     assert 10 > time.monotonic() - begun
+
+    async def ended() -> bool:
+        return not one.lone.is_open
+
+    # What the server says last comes before the end of the connection.
+    await until(ended, bool)
     with pytest.raises(Unavailable, match="no connection"):
         await one.leader.turn()
 
