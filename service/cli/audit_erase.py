@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -119,17 +118,16 @@ class Work(NamedTuple):
 
 
 def _agreed(arguments: argparse.Namespace, output: Output, found: Found) -> bool:
-    """Ask the person at the terminal, unless --yes has said it; nobody there is no."""
+    """Ask, unless --yes has said it."""
     if arguments.yes:
         return True
     what = f"{BY_NAME[arguments.kind].title} {arguments.id}, which is {found.status}"
     now = "what it says now too" if found.status == "archived" else "but not what it says now"
     output.say(f"This empties versions 1 to {found.version} of the {what}, for good, {now}.")
-    if not sys.stdin.isatty():
-        output.say("plant: nothing was erased. Repeat it with --yes.")
-        return False
-    output.say("Type yes to go on:")
-    return sys.stdin.readline().strip() == "yes"
+    return output.agreed(
+        "plant: nothing was erased. Repeat it with --yes.",
+        "Type yes to go on:",
+    )
 
 
 def _document(kind: str, erased: Erased) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -156,18 +155,17 @@ class Work(NamedTuple):
 
 
 def _agreed(arguments: argparse.Namespace, output: Output, found: Prunable) -> bool:
-    """Ask the person at the terminal, unless --yes has said it; nobody there is no."""
+    """Ask, unless --yes has said it."""
     if arguments.yes:
         return True
     output.say(
         f"This empties {found.documents:,} documents ({found.bytes:,} bytes) of the log of "
         f"{arguments.tenant}, positions 1 to {found.through:,}. Then only {arguments.to} has them."
     )
-    if not sys.stdin.isatty():
-        output.say("plant: nothing was pruned. Repeat it with --yes.")
-        return False
-    output.say("Type yes to go on:")
-    return sys.stdin.readline().strip() == "yes"
+    return output.agreed(
+        "plant: nothing was pruned. Repeat it with --yes.",
+        "Type yes to go on:",
+    )
 
 
 def _document(

@@ -1,7 +1,6 @@
 """`plant audit rebase`: the log goes on after a restore or a fail-over."""
 
 import argparse
-import sys
 
 from msgspec import structs
 
@@ -63,14 +62,13 @@ def _tell(output: Output, proposal: Proposal) -> None:
 
 
 def _agreed(arguments: argparse.Namespace, output: Output) -> bool:
-    """Ask the person at the terminal, unless --yes has said it; nobody there is no."""
+    """Ask, unless --yes has said it."""
     if arguments.yes:
         return True
-    if not sys.stdin.isatty():
-        output.say("plant: nothing was done. Repeat it with --yes.")
-        return False
-    output.say("What was signed and is not there is given up for good. Type yes to go on:")
-    return sys.stdin.readline().strip() == "yes"
+    return output.agreed(
+        "plant: nothing was done. Repeat it with --yes.",
+        "What was signed and is not there is given up for good. Type yes to go on:",
+    )
 
 
 def _document(proposal: Proposal, tip: Tip) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """`plant migrate`: bring the database to this release, and say before what that means."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -185,15 +184,14 @@ def _may_lose(arguments: argparse.Namespace, output: Output, lost: Sequence[Loss
 
 
 def _agreed(arguments: argparse.Namespace, output: Output) -> bool:
-    """Ask the person at the terminal, unless --yes has said it; nobody there is no."""
+    """Ask, unless --yes has said it."""
     what = _undone(arguments)
     if arguments.yes:
         return True
-    if not sys.stdin.isatty():
-        output.say(f"plant: this rolls back {what}. Repeat it with --yes.")
-        return False
-    output.say(f"This rolls back {what}; data in what it drops is lost. Type yes to go on:")
-    return sys.stdin.readline().strip() == "yes"
+    return output.agreed(
+        f"plant: this rolls back {what}. Repeat it with --yes.",
+        f"This rolls back {what}; data in what it drops is lost. Type yes to go on:",
+    )
 
 
 def _report_lines(report: Report) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a command says, and where: its answer on standard output, all else on standard error."""
+"""What a command says and asks: its answer on standard output, all else on standard error."""
 
 import sys
 import time
@@ -36,6 +36,14 @@ class Output:
         """Tell something beside the answer; nobody has to listen."""
         with suppress(OSError):
             print(line, file=self._err, flush=True)
+
+    def agreed(self, nobody: str, question: str) -> bool:
+        """Ask the person at the terminal for a yes; where nobody is there that is said, and no."""
+        if not sys.stdin.isatty():
+            self.say(nobody)
+            return False
+        self.say(question)
+        return sys.stdin.readline().strip() == "yes"
 
     @contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator["Progress"]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from service.errors import NotSealed
 from service.proof.bundle import header_line, trailer_line
 from service.repository.base import Repository
+from service.repository.proof import CheckpointRow
 from service.repository.pruning import (
     LogArchivePage,
     LogBefore,
@@ -43,9 +44,7 @@ async def prunable(
 
     Raises: NotSealed.
     """
-    sealed = await latest(worker)
-    if sealed is None:
-        raise NotSealed
+    sealed = await _sealed(worker)
     asked = BIGINT_MAX if through is None else through
     async with worker.pool.transaction(
         timeout_ms=TIMEOUT_MS, statement_timeout_ms=TIMEOUT_MS
@@ -64,9 +63,7 @@ async def origin(worker: Repository) -> str:
 
     Raises: NotSealed.
     """
-    sealed = await latest(worker)
-    if sealed is None:
-        raise NotSealed
+    sealed = await _sealed(worker)
     return sealed.note.partition("\n")[0]
 
 
@@ -86,9 +83,7 @@ async def archived(
         statement_timeout_ms=TIMEOUT_MS,
         idle_timeout_ms=TIMEOUT_MS,
     ) as connection:
-        sealed = await latest(worker, connection=connection)
-        if sealed is None:
-            raise NotSealed
+        sealed = await _sealed(worker, connection=connection)
         proof = await Tree().inclusion(
             worker, sealed, end.log_index, end.leaf_hash, connection=connection
         )
@@ -121,3 +116,14 @@ async def pruned(
                 timeout_s=PIECE_MS / 1000,
             )
         yield end, done
+
+
+async def _sealed(worker: Repository, **how: Any) -> CheckpointRow:
+    """Give the latest checkpoint.
+
+    Raises: NotSealed.
+    """
+    sealed = await latest(worker, **how)
+    if sealed is None:
+        raise NotSealed
+    return sealed
