@@ -84,6 +84,8 @@ async def test_a_leader_that_cannot_work_says_how_long_entries_wait(
         stop.set()
         await task
 
+        assert standing.size == await sound(ground.superuser)
+
 
 async def test_a_server_that_is_away_at_the_start(
     cluster: Server, database: str, data_dir: Path
