@@ -25,8 +25,9 @@ class Command(NamedTuple):
 
 COMMANDS: tuple[Command, ...] = (
     Command("serve", "service.cli.serve", "serve the JSON API"),
-    Command("worker", "service.cli.worker", "place and seal the entries of the log"),
+    Command("worker", "service.cli.worker", "work behind the service: the log, labels"),
     Command("import", "service.cli.imports", "import entities in bulk"),
+    Command("embed", "service.cli.embed", "give labels the vectors by which they are found"),
     Command("export", "service.cli.exports", "export what a key may read"),
     Command("key", "service.cli.key", "make, list, replace and revoke keys"),
     Command("tenant", "service.cli.tenant", "list tenants"),

@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     profile: Literal["development", "production"] = "development"
     pool_min: int = 2
-    pool_max: int = 10
+    pool_max: int = 11
     acquire_timeout_ms: int = 1_000
     waiting_max: int = 256
     connect_timeout_ms: int = 3_000
@@ -88,7 +88,7 @@ RULES: dict[str, Rule] = {
     "profile": choice("development", "production"),
     "pool_min": whole(0, 10_000),
     # Of fewer an import or export could hold the last connection for writes or for reads.
-    "pool_max": whole(5, 10_000),
+    "pool_max": whole(6, 10_000),
     "acquire_timeout_ms": _DURATION,
     "waiting_max": whole(0, 1_000_000),
     "connect_timeout_ms": _DURATION,

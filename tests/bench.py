@@ -19,7 +19,7 @@ WAIT_S = 10.0
 
 SMALL = Settings(
     pool_min=1,
-    pool_max=5,
+    pool_max=6,
     acquire_timeout_ms=300,
     waiting_max=4,
     lock_timeout_ms=3_000,

@@ -97,7 +97,7 @@ def catalog() -> Catalog:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Have settings with a small pool."""
-    return Settings(data_dir=tmp_path_factory.mktemp("data"), pool_min=1, pool_max=13)
+    return Settings(data_dir=tmp_path_factory.mktemp("data"), pool_min=1, pool_max=14)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -39,6 +39,7 @@ FOREIGN_KEYS = {
     "entity_parent_parent_fkey": f"entity_parent(entity_type, parent_id) {TYPED}",
     "entity_tag_entity_fkey": f"entity_tag(entity_type, entity_id) {TYPED}",
     "entity_label_entity_fkey": "entity_label(entity_id) base_entity(id)",
+    "label_cursor_tenant_fkey": "label_cursor() tenant()",
     "amendment_entity_fkey": f"amendment(entity_type, entity_id) {TYPED}",
     "amendment_governance_agent_fkey": "amendment(governance_agent_id) governance_agent(id)",
     **{

@@ -10,6 +10,9 @@ from service.database.lone import Lone
 from service.database.pool import Pool
 from service.database.shares import shares
 from service.database.target import Target
+from service.labelling.background import Labelling
+from service.labelling.standing import LabelStanding
+from service.labelling.vectors import Vectors
 from service.repository.base import Repository
 from service.sealing.background import Background
 from service.sealing.desk import Desk
@@ -28,20 +31,37 @@ def desk_of(settings: Settings, target: Target) -> Desk:
     return Desk(repository, Lone(url, settings, name="worker"))
 
 
+def labelling(
+    settings: Settings, target: Target, vectors: Vectors, standing: LabelStanding
+) -> Labelling:
+    """Give what embeds, not connected yet."""
+    lone = Lone(target.url("worker"), settings, name="labels", vectors=True)
+    return Labelling(desk_of(settings, target).repository, lone, vectors, standing)
+
+
 @asynccontextmanager
 async def background(
-    settings: Settings, target: Target, standing: Standing
+    settings: Settings,
+    target: Target,
+    vectors: Vectors,
+    standing: Standing,
+    labels: LabelStanding,
 ) -> AsyncIterator[Callable[[], None]]:
-    """Place and seal entries and remove what has expired, over one connection.
+    """Place and seal entries and remove what has expired; embed what was written.
+
+    Each is done over a connection of its own.
 
     It begins when what is given is called, and has come to its end when the block is left.
     """
     stop = asyncio.Event()
-    work = Background(desk_of(settings, target), settings, standing)
+    work = (
+        Background(desk_of(settings, target), settings, standing),
+        labelling(settings, target, vectors, labels),
+    )
     tasks: set[asyncio.Task[None]] = set()
 
     def begin() -> None:
-        tasks.add(asyncio.create_task(work.run(stop)))
+        tasks.update(asyncio.create_task(each.run(stop)) for each in work)
 
     try:
         yield begin

@@ -22,6 +22,8 @@ from service.database.roles import ensure_login_roles, require_login
 from service.database.target import Target, resolve
 from service.http.app import build_app
 from service.http.runner import Runner
+from service.labelling.computed import Computed, computing
+from service.labelling.standing import LabelStanding
 from service.refusal import Refusal
 from service.sealing.standing import Standing
 from service.settings import Settings, load
@@ -113,12 +115,31 @@ async def _run(
     keys = await _sample(settings, target, stop) if sample else None
     if stop.is_set():
         return
-    standing = Standing()
-    app = build_app(settings, target.url("app"), replica_url=target.replica(), standing=standing)
+    async with computing(settings) as vectors:
+        await _served(settings, target, listener, output, stop, keys, vectors)
+
+
+async def _served(
+    settings: Settings,
+    target: Target,
+    listener: socket.socket,
+    output: Output,
+    stop: asyncio.Event,
+    keys: SampleKeys | None,
+    vectors: Computed,
+) -> None:
+    standing, labels = Standing(), LabelStanding()
+    app = build_app(
+        settings,
+        target.url("app"),
+        replica_url=target.replica(),
+        standing=standing,
+        labels=labels,
+    )
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
     # The log's leader ends last: what was written until then is sealed.
     async with (
-        background(settings, target, standing) as begin,
+        background(settings, target, vectors, standing, labels) as begin,
         _serving(settings, runner, listener),
         watching(target),
     ):

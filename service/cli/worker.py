@@ -12,11 +12,14 @@ from service.cli.parser import Subparsers, add_command
 from service.cli.running import loop_factory, watching
 from service.database.roles import require_login
 from service.database.target import Target
+from service.labelling.computed import computing
+from service.labelling.standing import LabelStanding
 from service.sealing.standing import Standing
 from service.settings import Settings, load
 
 WORKER = """\
-Place and seal the entries of the log, and remove what has expired, until SIGTERM or Ctrl-C.
+Place and seal the entries of the log, embed what was written, and remove what has expired, until
+SIGTERM or Ctrl-C.
 
 `plant serve` does so itself. Any number may run beside each other on one database: one of them
 leads, the others take its place when it ends. They share the keys and the sealer's state
@@ -44,7 +47,11 @@ async def _run(settings: Settings, target: Target, output: Output) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    async with background(settings, target, Standing()) as begin, watching(target):
+    async with (
+        computing(settings) as vectors,
+        background(settings, target, vectors, Standing(), LabelStanding()) as begin,
+        watching(target),
+    ):
         begin()
         output.say("Plant works on the log (Ctrl-C stops it).")
         await stop.wait()

@@ -11,6 +11,7 @@ import asyncpg
 from service.database.plans import PLANS
 from service.database.pool import STATEMENT_CACHE, Connection
 from service.database.vanished import VANISHED
+from service.database.vectors import carry_vectors
 from service.errors import Unavailable
 from service.settings import Settings
 
@@ -22,12 +23,22 @@ SILENT_S: Final = 15
 class Lone:
     """A connection of one role; what fails over it is raised as the driver raises it.
 
+    `vectors`: the server's vectors go over it as bytes.
     Whoever has it speaks at least every few seconds: `SILENT_S` says why.
     """
 
-    def __init__(self, url: str, settings: Settings, *, name: str, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        settings: Settings,
+        *,
+        name: str,
+        read_only: bool = False,
+        vectors: bool = False,
+    ) -> None:
         self._url = url
         self._read_only = read_only
+        self._vectors = vectors
         self._settings = settings
         self._name = name
         self._connection: asyncpg.Connection[Any] | None = None
@@ -44,6 +55,8 @@ class Lone:
             max_cached_statement_lifetime=0,
             server_settings=self._server_settings(),
         )
+        if self._vectors:
+            await carry_vectors(self._connection)
 
     def _server_settings(self) -> dict[str, str]:
         return {

@@ -8,8 +8,8 @@ from msgspec import Struct, structs
 
 from service.settings import Settings
 
-WORKER: int = 1
-"""Connections of `plant_worker`, which removes what has expired."""
+WORKER: int = 2
+"""Connections of `plant_worker`: one for the log and what has expired, one for labels."""
 
 
 class Shares(Struct, frozen=True):
@@ -22,7 +22,7 @@ class Shares(Struct, frozen=True):
 
 
 def shares(settings: Settings) -> Shares:
-    """Share out: one for the worker; of the rest half for reads, and half, or one more, for writes.
+    """Share out: two for the worker; of the rest half for reads, and half, or one more, for writes.
 
     The replica is another server: as many may be open there as for reads here, and none is kept,
     so that a replica that is away keeps nothing from starting.

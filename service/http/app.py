@@ -29,8 +29,10 @@ from service.http import (
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
 from service.http.deadline import REQUEST_S, deadline
+from service.http.label_metrics import LabelCollector
 from service.http.log_metrics import LogCollector
 from service.http.turns import Turns
+from service.labelling.standing import LabelStanding
 from service.model.cursor import CursorCodec
 from service.refusal import Refusal
 from service.repository.base import Repository
@@ -68,6 +70,7 @@ def build_app(
     clock: Clock | None = None,
     replica_url: str | None = None,
     standing: Standing | None = None,
+    labels: LabelStanding | None = None,
 ) -> web.Application:
     """Make the application; it connects when it starts."""
     app = web.Application(middlewares=[deadline, reading.choose])
@@ -76,6 +79,7 @@ def build_app(
     app[REQUEST_S] = settings.request_timeout_ms / 1000
     app[health.METRICS_TOKEN] = settings.metrics_token or ""
     app[health.STANDING] = standing or Standing()
+    app[health.LABELS] = labels or LabelStanding()
     app[CLOCK] = clock or Clock()
     sizes = shares(settings)
     repository = Repository(
@@ -93,6 +97,7 @@ def build_app(
         app.cleanup_ctx.append(_replica)
     counted = metrics.Metrics(repository, app.get(reading.REPLICA))
     counted.registry.register(LogCollector(app[health.STANDING]))
+    counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
     _prove(app, repository, public=settings.audit_public == "on")

@@ -13,12 +13,14 @@ from service.http.caller import caller
 from service.http.metrics import METRICS
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
+from service.labelling.standing import LabelStanding
 from service.model.query import parameters
 from service.repository.keys import HealthPing
 from service.sealing.standing import Standing
 
 METRICS_TOKEN: Final = web.AppKey("metrics_token", str)
 STANDING: Final = web.AppKey("standing", Standing)
+LABELS: Final = web.AppKey("labels", LabelStanding)
 
 
 async def live(_: web.Request) -> web.Response:
@@ -27,16 +29,16 @@ async def live(_: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Tell whether the database answers too, 503 when it does not; and how the log stands."""
-    standing = request.app[STANDING].shown()
+    """Tell whether the database answers too, 503 when it does not; how log and labels stand."""
+    standing = {"log": request.app[STANDING].shown(), "labels": request.app[LABELS].shown()}
     try:
         await request.app[REPOSITORY].one(HealthPing())
     except Problem as problem:
-        members = {"status": "not ready", "database": problem.detail, "log": standing}
+        members = {"status": "not ready", "database": problem.detail, **standing}
         answer = _json(members, status=503)
         answer.headers["Retry-After"] = str(problem.retry_after_s or Unavailable.retry_after_s)
         return answer
-    return _json({"status": "ok", "database": "ok", "log": standing})
+    return _json({"status": "ok", "database": "ok", **standing})
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -27,7 +27,7 @@ from tests.servers import BARE, PLANT, settings_with_room
 TENANTS = 20
 DEADLINES = {
     "PLANT_POOL_MIN": "4",
-    "PLANT_POOL_MAX": "13",
+    "PLANT_POOL_MAX": "14",
     "PLANT_ACQUIRE_TIMEOUT_MS": "2000",
     "PLANT_CONNECT_TIMEOUT_MS": "1000",
     "PLANT_LOCK_TIMEOUT_MS": "500",

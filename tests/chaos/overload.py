@@ -19,7 +19,7 @@ SERVED = (200, 201)
 CONNECTIONS = (8, 16, 32, 64)
 """So many at once are tried to find what the service can do."""
 
-POOL_MAX = "7"
+POOL_MAX = "8"
 """Three connections for writes and three for reads: as many as keep two processors busy, which
 server, service and load share. With more they get in each other's way, the service most."""
 

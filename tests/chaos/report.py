@@ -138,7 +138,7 @@ twenty answers after each other were good again.
 
 Clients that wait for answers find what the service can do; then requests come at twice that rate,
 whether they are answered or not: three reads to each write, over all tenants, with
-`PLANT_POOL_MAX=7`, which suits two processors that server, service and load share. Promised are
+`PLANT_POOL_MAX=8`, which suits two processors that server, service and load share. Promised are
 85 % of what it can do, and refusals within 50 ms at the 99th percentile.
 
 ## Promises broken

@@ -35,12 +35,12 @@ CHOSEN = structs.replace(SMALL, request_timeout_ms=6_500)
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def service(cluster: Server, database: str) -> AsyncIterator[Served]:
-    """Have a service with five connections: two for writes, two for reads."""
+    """Have a service with six connections: two for writes, two for reads."""
     async with served(CHOSEN, cluster.url("app", database)) as found:
         yield found
 
 
-@pytest.mark.parametrize("profile,least,most", [("development", 2, 10), ("production", 20, 60)])
+@pytest.mark.parametrize("profile,least,most", [("development", 2, 11), ("production", 20, 60)])
 def test_sizes_of_the_profiles(profile: str, least: int, most: int) -> None:
     """Where the operator set nothing the shares add up to the profile's minimum and maximum."""
     found = shares(load({"PLANT_PROFILE": profile}))
@@ -51,7 +51,7 @@ def test_sizes_of_the_profiles(profile: str, least: int, most: int) -> None:
     assert 0 == found.replica.pool_min
 
 
-@pytest.mark.parametrize("most", range(3, 70))
+@pytest.mark.parametrize("most", range(4, 70))
 def test_shares_never_add_up_to_more(most: int) -> None:
     """Whatever the maximum: every pool has a connection, and together they are the maximum."""
     for least in {0, 1, 2, most // 2, most}:
@@ -62,7 +62,7 @@ def test_shares_never_add_up_to_more(most: int) -> None:
         assert found.write.pool_max - found.read.pool_max in {0, 1}
 
 
-@pytest.mark.parametrize("most", range(5, 70))
+@pytest.mark.parametrize("most", range(6, 70))
 def test_what_takes_long_leaves_a_connection_to_others(most: int) -> None:
     """With every size that a service may have: keys are looked up beside imports."""
     RULES["pool_max"].read(str(most))
@@ -73,10 +73,10 @@ def test_what_takes_long_leaves_a_connection_to_others(most: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "most,imports,exports", [(5, 1, 1), (7, 1, 2), (8, 2, 2), (10, 3, 2), (12, 4, 2), (60, 4, 2)]
+    "most,imports,exports", [(6, 1, 1), (8, 1, 2), (9, 2, 2), (11, 3, 2), (13, 4, 2), (60, 4, 2)]
 )
 def test_how_many_imports_and_exports_run(most: int, imports: int, exports: int) -> None:
-    """As docs/operations.md says: of the ten connections of the default three imports."""
+    """As docs/operations.md says: of the eleven connections of the default three imports."""
     found = shares(Settings(pool_max=most))
 
     assert imports == import_session.at_once(found.write.pool_max)
@@ -107,12 +107,12 @@ async def test_never_a_61st_back_end(
             return sum(one.in_use for one in both), sum(one.waiting for one in both)
 
         asked = [asyncio.create_task(held(pool)) for pool in pools for _ in range(ASKING)]
-        await until(lent, lambda counts: counts == (59, 2 * ASKING - 59))
+        await until(lent, lambda counts: counts == (58, 2 * ASKING - 58))
         enough.set()
         await asyncio.gather(*asked)
 
     assert {"plant app write": 10, "plant app read": 10} == least
-    assert 59 == max(seen)
+    assert 58 == max(seen)
 
 
 async def test_sessions_have_every_deadline(service: Served) -> None:

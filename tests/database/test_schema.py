@@ -133,6 +133,8 @@ WAIVED = {
     "entity_label_source_known": "written by the embedder",
     "entity_label_unit_length": "written by the embedder",
     "entity_label_text_sha256_shape": "written by the embedder",
+    "label_cursor_pos_range": "positions are counted from 1",
+    "label_cursor_tenant_fkey": "whose log is read has a tenant",
     "entry_version_key": "versions are counted under the row's lock",
     "entry_version_range": "set by the guard",
     "entry_hashes_shape": "written by the log",
@@ -182,7 +184,6 @@ LINK_TABLES = ("entity_parent", "entity_tag", "job_role_skill", "agent_skill")
 # What the roles of the service may do with whole tables; columns are in COLUMN_GRANTS.
 WRITES = {
     **{(WORKER, table): "DELETE" for table in ("idempotency", "pending")},
-    (WORKER, "entity_label"): "DELETE INSERT UPDATE",
     **{
         (WORKER, table): "INSERT"
         for table in ("position", "tile", "checkpoint", "cosignature", "incarnation")
@@ -214,6 +215,7 @@ DEFINERS = {
     "app.base_entity_erasure": "plant_rules",
     "app.amendment_erasure": "plant_rules",
     "app.entity_erase": "plant_rules",
+    "app.write_labels": "plant_rules",
     "audit.erasure_begun": "plant_audit",
     "audit.erasure_log": "plant_audit",
     "audit.payload_update": "plant_audit",
@@ -273,6 +275,7 @@ CALLABLE = (
     }
     | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
     | {"app.entity_step", "app.entity_erase", "app.authenticate", "app.remembered"}
+    | {"app.write_labels"}
     | {"app.create_once", "app.amend_once", "app.step_once"}
     | {"app.amendment_propose_once", "app.amendment_step_once"}
 ) - {"app.renew_statistics"}
@@ -327,6 +330,7 @@ TRIGGERS |= {
         *LINK_TABLES,
         "entity_label",
         "entity_label_default",
+        "label_cursor",
         "life_cycle_step",
         "tenant",
         "governance_agent",

@@ -17,7 +17,7 @@ from tests.edge import Wire, large_skill, served
 from tests.factories import Tenant, skill_body
 from tests.postgres import Server
 
-ROOM_FOR_ONE = {"pool_max": 3, "waiting_max": 1, "acquire_timeout_ms": 5_000}
+ROOM_FOR_ONE = {"pool_max": 4, "waiting_max": 1, "acquire_timeout_ms": 5_000}
 """One connection for reads and one for writes, and nobody gives up while a test looks."""
 
 

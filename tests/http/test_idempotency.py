@@ -535,7 +535,7 @@ class TestAtOnce:
     ) -> None:
         """One effect and one entry; everybody gets the first answer or is told to come again."""
         patient = Settings(
-            data_dir=settings.data_dir, pool_min=17, pool_max=17, acquire_timeout_ms=30_000,
+            data_dir=settings.data_dir, pool_min=18, pool_max=18, acquire_timeout_ms=30_000,
             request_timeout_ms=60_000,
         )  # fmt: skip
         async with (

@@ -74,7 +74,7 @@ async def log(
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def closed(cluster: Server, database: str, settings: Settings) -> AsyncIterator[str]:
     """Serve with PLANT_AUDIT_PUBLIC=off."""
-    chosen = structs.replace(settings, audit_public="off", pool_max=5)
+    chosen = structs.replace(settings, audit_public="off", pool_max=6)
     async with serving(chosen, cluster.url("app", database)) as url:
         yield url
 

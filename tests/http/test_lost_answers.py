@@ -77,7 +77,7 @@ class TestOneTrip:
         self, cluster: Server, database: str, tenant: Tenant
     ) -> None:
         """Create, patch, step and their replays: one round trip each, with a key and without."""
-        async with through(cluster, database, tenant, pool_max=3) as (api, way):
+        async with through(cluster, database, tenant, pool_max=4) as (api, way):
             # The first time round each statement is prepared on the one connection.
             await written(api, way, None)
             trips = [await written(api, way, key) for key in (None, "k", "k")]
@@ -88,7 +88,7 @@ class TestOneTrip:
         self, cluster: Server, database: str, tenant: Tenant
     ) -> None:
         """BEGIN, the call, the check and ROLLBACK; what comes next is a transaction of its own."""
-        async with through(cluster, database, tenant, pool_max=3) as (api, way):
+        async with through(cluster, database, tenant, pool_max=4) as (api, way):
             body = skill_body()
             dry = [await api.post("/v1/skills", body, Prefer="tx=rollback") for _ in range(2)]
             before = way.trips
@@ -113,7 +113,7 @@ class TestLostReply:
         what: str,
     ) -> None:
         """504 says to repeat it with its key; then comes what the first answer would have been."""
-        async with through(cluster, database, tenant, pool_max=3) as (api, way):
+        async with through(cluster, database, tenant, pool_max=4) as (api, way):
             # The statements are prepared: what is lost is the answer to the change itself.
             await written(api, way, None)
             made = await api.post("/v1/skills", skill_body())
@@ -257,7 +257,7 @@ async def test_who_repeats_everything_ends_with_what_was_meant(
     """Requests lost, cut, sent twice and at once, connections killed: each change is made once."""
     print(f"SEED={SEED}")  # noqa: T201
     async with through(
-        cluster, database, tenant, pool_max=13, waiting_max=100, acquire_timeout_ms=3_000
+        cluster, database, tenant, pool_max=14, waiting_max=100, acquire_timeout_ms=3_000
     ) as (api, way):
         clients = [Client(api, way, Random(f"{SEED}/{n}"), n) for n in range(ENTITIES)]
         before = await rows(superuser, tenant.id)

@@ -56,7 +56,7 @@ class TestExhaustion:
     ) -> None:
         """A connection that comes free goes to who waits for it."""
         async with Bench.open(
-            cluster, database, tenant, acquire_timeout_ms=5_000, pool_max=3
+            cluster, database, tenant, acquire_timeout_ms=5_000, pool_max=4
         ) as bench:
             made = await bench.api.create("skill")
             path = f"/v1/skills/{made.json['id']}"

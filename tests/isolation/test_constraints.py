@@ -46,6 +46,7 @@ AT_ONCE = {
     "governance_agent": {"tenant"},
     "idempotency": {"governance_agent"},
     "import_line": {"governance_agent"},
+    "label_cursor": {"tenant"},
 }
 REFUSED = {
     "app.tenant": "23503",

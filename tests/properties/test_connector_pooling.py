@@ -73,7 +73,7 @@ async def test_pool_size_configuration(
     development = load({}, Path("/nowhere"))
 
     assert (20, 20) == (pool.statistics.size, ready)
-    assert (2, 10) == (development.pool_min, development.pool_max)
+    assert (2, 11) == (development.pool_min, development.pool_max)
 
 
 async def test_max_overflow_configuration(

@@ -37,6 +37,10 @@ INSERT INTO app.entity_label (
 ) VALUES ($1, $2, 1, $3, 'name', 'hush', sha256('hush'), 'test', $5::text::public.vector,
     $5::text::public.vector, $4)
 """
+_EMBEDDED: Final = """
+INSERT INTO app.label_cursor (tenant_id, embedder, pos) VALUES ($1, 'test', 1)
+ON CONFLICT DO NOTHING
+"""
 _REMEMBERED: Final = """
 INSERT INTO app.idempotency VALUES ($1, $2, 'POST', '/v1/skills', $3, sha256('k'), 201, '{}')
 """
@@ -87,6 +91,7 @@ async def drafts_of(
     await propose(repository, actor, "skill", skill, {"description": word})
     await superuser.execute(_REMEMBERED, tenant.id, agent, unique(word))
     await superuser.execute(_STAGED, tenant.id, agent)
+    await superuser.execute(_EMBEDDED, tenant.id)
     await place_all(superuser)
     await prune(superuser, tenant.id, 1)
     return Drafts(tenant, ids)

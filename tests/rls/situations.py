@@ -64,6 +64,7 @@ _KEYS: Final = {
     "app.amendment": "tenant_id, entity_id",
     "app.entity_label": "tenant_id, entity_id",
     "app.import_line": "tenant_id, import_id",
+    "app.wanted_label": "tenant_id, entity_id",
     'audit."position"': "tenant_id, pos",
     "app.entity_reference": "tenant_id, dependent_id, target_id",
 }

@@ -123,7 +123,7 @@ def test_an_unknown_name_is_refused(tmp_path: Path, name: str, said: str) -> Non
         ("PLANT_LOG_FORMAT", "xml"),
         ("PLANT_HOST", "a b"),
         ("PLANT_POOL_MAX", "0"),
-        ("PLANT_POOL_MAX", "4"),
+        ("PLANT_POOL_MAX", "5"),
         ("PLANT_STATEMENT_TIMEOUT_MS", "1.5"),
     ],
 )

@@ -1,0 +1,190 @@
+"""`plant embed`: labels get their vectors now, rather than behind a running service."""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from service.catalog.load import load as load_catalog
+from service.cli.connected import existing_database, repository
+from service.cli.output import Output
+from service.cli.parser import Subparsers, add_command, add_json
+from service.database.lone import Lone
+from service.database.pool import Pool
+from service.database.roles import require_login
+from service.database.target import Target
+from service.labelling.computed import computing
+from service.labelling.drift import COSINE_MIN, Drift, compared
+from service.labelling.tenant import ALWAYS, TenantLabels
+from service.labelling.vectors import Vectors
+from service.refusal import Refusal
+from service.repository.base import Repository
+from service.repository.keys import Tenant, TenantsList
+from service.repository.labels import LabelCount, LabelSample
+from service.settings import Settings, load
+
+EMBED = """\
+Give the labels of entities their vectors, by which they are found: names, descriptions, aliases.
+
+A running service does so within a second of each change; after a large import this command does it
+at once, and returns when nothing is left to do. It may run beside services. What has its vectors is
+left alone; --all computes them anew, as after another model was chosen (PLANT_EMBEDDER).
+
+  plant embed --tenant acme
+  plant embed check --tenant acme
+
+`check` draws labels, computes their vectors again, and compares: a cosine below 0.85 is drift.
+
+Exit code: 0 done, or nothing has drifted; 1 vectors have drifted; 2 could not tell; 64 there is no
+such tenant."""
+
+WAIT_S: Final = 0.2
+SAMPLE: Final = 500
+
+
+class NoSuchTenant(Refusal):
+    """Nobody has that name."""
+
+    exit_code = 64
+
+
+class Embedded(NamedTuple):
+    """What a tenant came to."""
+
+    tenant: str
+    labels: int
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `embed`."""
+    parser = add_command(subparsers, "embed", _embed, EMBED)
+    parser.add_argument("what", nargs="?", choices=["check"], help="compare instead of embedding")
+    parser.add_argument("--tenant", metavar="NAME", help="whose labels; everybody's without it")
+    parser.add_argument("--all", action="store_true", help="compute every vector anew")
+    parser.add_argument(
+        "--sample", type=int, default=SAMPLE, metavar="N", help=f"labels to check ({SAMPLE})"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws others (0)")
+    add_json(parser)
+
+
+def _embed(arguments: argparse.Namespace) -> int:
+    output = Output(as_json=arguments.json)
+    settings = load()
+    with existing_database(settings, output.say) as target:
+        require_login(settings, target, "worker")
+        return asyncio.run(_run(arguments, settings, target, output))
+
+
+async def _run(
+    arguments: argparse.Namespace, settings: Settings, target: Target, output: Output
+) -> int:
+    async with repository(settings, target, "owner") as owner:
+        tenants = await owner.many(TenantsList())
+    if arguments.tenant is not None:
+        tenants = [one for one in tenants if one.name == arguments.tenant]
+        if not tenants:
+            raise NoSuchTenant(
+                f"There is no tenant {arguments.tenant!r}.", "See `plant tenant list`."
+            )
+    async with _work(settings, target, output) as work:
+        if arguments.what == "check":
+            return await _checked(work, arguments, tenants)
+        since = datetime.now(UTC) if arguments.all else ALWAYS
+        done = [await work.embedded(tenant, since) for tenant in tenants]
+    lines = [f"{one.tenant:<30}  {one.labels:,} labels embedded" for one in done]
+    output.answer(
+        {"model": work.vectors.model, "items": [one._asdict() for one in done]},
+        [f"model  {work.vectors.model}", *lines],
+    )
+    return 0
+
+
+class Work:
+    """A session of plant_worker with an embedder."""
+
+    def __init__(
+        self, repository: Repository, lone: Lone, vectors: Vectors, output: Output
+    ) -> None:
+        self.repository = repository
+        self.lone = lone
+        self.vectors = vectors
+        self.output = output
+
+    async def embedded(self, tenant: Tenant, since: datetime) -> Embedded:
+        """Embed all of a tenant, until a pass finds nothing to do."""
+        counted = await self.repository.one(
+            LabelCount(tenant.tenant_id), connection=self.lone.connection
+        )
+        missing = counted.wanted - (0 if since > ALWAYS else counted.present)
+        written = 0
+        with self.output.progress(f"embedding {tenant.name}", max(0, missing) or None) as progress:
+            while True:
+                found = await self._pass(tenant.tenant_id, since, progress.advance)
+                written += found
+                if not found:
+                    return Embedded(tenant.name, written)
+                since = ALWAYS
+
+    async def _pass(
+        self, tenant_id: UUID, since: datetime, tell: Callable[[int], None]
+    ) -> int:
+        labels = TenantLabels(self.repository, self.lone, self.vectors, tenant_id, since)
+        written, more = 0, True
+        while more:
+            if not await labels.taken():
+                # A service is at it: its batches are short.
+                await asyncio.sleep(WAIT_S)
+                continue
+            try:
+                found = await labels.round(tell)
+            finally:
+                await labels.left()
+            written, more = written + found.written, found.more
+        return written
+
+
+@asynccontextmanager
+async def _work(settings: Settings, target: Target, output: Output) -> AsyncIterator[Work]:
+    url = target.url("worker")
+    lone = Lone(url, settings, name="embed", vectors=True)
+    # The statements alone are taken from it: this pool is never opened.
+    statements = Repository(load_catalog(), Pool(url, settings, name="embed"))
+    async with computing(settings) as vectors:
+        await lone.open()
+        try:
+            yield Work(statements, lone, vectors, output)
+        finally:
+            await lone.close()
+
+
+async def _checked(work: Work, arguments: argparse.Namespace, tenants: list[Tenant]) -> int:
+    found: dict[str, Drift] = {}
+    for tenant in tenants:
+        sample = await work.repository.many(
+            LabelSample(tenant.tenant_id, arguments.seed, arguments.sample),
+            connection=work.lone.connection,
+        )
+        found[tenant.name] = await compared(sample, work.vectors)
+    lines = [f"model  {work.vectors.model}"]
+    for name, drift in found.items():
+        lines += _told(name, drift)
+    work.output.answer({"model": work.vectors.model, "cosine_min": COSINE_MIN, "items": found}, lines)
+    return 1 if any(drift.drifted for drift in found.values()) else 0
+
+
+def _told(name: str, drift: Drift) -> list[str]:
+    least = "" if drift.least is None else f", least cosine {drift.least:.4f}"
+    lines = [
+        f"{name:<30}  {drift.labels:,} labels, {drift.compared:,} vectors compared{least}",
+        *(
+            f"  drifted  {one.entity_id}  {one.source:<11}  {one.vector}  {one.cosine:.4f}"
+            for one in drift.drifted
+        ),
+    ]
+    for embedder, count in sorted(drift.others.items()):
+        lines.append(f"  not compared: {count:,} vectors by {embedder}")
+    return lines

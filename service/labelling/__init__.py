@@ -1,0 +1,1 @@
+"""Gives labels their vectors, behind the log."""

@@ -1,0 +1,23 @@
+-- name: labels_write :one
+-- Bring labels of a tenant's entities to what they say now, and move its cursor.
+--
+-- What is given is written where the entity still stands at the version that was read and still
+-- says it.
+--
+-- param: $1 tenant_id uuid
+-- param: $2 embedder text
+-- param: $3 pos bigint
+-- param: $4 ids uuid[]
+-- param: $5 versions integer[]
+-- param: $6 entity_ids uuid[]
+-- param: $7 sources text[]
+-- param: $8 digests bytea[]
+-- param: $9 embedders text[]
+-- param: $10 embeddings public.vector[]
+-- param: $11 lexicals public.vector[]
+-- returns: written bigint
+-- raises: -
+-- isolation: read committed
+-- call: text
+-- role: worker
+SELECT app.write_labels($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS written;
