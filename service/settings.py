@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signing_key: str | None = None
     sealer_state: Path | None = None
     witnesses: str | None = None
+    embedder: Literal["auto", "minilm", "trigram"] = "auto"
     log_format: Literal["text", "json"] = "text"
 
     def __repr__(self) -> str:
@@ -104,6 +105,7 @@ RULES: dict[str, Rule] = {
     "signing_key": Rule("the path of a file, or base64 of 32 bytes", str, secret=True),
     "sealer_state": Rule("the path of a file", Path),
     "witnesses": Rule("verifier keys, each with an address behind a blank", str),
+    "embedder": choice("auto", "minilm", "trigram"),
     "log_format": choice("text", "json"),
 }
 

@@ -21,7 +21,7 @@ FREE_SHARE_MIN: Final = 0.05
 UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 _REQUIREMENT: Final = re.compile(
-    r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*])? *>= *(?P<least>[0-9.]+)(?P<marker> *;.*)?"
+    r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*])? *[>=]= *(?P<least>[0-9.]+)(?P<marker> *;.*)?"
 )
 
 
@@ -45,13 +45,16 @@ def packages() -> Check:
     except PackageNotFoundError:
         way_out = "Install it: pip install --no-deps --editable . in the clone."
         return unknown("packages", f"{DISTRIBUTION} is not installed here", way_out)
-    there, wrong = [], []
+    there, wrong, without = [], [], []
     for line in lines:
         name, least = requirement(line)
         try:
             installed = version(name)
         except PackageNotFoundError:
-            wrong.append(f"{name} is missing ({least} or newer is needed)")
+            if "extra ==" in line:
+                without.append(name)
+            else:
+                wrong.append(f"{name} is missing ({least} or newer is needed)")
             continue
         there.append(f"{name} {installed}")
         if below(installed, least):
@@ -60,7 +63,8 @@ def packages() -> Check:
         way_out = "Install what this release was tested with: pip install --no-deps "
         way_out += "--require-hashes -r requirements/run.lock"
         return bad("packages", "; ".join(wrong), way_out)
-    return good("packages", f"{DISTRIBUTION} {version(DISTRIBUTION)} with {', '.join(there)}")
+    found = f"{DISTRIBUTION} {version(DISTRIBUTION)} with {', '.join(there)}"
+    return good("packages", f"{found}; without {', '.join(without)}" if without else found)
 
 
 def requirement(line: str) -> tuple[str, str]:

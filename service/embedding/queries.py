@@ -1,0 +1,123 @@
+"""Vectors for whoever waits for them: one thread computes, the event loop never does.
+
+Texts of queries and texts of the background share the thread. The background hands over a few
+texts at a time, so a query waits for those at most, and for the queries before it.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from service.embedding.batching import alike
+from service.embedding.embedder import Embedder, vector_at
+from service.errors import Unavailable
+
+REMEMBERED: Final = 1_024
+"""Texts of queries whose vectors are kept, 1.5 KB each; the one longest unasked for goes first."""
+
+WAITING_MAX: Final = 64
+"""Different texts of queries that wait at once: a quarter of a second of work."""
+
+SLICE_CHARACTERS: Final = 512
+"""Of the background's texts in one go, some 30 ms of work; a longer text goes alone."""
+
+SLICE_TEXTS: Final = 16
+
+BUSY: Final = "Too many searches wait for their vector. Nothing was done: try again."
+CLOSED: Final = "The service is ending. Nothing was done: try again."
+
+
+class Vectors:
+    """An embedder behind a thread; belongs to one event loop, whose tasks may share it.
+
+    What the embedder raises reaches everybody who waits for the text, and is not remembered.
+    """
+
+    def __init__(
+        self, embedder: Embedder, *, waiting_max: int = WAITING_MAX, remembered: int = REMEMBERED
+    ) -> None:
+        self.embedder = embedder
+        self._waiting_max = waiting_max
+        self._remembered_max = remembered
+        self._remembered: OrderedDict[str, bytes] = OrderedDict()
+        self._computed: dict[str, asyncio.Future[bytes]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Count the different texts of queries that wait."""
+        return len(self._computed)
+
+    def warm(self) -> None:
+        """Load the model without waiting for it, so that the first query need not."""
+        if not self._closed:
+            self._thread.submit(self.embedder.embed, [""])
+
+    async def vector(self, text: str) -> bytes:
+        """Give the vector of a query's text; who asks for the same at once shares it.
+
+        Shapes: one vector as `Embedder.embed` gives it.
+
+        Raises: Unavailable when too many wait or the service ends; EmbedderRefusal.
+        """
+        known = self._remembered.get(text)
+        if known is not None:
+            self._remembered.move_to_end(text)
+            return known
+        computed = self._computed.get(text) or self._begin(text)
+        # Who gives up leaves it to the others, and to those who ask again.
+        return await self._outcome(asyncio.shield(computed))
+
+    async def vectors(self, texts: Sequence[str]) -> bytes:
+        """Give the vectors of many texts, letting queries in between.
+
+        Shapes: those of `Embedder.embed`, in the order of the texts.
+
+        Raises: Unavailable when the service ends; EmbedderRefusal.
+        """
+        found: dict[int, bytes] = {}
+        lengths = [len(text) for text in texts]
+        for places in alike(lengths, count_max=SLICE_TEXTS, volume_max=SLICE_CHARACTERS):
+            made = await self._outcome(self._submit([texts[place] for place in places]))
+            found |= {place: vector_at(made, at) for at, place in enumerate(places)}
+        return b"".join(found[place] for place in range(len(texts)))
+
+    async def close(self) -> None:
+        """End the thread; whoever waits still is refused, what is being computed is finished."""
+        self._closed = True
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+
+    def _begin(self, text: str) -> asyncio.Future[bytes]:
+        if len(self._computed) >= self._waiting_max:
+            raise Unavailable(BUSY)
+        computed = self._computed[text] = self._submit([text])
+        computed.add_done_callback(lambda done: self._end(text, done))
+        return computed
+
+    def _end(self, text: str, done: asyncio.Future[bytes]) -> None:
+        del self._computed[text]
+        # Asking for the exception also says that somebody has seen it: all may have given up.
+        if done.cancelled() or done.exception() is not None:
+            return
+        self._remembered[text] = done.result()
+        if len(self._remembered) > self._remembered_max:
+            self._remembered.popitem(last=False)
+
+    def _submit(self, texts: Sequence[str]) -> asyncio.Future[bytes]:
+        if self._closed:
+            raise Unavailable(CLOSED)
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._thread, self.embedder.embed, texts)
+
+    async def _outcome(self, computed: asyncio.Future[bytes]) -> bytes:
+        try:
+            return await computed
+        except asyncio.CancelledError:
+            # Either the caller gave up, or `close` gave up what had not begun.
+            task = asyncio.current_task()
+            if self._closed and computed.cancelled() and not (task and task.cancelling()):
+                raise Unavailable(CLOSED) from None
+            raise
