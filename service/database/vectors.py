@@ -1,4 +1,4 @@
-"""How vectors travel: as bytes in the server's own binary form, neither written nor read as text."""
+"""How vectors travel: as bytes in the server's own binary form, never as text."""
 
 from __future__ import annotations
 

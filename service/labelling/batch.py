@@ -61,10 +61,11 @@ def _before(row: Due, first: Due, after: Mark) -> Mark:
 
 
 def _batch(groups: list[list[Due]], until: Mark) -> Batch:
-    firsts = [group[0] for group in groups]
+    entities = {row.entity_id: row.version for row, *_ in groups if row.entity_id}
+    needing = {one: version for one, version in entities.items() if version is not None}
     return Batch(
         until=until,
-        ids=[row.entity_id for row in firsts if row.entity_id is not None],
-        versions=[row.version for row in firsts if row.version is not None],
+        ids=list(needing),
+        versions=list(needing.values()),
         due=[row for group in groups for row in group if row.label is not None],
     )

@@ -73,7 +73,7 @@ class TenantLabels:
         cursor = await self._one(LabelCursor(self._tenant_id, self._vectors.model))
         return cursor.last_pos - (cursor.pos if self._mark is None else self._mark.pos)
 
-    async def round(self, tell: Callable[[int], None] = lambda written: None) -> Round:
+    async def round(self, tell: Callable[[int], None] | None = None) -> Round:
         """Embed what the next entries are about; `tell` hears how many labels were written.
 
         While one batch is written the next one is computed. Raises: what the driver raises.
@@ -99,11 +99,10 @@ class TenantLabels:
                 following = cut[place + 1 : place + 2]
                 coming = asyncio.create_task(self._computed(following[0])) if following else None
                 if batch.ids or batch.until.pos > after.pos:
-                    found = await self._repository.one(
-                        query, connection=self._lone.connection
-                    )
+                    found = await self._repository.one(query, connection=self._lone.connection)
                     written += found.written
-                    tell(found.written)
+                    if tell:
+                        tell(found.written)
                 self._mark = batch.until
         finally:
             if coming is not None:

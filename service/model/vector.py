@@ -46,4 +46,5 @@ def unit(numbers: Sequence[float]) -> bytes:
 
 def cosine(one: bytes, other: bytes) -> float:
     """Give the cosine between two vectors of unit length."""
-    return sum(map(operator.mul, _NUMBERS.unpack(one), _NUMBERS.unpack(other)))
+    products = map(operator.mul, _NUMBERS.unpack(one), _NUMBERS.unpack(other))
+    return float(sum(products))

@@ -13,7 +13,8 @@ from service.repository.base import Effect, Many, One
 class Due(Struct, frozen=True):
     """A label that lacks its vectors, and how far the entries went that were looked at.
 
-    Without a label the entity has one too many; without an entity nothing is to be done.
+    Without a label the entity has one too many; without a version it needs nothing; without an
+    entity there is none.
     """
 
     until_pos: int

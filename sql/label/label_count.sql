@@ -12,8 +12,7 @@
 SELECT
     coalesce(
         (
-            SELECT
-                sum(1 + num_nonnulls(base_entity.description) + cardinality(base_entity.aliases))
+            SELECT sum(1 + num_nonnulls(base_entity.description) + cardinality(base_entity.aliases))
             FROM app.base_entity
             WHERE base_entity.tenant_id = $1
         ),

@@ -3,8 +3,8 @@
 --
 -- Entries behind a position are looked at, then those that have no place yet, behind a number of
 -- the queue: so much is in until_pos and until_seq. Each line is a label without its vectors, or
--- none where an entity has one too many, and tells at which entry the entity comes up first. There
--- is one line at least.
+-- none where an entity has one too many, and tells at which entry the entity comes up first. Of an
+-- entity that needs nothing there is a line without a version; one line there is in any case.
 --
 -- param: $1 tenant_id uuid
 -- param: $2 after_pos bigint
@@ -12,7 +12,7 @@
 -- param: $4 entries bigint
 -- param: $5 model text
 -- param: $6 words text
--- param: $7 since timestamp with time zone
+-- param: $7 since timestamptz
 -- param: $8 count bigint
 -- returns: until_pos bigint, until_seq bigint, pos bigint, seq bigint, entity_id uuid,
 --    version integer, source text, label text, digest bytea, embedder text
@@ -35,7 +35,7 @@ WITH found AS MATERIALIZED (
     UNION ALL
     (
         SELECT
-            NULL,
+            NULL::bigint AS pos,
             pending.seq,
             pending.audit_id
         FROM audit.pending
@@ -66,10 +66,12 @@ SELECT
     due.label,
     due.text_sha256 AS digest,
     due.embedder
-FROM (VALUES (1)) AS line (nth)
-LEFT OUTER JOIN
-    touched
-    CROSS JOIN LATERAL app.due_labels($1, touched.entity_id, $5, $6, $7) AS due
-    ON line.nth = 1
-ORDER BY touched.pos ASC NULLS LAST, touched.seq ASC NULLS LAST, touched.entity_id ASC, due.source ASC
+FROM (SELECT 1 AS nth) AS line
+LEFT OUTER JOIN touched ON line.nth = 1
+LEFT OUTER JOIN LATERAL app.due_labels($1, touched.entity_id, $5, $6, $7) AS due ON TRUE
+ORDER BY
+    touched.pos ASC NULLS LAST,
+    touched.seq ASC NULLS LAST,
+    touched.entity_id ASC,
+    due.source ASC
 LIMIT $8;

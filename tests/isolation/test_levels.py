@@ -18,8 +18,11 @@ from service.catalog.load import Catalog
 from service.database.pool import Isolation, Pool
 from service.database.target import Target
 from service.doctor.look import look
+from service.labelling.background import Labelling
+from service.labelling.standing import LabelStanding
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke, KeysList, TenantsList
+from service.repository.labels import LabelCount, LabelSample
 from service.repository.replica import ReplicaPosition
 from service.settings import Settings
 from service.usecases import importing
@@ -38,6 +41,8 @@ from tests.http.test_lists import Stock
 from tests.imports import line, ndjson
 from tests.isolation.acts import see, skill
 from tests.isolation.arena import Arena, opened
+from tests.labelling.ground import Counted
+from tests.labelling.ground import worker as labelling
 from tests.postgres import Server
 from tests.sealing.ground import Process
 from tests.sealing.witness import witnessing
@@ -169,6 +174,17 @@ async def seal(cluster: Server, database: str, settings: Settings, arena: Arena)
             await process.lone.close()
 
 
+async def embed(cluster: Server, database: str, settings: Settings, arena: Arena) -> None:
+    """Embed everybody's labels, as a service and as the commands do it."""
+    async with labelling(cluster, database, settings) as found:
+        vectors = Counted()
+        await Labelling(found.repository, found.lone, vectors, LabelStanding()).turn()
+        await found.embedded(arena.tenant, vectors)
+        await found.repository.one(LabelCount(arena.tenant.id), connection=found.lone.connection)
+        sample = LabelSample(arena.tenant.id, 0, 5)
+        await found.repository.many(sample, connection=found.lone.connection)
+
+
 async def prove(api: Api) -> None:
     """Ask for everything that proves something: checkpoint, tiles, consistency, receipts."""
     made = (await api.get("/v1/skills?limit=1")).json["items"][0]["id"]
@@ -226,6 +242,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         await keep(told, arena.owner, Repository(catalog, worker))
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
+        await embed(cluster, database, told, arena)
         await prove(api)
         await check(Repository(catalog, worker), told, arena.tenant.id)
         await shorten(arena.owner, Repository(catalog, worker), arena.tenant.id)

@@ -40,6 +40,15 @@ async def running(labelling: Labelling) -> AsyncIterator[None]:
         await task
 
 
+def labels_of(superuser: Connection, tenant: Tenant) -> Callable[[], Awaitable[int]]:
+    """Count the labels of a tenant, as a condition that is waited for."""
+
+    async def count() -> int:
+        return int(await superuser.fetchval(COUNT, tenant.id))
+
+    return count
+
+
 def shown(standing: LabelStanding) -> Callable[[], Awaitable[dict[str, Any]]]:
     """Ask what is shown, as a condition that is waited for."""
 
@@ -62,11 +71,11 @@ async def test_everybody_s_changes_are_embedded(
         await create(repository, one.author, "skill", skill_body())
     await place_all(superuser)
     async with running(beside.labelling):
-        for one in (tenant, other_tenant):
-            await until(lambda one=one: superuser.fetchval(COUNT, one.id), lambda n: n == 2)
+        await until(labels_of(superuser, tenant), lambda n: n == 2)
+        await until(labels_of(superuser, other_tenant), lambda n: n == 2)
         await create(repository, tenant.author, "skill", skill_body())
         await place_all(superuser)
-        await until(lambda: superuser.fetchval(COUNT, tenant.id), lambda n: n == 4)
+        await until(labels_of(superuser, tenant), lambda n: n == 4)
         await until(shown(beside.standing), lambda found: found["behind"] == 0)
 
     assert beside.standing.written >= 6
@@ -86,7 +95,7 @@ async def test_a_lost_connection_is_made_again(
         )
         await create(repository, tenant.author, "skill", skill_body())
         await place_all(superuser)
-        await until(lambda: superuser.fetchval(COUNT, tenant.id), lambda n: n == 2)
+        await until(labels_of(superuser, tenant), lambda n: n == 2)
 
 
 class Failing(Counted):
@@ -113,7 +122,7 @@ async def test_an_embedder_that_fails_is_told_and_tried_again(
         await until(shown(beside.standing), lambda found: found["failing"] is not None)
         before = await superuser.fetchval(COUNT, tenant.id)
         vectors.mended = True
-        await until(lambda: superuser.fetchval(COUNT, tenant.id), lambda n: n == 2)
+        await until(labels_of(superuser, tenant), lambda n: n == 2)
         await until(shown(beside.standing), lambda found: found["failing"] is None)
 
     assert 0 == before
@@ -139,7 +148,7 @@ async def test_what_another_process_is_at_is_left_to_it(
             await until(shown(beside.standing), lambda found: found["behind"] == 1)
             before = await superuser.fetchval(COUNT, tenant.id)
             await theirs.left()
-            await until(lambda: superuser.fetchval(COUNT, tenant.id), lambda n: n == 2)
+            await until(labels_of(superuser, tenant), lambda n: n == 2)
 
     assert 0 == before
 
@@ -148,9 +157,7 @@ def test_metrics_tell_how_far_it_is() -> None:
     """Entries that wait, what fails, what was written."""
     standing = LabelStanding("meaning/1")
     standing.behind, standing.written, standing.failing = 7, 3, "timeout"
-    found = {
-        metric.name: metric.samples[0].value for metric in LabelCollector(standing).collect()
-    }
+    found = {metric.name: metric.samples[0].value for metric in LabelCollector(standing).collect()}
 
     assert {
         "plant_labels_behind": 7,

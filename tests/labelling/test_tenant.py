@@ -161,7 +161,12 @@ async def test_two_hundred_aliases_are_all_there(
 
 @pytest.mark.parametrize("placed", [False, True])
 async def test_entries_with_and_without_a_place_are_embedded(
-    repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker, placed: bool
+    repository: Repository,
+    superuser: Connection,
+    tenant: Tenant,
+    labeller: Worker,
+    *,
+    placed: bool,
 ) -> None:
     """Nobody has to have given entries their places; the cursor goes as far as there are any."""
     await create(repository, tenant.author, "skill", skill_body())

@@ -45,6 +45,10 @@ FILLED = (
     SELECT $1, $3, 0, 'skill', 'name', 'n', sha256('n'), 'test', {vector}, {vector}
     WHERE $2::uuid IS NOT NULL
     """,
+    """
+    INSERT INTO app.label_cursor (tenant_id, embedder, pos)
+    SELECT $1, 'test', 1 WHERE num_nonnulls($2::uuid, $3::uuid) = 2
+    """,
 )
 """Rows of what no write of an entity makes: $1 tenant, $2 governance agent, $3 skill."""
 

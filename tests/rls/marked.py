@@ -140,6 +140,7 @@ _BY_TYPE: Final[dict[str, object]] = {
     "bytea[]": [b"0" * 32],
     "timestamptz": datetime(2030, 1, 1, tzinfo=UTC),
     "interval": None,
+    "public.vector[]": [],
 }
 
 

@@ -26,6 +26,8 @@ TOLD = (
 )
 # What works for every tenant by design, and reads nothing else of them.
 THE_WORKER_S = {
+    "app.label_cursor",
+    "app.wanted_label",
     "app.agent_entity",
     "app.agent_skill",
     "app.amendment",
