@@ -43,6 +43,7 @@ such tenant."""
 
 WAIT_S: Final = 0.2
 SAMPLE: Final = 500
+SAMPLE_MAX: Final = 100_000
 
 
 class NoSuchTenant(Refusal):
@@ -65,10 +66,16 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument("--tenant", metavar="NAME", help="whose labels; everybody's without it")
     parser.add_argument("--all", action="store_true", help="compute every vector anew")
     parser.add_argument(
-        "--sample", type=int, default=SAMPLE, metavar="N", help=f"labels to check ({SAMPLE})"
+        "--sample", type=_sample, default=SAMPLE, metavar="N", help=f"labels to check ({SAMPLE})"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws others (0)")
     add_json(parser)
+
+
+def _sample(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= SAMPLE_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {SAMPLE_MAX}")
+    return int(text)
 
 
 def _embed(arguments: argparse.Namespace) -> int:
