@@ -104,5 +104,7 @@ def _signed(gram: str) -> int:
 
 def _in_word(character: str) -> bool:
     return (
-        character.isalnum() or character in _SIGNS or unicodedata.category(character).startswith("M")
+        character.isalnum()
+        or character in _SIGNS
+        or unicodedata.category(character).startswith("M")
     )

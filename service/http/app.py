@@ -11,6 +11,8 @@ from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
 from service.database.shares import shares
+from service.embedding.embedder import model_of
+from service.embedding.trigram import Trigram
 from service.http import (
     amendments,
     compliance,
@@ -25,6 +27,7 @@ from service.http import (
     reading,
     receipts,
     reference,
+    search,
 )
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
@@ -40,6 +43,7 @@ from service.sealing.standing import Standing
 from service.settings import Settings
 from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
+from service.usecases.search import Search
 from service.usecases.tree import Tree
 from service.usecases.waiting import WaitingRoom
 
@@ -52,6 +56,7 @@ PARTS: Final = (
     imports,
     exports,
     compliance,
+    search,
     log,
     reference,
 )
@@ -68,6 +73,7 @@ def build_app(
     clock: Clock | None = None,
     replica_url: str | None = None,
     standing: Standing | None = None,
+    searching: Search | None = None,
 ) -> web.Application:
     """Make the application; it connects when it starts."""
     app = web.Application(middlewares=[deadline, reading.choose])
@@ -95,6 +101,7 @@ def build_app(
     counted.registry.register(LogCollector(app[health.STANDING]))
     app[metrics.METRICS] = counted
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
+    app[search.SEARCH] = searching or _searching(settings, app[CLOCK])
     _prove(app, repository, public=settings.audit_public == "on")
     middleware.install(app)
     app.on_response_prepare.append(reading.applied)
@@ -103,6 +110,19 @@ def build_app(
     for part in PARTS:
         app.add_routes(part.routes())
     return app
+
+
+def _searching(settings: Settings, clock: Clock) -> Search:
+    """Make what finds: by words, and by meaning where there is a model."""
+    words = Trigram()
+    return Search(
+        words,
+        None,
+        model_of(words),
+        exact_max=settings.search_exact_max,
+        similar_min=settings.similar_min,
+        monotonic=clock.monotonic,
+    )
 
 
 def _prove(app: web.Application, repository: Repository, *, public: bool) -> None:

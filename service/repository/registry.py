@@ -20,6 +20,7 @@ from service.repository import (
     pruning,
     replica,
     sealing,
+    search,
     verify,
 )
 from service.repository.base import Query, StatementMismatch
@@ -42,6 +43,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     pruning,
     replica,
     sealing,
+    search,
     verify,
 )
 
