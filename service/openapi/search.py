@@ -32,7 +32,7 @@ class PartsShown(Struct):
 
 
 class HitShown(Struct):
-    """An entity that was found; `score` is the larger of `vector` and 0.95 × `lexical`."""
+    """An entity that was found; `score` is the larger of `vector` and 0.95 of `lexical`."""
 
     entity: AnyDocument
     score: _Score

@@ -234,7 +234,7 @@ class Search:
         near = max(NEAR_MIN, NEAR_FACTOR * count)
         if not await self._breadths.is_small(repository, context, filters):
             for wide in (near, WIDER * near):
-                hits = await repository.many(SearchNear(*asked, near=wide), context)
+                hits = await repository.many(SearchNear(*(*asked, wide)), context)
                 if len(hits) == count or (hits and hits[-1].score < least):
                     return [hit for hit in hits if hit.score >= least], False
         hits = await repository.many(SearchExact(*asked), context)
