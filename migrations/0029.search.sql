@@ -1,7 +1,7 @@
--- Search: which entities one is about, and from which score on two are taken for the same.
+-- Search: which entities one is about, how labels are compared, and what is taken for the same.
 -- depends: 0027.ids_apart
 --
--- Both functions are one SELECT without settings of its own, so that they become part of the
+-- The functions are one SELECT each without settings of its own, so that they become part of the
 -- statement that calls them. An empty array asks for nothing; kinds and states are always given.
 
 -- Whether one entity is among those that a search is about. OFFSET 0 keeps it a look-up of the
@@ -21,8 +21,8 @@ SELECT base.id
 FROM app.base_entity AS base
 WHERE
     base.id = $1
-    AND base.entity_type = ANY($2)
-    AND base.status = ANY($3)
+    AND base.entity_type = any($2)
+    AND base.status = any($3)
     AND (
         cardinality($4) = 0
         OR EXISTS (
@@ -30,7 +30,7 @@ WHERE
             FROM app.skill_entity AS skill
             WHERE
                 skill.id = base.id
-                AND skill.category = ANY($4)
+                AND skill.category = any($4)
         )
     )
     AND (
@@ -40,7 +40,7 @@ WHERE
             FROM app.entity_tag AS tagged
             WHERE
                 tagged.entity_id = base.id
-                AND tagged.tag = ANY($5)
+                AND tagged.tag = any($5)
         )
     )
     AND (
@@ -50,21 +50,21 @@ WHERE
             FROM app.job_role_entity AS job_role
             WHERE
                 job_role.id = base.id
-                AND job_role.industry_id = ANY($6)
+                AND job_role.industry_id = any($6)
         )
         OR EXISTS (
             SELECT
             FROM app.team_entity AS team
             WHERE
                 team.id = base.id
-                AND team.industry_id = ANY($6)
+                AND team.industry_id = any($6)
         )
         OR EXISTS (
             SELECT
             FROM app.agent_entity AS agent
             WHERE
                 agent.id = base.id
-                AND agent.industry_id = ANY($6)
+                AND agent.industry_id = any($6)
         )
     )
 ORDER BY base.id ASC
@@ -93,8 +93,8 @@ FROM (
     FROM app.entity_tag AS tagged
     WHERE
         cardinality($4) > 0
-        AND tagged.entity_type = ANY($1)
-        AND tagged.tag = ANY($4)
+        AND tagged.entity_type = any($1)
+        AND tagged.tag = any($4)
 ) AS driving
 CROSS JOIN
     LATERAL app.search_admits(driving.id, $1, $2, $3, '{}'::text[], $5) AS admitted
@@ -108,7 +108,7 @@ CROSS JOIN
 WHERE
     cardinality($4) = 0
     AND cardinality($3) > 0
-    AND driving.category = ANY($3)
+    AND driving.category = any($3)
 UNION ALL
 SELECT admitted.id
 FROM (
@@ -117,21 +117,21 @@ FROM (
     WHERE
         cardinality($4) = 0
         AND cardinality($3) = 0
-        AND job_role.industry_id = ANY($5)
+        AND job_role.industry_id = any($5)
     UNION ALL
     SELECT team.id
     FROM app.team_entity AS team
     WHERE
         cardinality($4) = 0
         AND cardinality($3) = 0
-        AND team.industry_id = ANY($5)
+        AND team.industry_id = any($5)
     UNION ALL
     SELECT agent.id
     FROM app.agent_entity AS agent
     WHERE
         cardinality($4) = 0
         AND cardinality($3) = 0
-        AND agent.industry_id = ANY($5)
+        AND agent.industry_id = any($5)
 ) AS driving
 CROSS JOIN
     LATERAL app.search_admits(
@@ -144,16 +144,38 @@ WHERE
     cardinality($3) = 0
     AND cardinality($4) = 0
     AND cardinality($5) = 0
-    AND base.entity_type = ANY($1)
-    AND base.status = ANY($2);
+    AND base.entity_type = any($1)
+    AND base.status = any($2);
 END;
 COMMENT ON FUNCTION app.search_candidates(text[], text[], text[], text[], uuid[]) IS 'The ids of all entities that meet every filter of a search.';
 GRANT EXECUTE ON FUNCTION app.search_candidates(text[], text[], text[], text[], uuid[])
 TO plant_app, plant_readonly;
 
+-- A label's own vector is compared where it is of one of the models, its words always. OFFSET 0
+-- keeps each of the two from being computed once for the order and once more for the answer.
+CREATE FUNCTION app.label_likeness(
+    p_embedder text,
+    p_embedding public.vector,
+    p_lexical public.vector,
+    p_models text[],
+    p_asked_embedding public.vector,
+    p_asked_lexical public.vector
+)
+RETURNS TABLE (vector double precision, lexical double precision)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT
+    CASE WHEN $1 = any($4) THEN 1 - ($2 OPERATOR (public.<=>) $5) END AS vector,
+    1 - ($3 OPERATOR (public.<=>) $6) AS lexical
+WHERE TRUE
+OFFSET 0; -- noqa: AM09
+END;
+COMMENT ON FUNCTION app.label_likeness(text, public.vector, public.vector, text[], public.vector, public.vector) IS 'The cosines of what a label means and of its characters with what is asked for; NULL: not compared.';
+GRANT EXECUTE ON FUNCTION app.label_likeness(
+    text, public.vector, public.vector, text[], public.vector, public.vector
+) TO plant_app, plant_readonly;
+
 -- How near two entities have to be to be taken for the same.
-ALTER TABLE app.tenant ADD COLUMN similar_min real;
-ALTER TABLE app.tenant ADD CONSTRAINT tenant_similar_min_range
-CHECK (similar_min BETWEEN -1 AND 1) NOT VALID;
-ALTER TABLE app.tenant VALIDATE CONSTRAINT tenant_similar_min_range;
+ALTER TABLE app.tenant ADD COLUMN similar_min real
+CONSTRAINT tenant_similar_min_range CHECK (similar_min BETWEEN -1 AND 1);
 COMMENT ON COLUMN app.tenant.similar_min IS 'The least score of what is taken for the same; NULL: the service''s own.';

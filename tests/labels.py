@@ -26,7 +26,7 @@ SAME = {"vessel": "boat", "repairs": "mend", "old": "elderly", "folk": "people"}
 
 @cache
 def _direction(word: str) -> tuple[float, ...]:
-    chance = random.Random(SAME.get(word, word))  # noqa: S311 - the same each time is what it is for
+    chance = random.Random(SAME.get(word, word))
     return tuple(chance.gauss(0, 1) for _ in range(384))
 
 
@@ -80,7 +80,9 @@ ADD = """
 INSERT INTO app.entity_label (
     tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
     embedding_384, lexical_384, private_to
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::real[]::public.vector, $10::real[]::public.vector, $11)
+) VALUES (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9::real[]::public.vector, $10::real[]::public.vector, $11
+)
 """
 
 

@@ -29,6 +29,7 @@ NOT_ARCHIVED: Final = tuple(one for one in get_args(Status) if one != "archived"
 VECTOR_HEADER: Final = struct.pack(">HH", EMBEDDING_LENGTH, 0)
 """What stands before the numbers of a vector where the database takes it in binary form."""
 
+_UNIT_ENOUGH: Final = 1e-6
 _PACK: Final = struct.Struct(f">HH{EMBEDDING_LENGTH}f").pack
 
 SearchText = Annotated[
@@ -126,7 +127,9 @@ def unit(values: Sequence[float]) -> bytes:
     Shapes: 384 finite numbers, not all zero, to 4 bytes of header and 384 singles, big-endian.
     """
     length = math.hypot(*values)
-    return _PACK(EMBEDDING_LENGTH, 0, *[value / length for value in values])
+    if abs(length - 1) > _UNIT_ENOUGH:
+        values = [value / length for value in values]
+    return _PACK(EMBEDDING_LENGTH, 0, *values)
 
 
 def search_faults(body: Struct, pointer: str) -> Iterator[FieldError]:

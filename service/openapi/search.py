@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
+from service import errors
 from service.model.search import DuplicatesBody, SearchBody
 from service.openapi import examples
 from service.openapi.operation import Answer, Body, Operation, Parameter
@@ -151,4 +152,5 @@ def _duplicates() -> Operation:
                 example={"items": [_FOUND]},
             ),
         ),
+        problems=(errors.NotFound,),
     )

@@ -41,8 +41,8 @@ CALLER: Final = "caller"
 WORDS: Final = 0.95
 """What likeness of words counts beside likeness of meaning."""
 
-NEAR_MIN: Final = 40
-NEAR_FACTOR: Final = 4
+NEAR_MIN: Final = 60
+NEAR_FACTOR: Final = 6
 """Labels that an index is asked for: so many for each entity that is wanted, of which several may
 be of one."""
 WIDER: Final = 8

@@ -14,6 +14,7 @@
 -- isolation: read committed
 -- call: function
 -- role: app
+-- set: plan_cache_mode = force_generic_plan
 SELECT count(*) AS labels
 FROM (
     SELECT label.label_no
@@ -23,7 +24,8 @@ FROM (
             SELECT entity_label.label_no
             FROM app.entity_label
             WHERE entity_label.entity_id = candidate.id
+            ORDER BY entity_label.label_no ASC
             OFFSET 0
         ) AS label
-    LIMIT $6
+    LIMIT $6 -- noqa: AM09
 ) AS counted;

@@ -23,9 +23,13 @@
 -- isolation: read committed
 -- call: function
 -- role: app
+-- set: plan_cache_mode = force_generic_plan
 SELECT
     top.id,
-    (SELECT base.document FROM app.base_entity AS base WHERE base.id = top.id) AS document,
+    (
+        SELECT base.document FROM app.base_entity AS base
+        WHERE base.id = top.id
+    ) AS document,
     top.score,
     top.vector,
     top.lexical,
@@ -48,19 +52,18 @@ FROM (
             FROM app.entity_label
             CROSS JOIN unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)
             CROSS JOIN
-                LATERAL (
-                    SELECT
-                        CASE
-                            WHEN entity_label.embedder = ANY($8)
-                                THEN 1 - (entity_label.embedding_384 OPERATOR(public.<=>) probe.vector)
-                        END AS vector,
-                        1 - (entity_label.lexical_384 OPERATOR(public.<=>) probe.lexical) AS lexical
-                    OFFSET 0
+                LATERAL app.label_likeness(
+                    entity_label.embedder,
+                    entity_label.embedding_384,
+                    entity_label.lexical_384,
+                    $8,
+                    probe.vector,
+                    probe.lexical
                 ) AS part
             WHERE
                 entity_label.entity_id = candidate.id
-                AND entity_label.source = ANY($9)
-            ORDER BY score DESC NULLS LAST, entity_label.label_no ASC
+                AND entity_label.source = any($9)
+            ORDER BY score DESC NULLS LAST, entity_label.label ASC
             LIMIT 1
         ) AS best
     WHERE candidate.id IS DISTINCT FROM $10 AND best.score IS NOT NULL

@@ -25,52 +25,68 @@
 -- isolation: read committed
 -- call: function
 -- role: app
+-- set: plan_cache_mode = force_generic_plan
 -- set: enable_sort = off
 -- set: hnsw.iterative_scan = relaxed_order
--- set: hnsw.ef_search = 100
--- set: hnsw.max_scan_tuples = 40000
--- set: hnsw.scan_mem_multiplier = 4
-WITH hit AS MATERIALIZED (
-    SELECT near.*, probe.vector AS probe_vector, probe.lexical AS probe_lexical
-    FROM unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)
-    CROSS JOIN LATERAL (
-        SELECT label.entity_id, label.label_no, label.label, label.embedder, label.embedding_384, label.lexical_384
-        FROM app.entity_label AS label
-        CROSS JOIN LATERAL app.search_admits(label.entity_id, $1, $2, $3, $4, $5) AS admitted
-        WHERE label.embedder = ANY($8) AND label.source = ANY($9) AND label.entity_type = ANY($1)
-            AND label.entity_id IS DISTINCT FROM $10
-        ORDER BY label.embedding_384::public.halfvec(384) OPERATOR(public.<=>) probe.vector::public.halfvec(384)
-        LIMIT $13
-    ) AS near
-    WHERE probe.vector IS NOT NULL
-    UNION ALL
-    SELECT near.*, probe.vector, probe.lexical
-    FROM unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)
-    CROSS JOIN LATERAL (
-        SELECT label.entity_id, label.label_no, label.label, label.embedder, label.embedding_384, label.lexical_384
-        FROM app.entity_label AS label
-        CROSS JOIN LATERAL app.search_admits(label.entity_id, $1, $2, $3, $4, $5) AS admitted
-        WHERE label.source = ANY($9) AND label.entity_type = ANY($1)
-            AND label.entity_id IS DISTINCT FROM $10
-        ORDER BY label.lexical_384::public.halfvec(384) OPERATOR(public.<=>) probe.lexical::public.halfvec(384)
-        LIMIT $13
-    ) AS near
-    WHERE probe.lexical IS NOT NULL
-)
-
-SELECT top.id, (SELECT base.document FROM app.base_entity AS base WHERE base.id = top.id) AS document,
-    top.score, top.vector, top.lexical, top.label
+-- set: hnsw.ef_search = 80
+-- set: hnsw.max_scan_tuples = 20000
+-- set: hnsw.scan_mem_multiplier = 2
+SELECT
+    top.id,
+    (
+        SELECT base.document FROM app.base_entity AS base
+        WHERE base.id = top.id
+    ) AS document,
+    top.score,
+    top.vector,
+    top.lexical,
+    top.label
 FROM (
-    SELECT DISTINCT ON (hit.entity_id)
-        hit.entity_id AS id, hit.label, part.vector, part.lexical, greatest(part.vector, $11 * part.lexical) AS score
-    FROM hit
-    CROSS JOIN LATERAL (
-        SELECT
-            CASE WHEN hit.embedder = ANY($8) THEN 1 - (hit.embedding_384 OPERATOR(public.<=>) hit.probe_vector) END AS vector,
-            1 - (hit.lexical_384 OPERATOR(public.<=>) hit.probe_lexical) AS lexical
-        OFFSET 0
-    ) AS part
-    ORDER BY hit.entity_id ASC, score DESC, hit.label_no ASC
+    SELECT DISTINCT ON ((near.named).entity_id)
+        (near.named).entity_id AS id,
+        part.vector,
+        part.lexical,
+        (near.named).label AS label,
+        greatest(part.vector, $11 * part.lexical) AS score
+    FROM unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)
+    CROSS JOIN
+        LATERAL (
+            (
+                SELECT named
+                FROM app.entity_label AS named
+                CROSS JOIN LATERAL app.search_admits(named.entity_id, $1, $2, $3, $4, $5)
+                WHERE
+                    probe.vector IS NOT NULL AND named.embedder = any($8) AND named.source = any($9)
+                    AND named.entity_type = any($1) AND named.entity_id IS DISTINCT FROM $10
+                ORDER BY
+                    named.embedding_384::public.halfvec(384)
+                    OPERATOR (public.<=>) probe.vector::public.halfvec(384)
+                LIMIT $13
+            )
+            UNION ALL
+            (
+                SELECT named
+                FROM app.entity_label AS named
+                CROSS JOIN LATERAL app.search_admits(named.entity_id, $1, $2, $3, $4, $5)
+                WHERE
+                    probe.lexical IS NOT NULL AND named.source = any($9)
+                    AND named.entity_type = any($1) AND named.entity_id IS DISTINCT FROM $10
+                ORDER BY
+                    named.lexical_384::public.halfvec(384)
+                    OPERATOR (public.<=>) probe.lexical::public.halfvec(384)
+                LIMIT $13
+            )
+        ) AS near
+    CROSS JOIN
+        LATERAL app.label_likeness(
+            (near.named).embedder,
+            (near.named).embedding_384,
+            (near.named).lexical_384,
+            $8,
+            probe.vector,
+            probe.lexical
+        ) AS part
+    ORDER BY (near.named).entity_id ASC, score DESC, (near.named).label ASC
 ) AS top
 ORDER BY top.score DESC, top.id ASC
 LIMIT $12;
