@@ -1,4 +1,4 @@
-"""Labels with their vectors, as the background writes them, and a model that is easily seen through."""
+"""Labels with their vectors, as the background writes them, and a model easily seen through."""
 
 import random
 import struct

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import asyncpg
@@ -17,6 +17,7 @@ from msgspec import Struct
 from service.database.gate import Gate
 from service.database.plans import PLANS
 from service.database.vanished import VANISHED
+from service.database.vectors import as_bytes
 from service.errors import Unavailable
 from service.settings import Settings
 from service.sqlstate import classify
@@ -63,17 +64,6 @@ class Connection(_Connection):
         return ""
 
 
-async def _take_vectors(connection: asyncpg.Connection[Any]) -> None:
-    """Let vectors come and go as bytes, the way the server has them: a header, then singles.
-
-    A database that has no vectors yet has no statement that takes one.
-    """
-    with suppress(ValueError):
-        await connection.set_type_codec(
-            "vector", schema="public", encoder=bytes, decoder=bytes, format="binary"
-        )
-
-
 class Pool:
     """Connections of one role to one server, `pool_min` to `pool_max` of the settings.
 
@@ -117,7 +107,7 @@ class Pool:
             statement_cache_size=STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
             server_settings=self._server_settings(),
-            init=_take_vectors,
+            init=as_bytes,
         )
 
     def _server_settings(self) -> dict[str, str]:

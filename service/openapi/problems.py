@@ -75,9 +75,8 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
                 "type": "object",
                 "properties": {
                     "id": _UUID,
-                    "name": {"type": "string"},
+                    **{name: {"type": "string"} for name in ("name", "matched_label")},
                     "score": {"type": "number", "minimum": -1, "maximum": 1},
-                    "matched_label": {"type": "string"},
                 },
                 "required": ["id", "name", "score", "matched_label"],
             },

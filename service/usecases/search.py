@@ -5,7 +5,7 @@ callers gave to entities, and, unless they say otherwise, to the service's.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -24,7 +24,6 @@ from service.repository.base import Context, Repository
 from service.repository.entities import EntitiesById
 from service.repository.search import (
     NAMES,
-    SOURCES,
     Hit,
     SearchExact,
     SearchLabels,
@@ -32,14 +31,12 @@ from service.repository.search import (
     TenantSimilar,
 )
 from service.usecases.breadth import Breadths, Filters
+from service.usecases.probes import Meaning, Probe, Probes, Words
 
 Mode = Literal["hybrid", "vector", "lexical"]
 
 CALLER: Final = "caller"
 """Stands for a model beside the vectors that callers gave."""
-
-WORDS: Final = 0.95
-"""What likeness of words counts beside likeness of meaning."""
 
 NEAR_MIN: Final = 60
 NEAR_FACTOR: Final = 6
@@ -47,39 +44,6 @@ NEAR_FACTOR: Final = 6
 be of one."""
 WIDER: Final = 8
 """How many times as many when that gave too few entities."""
-
-
-class Words(Protocol):
-    """Gives vectors of the characters of texts, at once."""
-
-    def embed(self, texts: Sequence[str]) -> bytes:
-        """Give a vector for each text: 384 singles, big-endian, of length 1."""
-        ...
-
-
-class Meaning(Protocol):
-    """Gives vectors of what texts mean, by a model."""
-
-    async def vector(self, text: str) -> bytes:
-        """Give the vector of a text: 384 singles, big-endian, of length 1."""
-        ...
-
-
-class Probe(Struct, frozen=True):
-    """What labels are compared with: a vector, one of characters, or both."""
-
-    vector: bytes | None
-    lexical: bytes | None
-
-
-class Probes(Struct, frozen=True, kw_only=True):
-    """What labels are compared with, and how."""
-
-    each: Sequence[Probe]
-    models: Sequence[str]
-    sources: Sequence[str] = SOURCES
-    words: float = WORDS
-    but_id: str | None = None
 
 
 class Found(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What may be there twice: asked for by an entity or a name, and refused where a creation says so."""
+"""What may be there twice: asked for by an entity or a name, refused where a creation says so."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -185,7 +185,7 @@ async def test_no_more_than_asked_for_come(by_meaning: Api, superuser: Connectio
 
 
 @pytest.mark.parametrize(
-    ("body", "pointer", "rule"),
+    "body, pointer, rule",
     [
         ({}, "/id", "required"),
         ({"kind": "skill"}, "/text", "required"),

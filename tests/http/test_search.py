@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from service.settings import Settings
-from service.usecases import search as engine
+from service.usecases.probes import WORDS as WEIGHT
 from tests.api import Api, serving
 from tests.factories import ActorWith, Tenant, unique
 from tests.labels import MODEL, WORDS, Fake, embed, found, lexical, meaning, searching
@@ -295,13 +295,14 @@ async def test_a_page_that_the_indexes_leave_short_is_compared_whole(
     assert [4, True] == [len(four["items"]), four["exact"]]
 
 
+VECTOR = [1.0, *[0.0] * 383]
+
+
 class TestRefused:
     """What is no search."""
 
-    VECTOR = [1.0, *[0.0] * 383]
-
     @pytest.mark.parametrize(
-        ("body", "pointer", "rule"),
+        "body, pointer, rule",
         [
             ({}, "/text", "required"),
             ({"kinds": ["skill"]}, "/text", "required"),
@@ -355,14 +356,14 @@ class TestRefused:
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
     async def test_what_is_no_number_of_json_is_no_json(self, api: Api, number: str) -> None:
         """400: a body with it cannot be read."""
-        vector = json.dumps(self.VECTOR).replace("1.0", number)
+        vector = json.dumps(VECTOR).replace("1.0", number)
         answer = await api.send("POST", PATH, raw=f'{{"embedding_384": {vector}}}'.encode())
 
         assert [400, "malformed-json"] == [answer.status, answer.problem]
 
     async def test_an_unknown_model_is_told_which_are_known(self, by_words: Api) -> None:
         """Without a model there are the callers' vectors alone."""
-        answer = await by_words.post(PATH, {"embedding_384": self.VECTOR, "model": WORDS})
+        answer = await by_words.post(PATH, {"embedding_384": VECTOR, "model": WORDS})
 
         assert ["caller"] == answer.json["allowed"]
 
@@ -429,4 +430,4 @@ async def test_a_query_is_near_by_its_characters(by_words: Api, superuser: Conne
     cosine = sum(a * b for a, b in zip(lexical("mend boat"), lexical("mend a boat"), strict=True))
 
     assert pytest.approx(cosine, abs=1e-5) == answer["items"][0]["parts"]["lexical"]
-    assert pytest.approx(engine.WORDS * cosine, abs=1e-5) == answer["items"][0]["score"]
+    assert pytest.approx(WEIGHT * cosine, abs=1e-5) == answer["items"][0]["score"]
