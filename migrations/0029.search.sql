@@ -117,6 +117,7 @@ FROM (
     WHERE
         cardinality($4) = 0
         AND cardinality($3) = 0
+        AND cardinality($5) > 0
         AND job_role.industry_id = any($5)
     UNION ALL
     SELECT team.id
@@ -124,6 +125,7 @@ FROM (
     WHERE
         cardinality($4) = 0
         AND cardinality($3) = 0
+        AND cardinality($5) > 0
         AND team.industry_id = any($5)
     UNION ALL
     SELECT agent.id
@@ -131,6 +133,7 @@ FROM (
     WHERE
         cardinality($4) = 0
         AND cardinality($3) = 0
+        AND cardinality($5) > 0
         AND agent.industry_id = any($5)
 ) AS driving
 CROSS JOIN
