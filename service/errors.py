@@ -78,6 +78,10 @@ class CodeTaken(Conflict, slug="code-taken", status=409):
     """An industry has this scheme and code."""
 
 
+class SimilarExists(Conflict, slug="similar-exists", status=409):
+    """Entities of this kind are near to the new one, and it asks not to be created then."""
+
+
 class ReferenceNotFound(Conflict, slug="reference-not-found", status=409):
     """An entity that this one refers to is not there, or not yours."""
 

@@ -10,7 +10,7 @@ import msgspec
 
 from service.dotenv import DotenvRefusal, read_dotenv
 from service.refusal import Refusal
-from service.values import Rule, choice, origin, token, url, whole
+from service.values import Rule, between, choice, origin, token, url, whole
 
 PREFIX = "PLANT_"
 # Names that belong to the test suite: read by tests/, never by the service.
@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout_ms: int = 5_000
     command_timeout_ms: int = 7_000
     request_timeout_ms: int = 10_000
+    search_exact_max: int = 10_000
+    similar_min: float = 0.93
     metrics_token: str | None = None
     audit_public: Literal["on", "off"] = "on"
     log_origin: str | None = None
@@ -97,6 +99,8 @@ RULES: dict[str, Rule] = {
     "statement_timeout_ms": _DURATION,
     "command_timeout_ms": _DURATION,
     "request_timeout_ms": _DURATION,
+    "search_exact_max": whole(0, 10_000_000),
+    "similar_min": between(-1, 1),
     "metrics_token": Rule("printable ASCII without blanks", token, secret=True),
     "audit_public": choice("on", "off"),
     "log_origin": Rule(

@@ -26,6 +26,20 @@ def whole(low: int, high: int) -> Rule:
     return Rule(f"a whole number from {low} to {high}", read)
 
 
+def between(low: float, high: float) -> Rule:
+    """Take a number within bounds, in plain digits."""
+
+    def read(text: str) -> float:
+        if (
+            not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text, re.ASCII)
+            or not low <= float(text) <= high
+        ):
+            raise ValueError(text)
+        return float(text)
+
+    return Rule(f"a number from {low:g} to {high:g}", read)
+
+
 def choice(*names: str) -> Rule:
     """Take one of a few words."""
 

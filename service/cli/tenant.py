@@ -1,23 +1,56 @@
-"""`plant tenant`: whose registries there are."""
+"""`plant tenant`: whose registries there are, and what each takes for the same."""
 
 import argparse
 import asyncio
 
 from service.cli.connected import database, repository
 from service.cli.output import Output
-from service.cli.parser import Subparsers, add_command, add_group, add_json
+from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
+from service.refusal import Refusal
 from service.repository.keys import Tenant, TenantsList
+from service.repository.search import TenantSimilarSet, TenantThreshold
 from service.settings import load
+from service.values import between
 
-TENANT = "List the tenants; `plant key create` makes them."
+TENANT = "List the tenants and set what each wants otherwise; `plant key create` makes them."
 
 LIST = "List tenants by name, with how many keys of each still work."
 
+SIMILAR = """\
+Set from which score on two entities of a tenant are taken for the same.
+
+It is what `POST /v1/search/duplicates` lists and `?similar=refuse` refuses: the larger, the nearer
+two have to be. `default` leaves it to PLANT_SIMILAR_MIN.
+
+  plant tenant similar acme 0.9
+  plant tenant similar acme default
+
+Exit code: 0 it is set, 1 there is no such tenant."""
+
+DEFAULT = "default"
+SCORE = between(-1, 1)
+
+
+class NoTenant(Refusal):
+    """There is no such tenant."""
+
+    exit_code = 1
+
+
+class WrongScore(Refusal):
+    """The score is none."""
+
+    exit_code = WRONG_USAGE
+
 
 def register(subparsers: Subparsers) -> None:
-    """Add `tenant` and its command."""
+    """Add `tenant` and its commands."""
     commands = add_group(subparsers, "tenant", TENANT)
     add_json(add_command(commands, "list", _list, LIST))
+    similar = add_command(commands, "similar", _similar, SIMILAR)
+    similar.add_argument("tenant", metavar="TENANT", help="whose")
+    similar.add_argument("score", metavar="SCORE", help=f"{SCORE.words}, or {DEFAULT}")
+    add_json(similar)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -39,3 +72,35 @@ def _list(arguments: argparse.Namespace) -> int:
         or ["There is no tenant."],
     )
     return 0
+
+
+def _similar(arguments: argparse.Namespace) -> int:
+    output = Output(as_json=arguments.json)
+    least = _score(arguments.score)
+    settings = load()
+
+    async def told() -> TenantThreshold | None:
+        async with repository(settings, target, "owner") as owner:
+            return await owner.maybe(TenantSimilarSet(arguments.tenant, least), writes=True)
+
+    with database(settings, output.say) as target:
+        made = asyncio.run(told())
+    if made is None:
+        raise NoTenant(f"There is no tenant {arguments.tenant}.", "See `plant tenant list`.")
+    now = f"{settings.similar_min:g}, the default" if least is None else f"{least:g}"
+    # The database keeps single precision; what was asked for is shown.
+    output.answer(
+        {"tenant_id": made.tenant_id, "name": made.name, "similar_min": least},
+        [f"{made.name} takes two for the same from a score of {now} on."],
+    )
+    return 0
+
+
+def _score(text: str) -> float | None:
+    if text == DEFAULT:
+        return None
+    try:
+        read = SCORE.read(text)
+    except ValueError:
+        raise WrongScore(f"{text!r} is no score.", f"Give {SCORE.words}, or {DEFAULT}.") from None
+    return float(str(read))

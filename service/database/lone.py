@@ -11,7 +11,7 @@ import asyncpg
 from service.database.plans import PLANS
 from service.database.pool import STATEMENT_CACHE, Connection
 from service.database.vanished import VANISHED
-from service.database.vectors import carry_vectors
+from service.database.vectors import as_bytes
 from service.errors import Unavailable
 from service.settings import Settings
 
@@ -56,7 +56,7 @@ class Lone:
             server_settings=self._server_settings(),
         )
         if self._vectors:
-            await carry_vectors(self._connection)
+            await as_bytes(self._connection)
 
     def _server_settings(self) -> dict[str, str]:
         return {

@@ -17,6 +17,7 @@ from msgspec import Struct
 from service.database.gate import Gate
 from service.database.plans import PLANS
 from service.database.vanished import VANISHED
+from service.database.vectors import as_bytes
 from service.errors import Unavailable
 from service.settings import Settings
 from service.sqlstate import classify
@@ -106,6 +107,7 @@ class Pool:
             statement_cache_size=STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
             server_settings=self._server_settings(),
+            init=as_bytes,
         )
 
     def _server_settings(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The composition root: an application from settings, resources opened top-down."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -11,6 +12,8 @@ from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
 from service.database.shares import shares
+from service.embedding.embedder import model_of
+from service.embedding.trigram import Trigram
 from service.http import (
     amendments,
     compliance,
@@ -25,6 +28,7 @@ from service.http import (
     reading,
     receipts,
     reference,
+    search,
 )
 from service.http.caller import AUTHENTICATOR, Authenticator
 from service.http.clock import CLOCK, Clock
@@ -40,8 +44,10 @@ from service.repository.keys import SecretByName
 from service.repository.registry import check_all
 from service.sealing.standing import Standing
 from service.settings import Settings
+from service.usecases.probes import Meaning
 from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
+from service.usecases.search import Search
 from service.usecases.tree import Tree
 from service.usecases.waiting import WaitingRoom
 
@@ -54,6 +60,7 @@ PARTS: Final = (
     imports,
     exports,
     compliance,
+    search,
     log,
     reference,
 )
@@ -71,6 +78,7 @@ def build_app(
     replica_url: str | None = None,
     standing: Standing | None = None,
     labels: LabelStanding | None = None,
+    searching: Search | None = None,
 ) -> web.Application:
     """Make the application; it connects when it starts."""
     app = web.Application(middlewares=[deadline, reading.choose])
@@ -100,6 +108,7 @@ def build_app(
     counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
+    app[search.SEARCH] = searching or searching_by(settings)
     _prove(app, repository, public=settings.audit_public == "on")
     middleware.install(app)
     app.on_response_prepare.append(reading.applied)
@@ -108,6 +117,19 @@ def build_app(
     for part in PARTS:
         app.add_routes(part.routes())
     return app
+
+
+def searching_by(settings: Settings, meaning: Meaning | None = None, model: str = "") -> Search:
+    """Make what finds: by words, and by meaning where there is a model."""
+    words = Trigram()
+    return Search(
+        words,
+        meaning,
+        model or model_of(words),
+        exact_max=settings.search_exact_max,
+        similar_min=settings.similar_min,
+        monotonic=time.monotonic,
+    )
 
 
 def _prove(app: web.Application, repository: Repository, *, public: bool) -> None:

@@ -15,6 +15,7 @@ from service.http.clock import CLOCK
 from service.http.conflicts import explained, stepping
 from service.http.reading import REPOSITORY, reading
 from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
+from service.http.similar import refuses_similar, similar_to
 from service.http.writing import Write
 from service.model.cursor import CursorCodec
 from service.model.decode import payload
@@ -57,13 +58,17 @@ class Kinds:
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Create an entity as a draft of the caller's governance agent."""
         who = await caller(request, "write")
-        parameters(raw_query(request))
+        refuses = refuses_similar(request, who)
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
         body = await read_json(request, self._kind.create)
         sent = payload(body)
+        query = CREATE[self._kind.name](sent.decode(), write.request_json(sent))
+        similar = await similar_to(request, who, self._kind, body) if refuses else None
+        if similar is not None and not await write.was_done(query):
+            raise similar
         row = await write.done(
-            CREATE[self._kind.name](sent.decode(), write.request_json(sent)),
+            query,
             lambda conflict: explained(conflict, repository, who.context, self._kind, body),
         )
         return write.answer(row, f"/v1/{self._kind.path}/{row.id}")

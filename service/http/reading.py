@@ -24,6 +24,9 @@ REPLICA: Final = web.AppKey("replica", Replica)
 PATIENCE_S: Final = web.AppKey("replica_patience_s", float)
 """How long the replica may take, so that the primary still can answer in time."""
 
+SEARCHES: Final = frozenset({"/v1/search", "/v1/search/duplicates"})
+"""Routes that only read though they take a body."""
+
 _READS: Final = web.RequestKey("reads", Repository)
 _APPLIED: Final = web.RequestKey("replica_applied", bool)
 _VERSION: Final = re.compile(r'"?(\d{1,18})-')
@@ -77,7 +80,7 @@ async def _there(request: web.Request, handler: Handler) -> web.StreamResponse |
 def _asks(request: web.Request) -> bool:
     """Say whether a replica is wanted and may answer: it does not know of every past time."""
     return (
-        request.method in {"GET", "HEAD"}
+        (request.method in {"GET", "HEAD"} or request.path in SEARCHES)
         and "as_of" not in request.query
         and preferred(request.headers.getall("Prefer", ()), "replica") == ""
     )

@@ -9,7 +9,13 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from service.errors import Conflict, InvalidBody, PreconditionFailed, PreconditionRequired
+from service.errors import (
+    Conflict,
+    IdempotencyInProgress,
+    InvalidBody,
+    PreconditionFailed,
+    PreconditionRequired,
+)
 from service.http.answers import rehearsed, written
 from service.http.caller import Caller, require
 from service.http.conflicts import Refused
@@ -75,6 +81,20 @@ class Write:
             return None
         method, query = self._request.method, raw_query(self._request)
         return remembered(self._key, method, canonical_path(self._request), query, body)
+
+    async def was_done(self, query: One[W]) -> bool:
+        """Say whether a request under this key was done before; what it would do now is undone.
+
+        Raises: IdempotencyInProgress, IdempotencyKeyReused, Unavailable.
+        """
+        if self._key is None:
+            return False
+        try:
+            return (await self._repository.rehearsed(query, self._context)).replayed
+        except IdempotencyInProgress:
+            raise
+        except (Conflict, InvalidBody):
+            return False
 
     async def done(self, query: One[W], explain: Explain | None = None) -> W:
         """Do it, or in a dry run try it and undo it; `explain` completes what it is refused with.

@@ -1,14 +1,18 @@
 """The vectors that labels get here: of the embedder that was chosen, and of their words."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from service.embedding.choose import choose
-from service.embedding.embedder import model_of
+from service.embedding.embedder import EmbedderRefusal, model_of
 from service.embedding.queries import Vectors as Meant
 from service.embedding.trigram import Trigram
+from service.errors import Unavailable
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Computed:
@@ -19,6 +23,19 @@ class Computed:
         self._words = Trigram()
         self.words = model_of(self._words)
         self.model = model_of(meant.embedder) if meant else self.words
+
+    async def vector(self, text: str) -> bytes:
+        """Compute the vector of what somebody looks for.
+
+        Raises: Unavailable when too many wait, or the model does not load.
+        """
+        if self.meant is None:
+            return await self.of_words([text])
+        try:
+            return await self.meant.vector(text)
+        except EmbedderRefusal as refusal:
+            log.warning("no vectors of texts: %s", refusal)
+            raise Unavailable("The model is not there just now. Nothing was done.") from refusal
 
     async def of_model(self, texts: Sequence[str]) -> bytes:
         """Compute vectors of meaning, letting queries in between."""

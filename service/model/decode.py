@@ -20,6 +20,7 @@ from service.model import shape, strict
 from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
 from service.model.rules import classification_faults, rules_of, successor_faults
+from service.model.search import DuplicatesBody, SearchBody, duplicates_faults, search_faults
 
 T = TypeVar("T", bound=Struct)
 
@@ -34,6 +35,8 @@ BETWEEN_FIELDS: Final[dict[type[Struct], Callable[[Struct, str], Iterator[FieldE
     IndustryPatch: classification_faults,
     IndustryLine: classification_faults,
     StatusStep: successor_faults,
+    SearchBody: search_faults,
+    DuplicatesBody: duplicates_faults,
 }
 """Rules that look at more than one field."""
 

@@ -112,6 +112,19 @@ def _embedding(values: list[float], pointer: str) -> Iterator[FieldError]:
             yield FieldError(child(pointer, index), "number-range", "is no single-precision number")
 
 
+def _line_or_lines(value: str | list[str], pointer: str) -> Iterator[FieldError]:
+    """Check one text or several, of which a repetition means nothing."""
+    each = (
+        [(value, pointer)]
+        if isinstance(value, str)
+        else [(text, child(pointer, index)) for index, text in enumerate(value)]
+    )
+    for text, at in each:
+        fault = line_fault(text)
+        if fault is not None:
+            yield FieldError(at, fault.rule, fault.message)
+
+
 RULES: dict[str, FieldRule] = {
     "name": _name,
     "external_id": _text(line_fault),
@@ -130,6 +143,8 @@ RULES: dict[str, FieldRule] = {
     "industry_id": _reference,
     "job_role_id": _reference,
     "team_id": _reference,
+    "text": _text(line_fault),
+    "tag": _line_or_lines,
 }
 
 

@@ -71,7 +71,14 @@ def _union(value: object, shape: shapes.UnionType, pointer: str) -> Iterator[Fie
     if value is None and shape.includes_none:
         return
     members = [member for member in shape.types if not isinstance(member, shapes.NoneType)]
-    yield from faults(value, members[0], pointer)
+    # One or several: what is no array should have been one.
+    fitting = [member for member in members if _is_array(member) == isinstance(value, list)]
+    yield from faults(value, (fitting or members)[0], pointer)
+
+
+def _is_array(shape: shapes.Type) -> bool:
+    inner = shape.type if isinstance(shape, shapes.Metadata) else shape
+    return isinstance(inner, shapes.ListType)
 
 
 def _struct(value: object, shape: shapes.StructType, pointer: str) -> Iterator[FieldError]:

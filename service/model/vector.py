@@ -11,6 +11,7 @@ SIZE: Final = 4 * DIMENSIONS
 """Bytes of a vector: IEEE-754 singles, big-endian."""
 
 _HEADER: Final = struct.pack(">HH", DIMENSIONS, 0)
+_UNIT_ENOUGH: Final = 1e-6
 _NUMBERS: Final = struct.Struct(f">{DIMENSIONS}f")
 
 
@@ -34,14 +35,11 @@ def each(vectors: bytes) -> Iterator[bytes]:
 
 
 def unit(numbers: Sequence[float]) -> bytes:
-    """Bring 384 finite numbers, not all zero, to unit length.
-
-    Raises: ValueError when there are not 384 of them, or their length is zero or no number.
-    """
+    """Bring 384 finite numbers, not all zero, to unit length; what has it stays as it is."""
     length = math.hypot(*numbers)
-    if len(numbers) != DIMENSIONS or not math.isfinite(length) or length == 0:
-        raise ValueError("no direction")
-    return _NUMBERS.pack(*(number / length for number in numbers))
+    if abs(length - 1) > _UNIT_ENOUGH:
+        numbers = [number / length for number in numbers]
+    return _NUMBERS.pack(*numbers)
 
 
 def cosine(one: bytes, other: bytes) -> float:

@@ -28,6 +28,7 @@ from service.openapi.operation import (
     Link,
     Operation,
 )
+from service.openapi.search import SIMILAR
 from service.openapi.shapes import PAGES, Entities
 
 _REFERS: Final[tuple[type[Problem], ...]] = (errors.ReferenceNotFound, errors.Conflict)
@@ -64,7 +65,7 @@ def _create(kind: Kind) -> Operation:
         description="It is a draft, which only its governance agent sees. "
         "What is left out is null or empty.",
         scopes=("write",),
-        parameters=KEYED,
+        parameters=(SIMILAR, *KEYED),
         body=Body(type=kind.create, examples={kind.name: examples.CREATE[kind.name]}),
         answers=(
             Answer(
@@ -83,7 +84,7 @@ def _create(kind: Kind) -> Operation:
                 example=examples.document(kind.name),
             ),
         ),
-        problems=taken(kind),
+        problems=(*taken(kind), errors.SimilarExists),
     )
 
 

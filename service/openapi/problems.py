@@ -68,6 +68,29 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
     errors.NameTaken: _HELD,
     errors.ExternalIdTaken: _HELD,
     errors.CodeTaken: _HELD,
+    errors.SimilarExists: {
+        "similar": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "id": _UUID,
+                    **{name: {"type": "string"} for name in ("name", "matched_label")},
+                    "score": {"type": "number", "minimum": -1, "maximum": 1},
+                },
+                "required": ["id", "name", "score", "matched_label"],
+            },
+            "maxItems": 5,
+            "description": "What is near, the nearest first.",
+        }
+    },
+    errors.InvalidBody: {
+        "allowed": _TEXTS | {"description": "Of a `model`: those that are known."},
+        "fitting": {
+            "type": "integer",
+            "description": "Of a search whose entities are too large together: how many fit.",
+        },
+    },
     errors.StepNotAllowed: {
         "allowed": {
             "type": "array",
@@ -114,6 +137,7 @@ ALWAYS: Final[dict[type[Problem], tuple[str, ...]]] = {
     errors.UnknownParameter: ("parameter", "allowed"),
     errors.InvalidParameter: ("parameter",),
     errors.StepNotAllowed: ("allowed",),
+    errors.SimilarExists: ("similar",),
     errors.UnsupportedMediaType: ("accepted",),
     errors.Pruned: ("archive",),
 }

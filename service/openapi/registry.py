@@ -12,6 +12,7 @@ from service.openapi import (
     history,
     imports,
     log,
+    search,
     service,
 )
 from service.openapi.headers import REPLICA
@@ -19,8 +20,8 @@ from service.openapi.operation import Operation
 
 
 def _replicable(one: Operation) -> Operation:
-    """Let what only reads be asked of a replica."""
-    if one.method != "GET" or one.scopes != ("read",):
+    """Let what only reads, and so takes no other scope, be asked of a replica."""
+    if one.scopes != ("read",):
         return one
     answers = tuple(
         structs.replace(each, headers=(*each.headers, "Replica-Applied")) for each in one.answers
@@ -35,6 +36,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *history.operations(),
         *amendments.operations(),
         *compliance.operations(),
+        *search.operations(),
         *imports.operations(),
         *exports.operations(),
         *log.operations(),

@@ -44,6 +44,12 @@ CONDITIONS: Final[dict[str, Schema]] = {
     "IndustryLine": {"if": _ANY_OF_CODE, "then": _NO_NULL},
     "Reference": _EITHER_ID,
     "RequiredSkill": _EITHER_ID,
+    "SearchBody": {"if": {"not": {"required": ["text"]}}, "then": {"required": ["embedding_384"]}},
+    "DuplicatesBody": {
+        "if": {"required": ["id"]},
+        "then": {"not": {"anyOf": [{"required": ["kind"]}, {"required": ["text"]}]}},
+        "else": {"required": ["kind", "text"]},
+    },
     "StatusStep": {
         "if": {"required": ["successor_id"], "properties": {"successor_id": _GIVEN}},
         "then": {"properties": {"to": {"const": "deprecated"}}},

@@ -21,6 +21,7 @@ from service.repository import (
     pruning,
     replica,
     sealing,
+    search,
     verify,
 )
 from service.repository.base import Query, StatementMismatch
@@ -44,6 +45,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     pruning,
     replica,
     sealing,
+    search,
     verify,
 )
 

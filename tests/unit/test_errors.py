@@ -39,6 +39,7 @@ CONTRACT = {
         "name-taken",
         "external-id-taken",
         "code-taken",
+        "similar-exists",
         "reference-not-found",
         "step-not-allowed",
         "certified-is-immutable",

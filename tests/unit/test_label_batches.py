@@ -1,4 +1,4 @@
-"""Batches of labels: whole entities in the order of the log, and a mark that passes none of them."""
+"""Which labels are embedded together: whole entities, and a mark that passes none of them."""
 
 import random
 from collections.abc import Sequence

@@ -1,0 +1,118 @@
+"""POST /v1/search and /v1/search/duplicates: what is near to a text, a vector or an entity."""
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Struct
+
+from service.errors import FieldError, InvalidBody
+from service.http.answers import JSON, PRIVATE
+from service.http.caller import caller
+from service.http.reading import reading
+from service.http.request import raw_query, read_json
+from service.model.query import parameters
+from service.model.search import DuplicatesBody, SearchBody
+from service.repository.search import Hit
+from service.usecases.search import Found, Search
+
+SEARCH: Final = web.AppKey("search", Search)
+
+_BODY: Final = web.RequestKey("searched", Struct)
+_DIGITS: Final = 6
+"""Of scores: vectors are of single precision."""
+
+T = TypeVar("T", bound=Struct)
+
+
+async def search(request: web.Request) -> web.StreamResponse:
+    """Find entities by a text, a vector or both."""
+    who = await caller(request, "read")
+    parameters(raw_query(request))
+    asked = await _body(request, SearchBody)
+    engine = request.app[SEARCH]
+    found = await engine.search(reading(request), who.context, asked)
+    items = ",".join(_item(hit, _parts(hit)) for hit in _fitting(found.hits))
+    return _answer(items, _rest(found, engine.model))
+
+
+async def duplicates(request: web.Request) -> web.StreamResponse:
+    """Find what may be the same as an entity, or as one that a text would name."""
+    who = await caller(request, "read")
+    parameters(raw_query(request))
+    asked = await _body(request, DuplicatesBody)
+    engine, repository = request.app[SEARCH], reading(request)
+    if asked.id is not UNSET:
+        hits = await engine.duplicates(repository, who.context, str(asked.id), asked.limit)
+    else:
+        kind, texts = str(asked.kind), [str(asked.text)]
+        hits = await engine.duplicates_of(repository, who.context, kind, texts, asked.limit)
+    return _answer(",".join(_item(hit) for hit in _fitting(hits)))
+
+
+async def _body(request: web.Request, wanted: type[T]) -> T:
+    """Read the body once: what a replica could not answer is asked again."""
+    known = request.get(_BODY)
+    if isinstance(known, wanted):
+        return known
+    body = await read_json(request, wanted)
+    kept: Struct = body
+    request[_BODY] = kept
+    return body
+
+
+def score_of(hit: Hit) -> float:
+    """Give the score as answers have it."""
+    return _rounded(hit.score)
+
+
+def _rounded(score: float) -> float:
+    # Rounding alone makes some of them a little more than one.
+    return max(-1.0, min(1.0, round(score, _DIGITS)))
+
+
+def _parts(hit: Hit) -> str:
+    parts = {
+        name: None if part is None else _rounded(part)
+        for name, part in (("vector", hit.vector), ("lexical", hit.lexical))
+    }
+    return f'"parts":{msgspec.json.encode(parts).decode()},'
+
+
+def _item(hit: Hit, parts: str = "") -> str:
+    """Write an item around the document as it is."""
+    label = msgspec.json.encode(hit.label).decode()
+    return f'{{"entity":{hit.document},"score":{score_of(hit)!r},{parts}"matched_label":{label}}}'
+
+
+def _rest(found: Found, model: str) -> bytes:
+    rest = {"mode": found.mode, "exact": found.exact, "model": model}
+    return b"," + msgspec.json.encode(rest)[1:-1]
+
+
+def _answer(items: str, rest: bytes = b"") -> web.Response:
+    body = b'{"items":[' + items.encode() + b"]" + rest + b"}"
+    return web.Response(body=body, content_type=JSON, headers={"Cache-Control": PRIVATE})
+
+
+def _fitting(hits: Iterable[Hit]) -> list[Hit]:
+    """Make sure that there is room for all documents.
+
+    Raises: InvalidBody, naming how many fit.
+    """
+    found = list(hits)
+    fit = sum(hit.document is not None for hit in found)
+    if fit < len(found):
+        message = f"asks for more than an answer may hold: {fit} of these entities fit"
+        raise InvalidBody(
+            f"/limit {message}. Ask for fewer.",
+            errors=[FieldError("/limit", "size", message)],
+            extensions={"fitting": fit},
+        )
+    return found
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes of search."""
+    return [web.post("/v1/search", search), web.post("/v1/search/duplicates", duplicates)]

@@ -1,0 +1,156 @@
+"""The operations of search."""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from service import errors
+from service.model.search import DuplicatesBody, SearchBody
+from service.openapi import examples
+from service.openapi.operation import Answer, Body, Operation, Parameter
+from service.openapi.shapes import AnyDocument
+from service.usecases.search import Mode
+
+TAG: Final = "Search"
+
+SIMILAR: Final = Parameter(
+    name="similar",
+    where="query",
+    type=Literal["refuse"],
+    description="`refuse`: 409 `similar-exists` instead of a creation, where an entity of the kind "
+    "that is not archived is near to it by name or alias. It takes scope `read`, too.",
+)
+
+_Score = Annotated[float, Meta(ge=-1, le=1)]
+_Matched = Annotated[str, Meta(description="The name, alias or description that was nearest.")]
+
+
+class PartsShown(Struct):
+    """The scores that the score is made of; null: not compared."""
+
+    vector: Annotated[_Score | None, Meta(description="Cosine of the vectors of one model.")]
+    lexical: Annotated[_Score | None, Meta(description="Likeness of the characters.")]
+
+
+class HitShown(Struct):
+    """An entity that was found; `score` is the larger of `vector` and 0.95 of `lexical`."""
+
+    entity: AnyDocument
+    score: _Score
+    parts: PartsShown
+    matched_label: _Matched
+
+
+class SearchAnswer(Struct):
+    """What was found, best first."""
+
+    items: list[HitShown]
+    mode: Annotated[
+        Mode,
+        Meta(description="What was compared: vectors, characters, or both."),
+    ]
+    exact: Annotated[
+        bool,
+        Meta(
+            description="True: everything was compared. False: as far as an index leads, which "
+            "may miss some."
+        ),
+    ]
+    model: Annotated[
+        str, Meta(description="Whose vectors the service computes; `trigram/1`: there is no model.")
+    ]
+
+
+class DuplicateShown(Struct):
+    """An entity that may be the same."""
+
+    entity: AnyDocument
+    score: _Score
+    matched_label: _Matched
+
+
+class Duplicates(Struct):
+    """What may be the same, best first."""
+
+    items: list[DuplicateShown]
+
+
+_FOUND: Final[dict[str, Any]] = {
+    "entity": examples.document("skill", "active", 4),
+    "score": 0.731,
+    "matched_label": "Wheel throwing",
+}
+
+
+def operations() -> tuple[Operation, ...]:
+    """List the operations of search."""
+    return (_search(), _duplicates())
+
+
+def _search() -> Operation:
+    parts = {"vector": 0.731, "lexical": 0.402}
+    return Operation(
+        id="search",
+        method="POST",
+        path="/v1/search",
+        tag=TAG,
+        summary="Search",
+        description="By a text, a vector or both, among names, aliases and descriptions; every "
+        "entity once, by its best label. Values of one filter mean any of them, different filters "
+        "all of them; one that does not apply to a kind leaves the kind out. A page is never "
+        "short when there is more; there is no cursor. What was just written is found some "
+        "seconds later. It repeats without harm: `Idempotency-Key` is ignored.",
+        scopes=("read",),
+        body=Body(
+            type=SearchBody,
+            examples={
+                "text": {"text": "shape clay", "kinds": ["skill"], "limit": 5},
+                "filters": {"text": "shape clay", "status": "active", "tag": ["clay", "pottery"]},
+            },
+        ),
+        answers=(
+            Answer(
+                status=200,
+                description="What was found.",
+                type=SearchAnswer,
+                headers=("Cache-Control",),
+                example={
+                    "items": [_FOUND | {"parts": parts}],
+                    "mode": "hybrid",
+                    "exact": True,
+                    "model": "minilm-l6-v2-int8/1",
+                },
+            ),
+        ),
+    )
+
+
+def _duplicates() -> Operation:
+    return Operation(
+        id="findDuplicates",
+        method="POST",
+        path="/v1/search/duplicates",
+        tag=TAG,
+        summary="Find what may be there twice",
+        description="Entities of one kind that are not archived and as near to an entity, or to a "
+        "text as a name, as the tenant's threshold says: names and aliases are compared, of an "
+        "entity with a vector of its caller that. `{id}`, or `{kind, text}`.",
+        scopes=("read",),
+        body=Body(
+            type=DuplicatesBody,
+            examples={
+                "entity": {"id": examples.SKILL},
+                "text": {"kind": "skill", "text": "Throwing on the wheel"},
+            },
+        ),
+        answers=(
+            Answer(
+                status=200,
+                description="What may be the same.",
+                type=Duplicates,
+                headers=("Cache-Control",),
+                example={"items": [_FOUND]},
+            ),
+        ),
+        problems=(errors.NotFound,),
+    )

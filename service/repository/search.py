@@ -1,0 +1,119 @@
+"""Search: the structs of sql/search, and of what a tenant takes for the same."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.repository.base import ANSWER_BYTES, Many, Maybe, One
+
+SOURCES: Final = ("name", "alias", "description", "caller")
+NAMES: Final = ("name", "alias", "caller")
+"""Labels that say what something is called, not what it is."""
+
+
+class Hit(Struct, frozen=True):
+    """An entity with the scores of its best label; no document where there is no room for it."""
+
+    id: UUID
+    document: str | None
+    score: float
+    vector: float | None
+    lexical: float | None
+    label: str
+
+
+class Label(Struct, frozen=True):
+    """A label with its vectors, as the database has them in binary form."""
+
+    embedder: str
+    embedding_384: bytes
+    lexical_384: bytes
+
+
+class Breadth(Struct, frozen=True):
+    """How many labels something has, counted as far as was asked."""
+
+    labels: int
+
+
+class Threshold(Struct, frozen=True):
+    """From which score on a tenant takes two for the same; null: as the service does."""
+
+    similar_min: float | None
+
+
+class TenantThreshold(Struct, frozen=True):
+    """A tenant with its threshold."""
+
+    tenant_id: UUID
+    name: str
+    similar_min: float | None
+
+
+class SearchBreadth(One[Breadth], frozen=True):
+    """Count labels, no further than to a number."""
+
+    kinds: Sequence[str]
+    statuses: Sequence[str]
+    categories: Sequence[str]
+    tags: Sequence[str]
+    industry_ids: Sequence[str]
+    most: int
+
+
+class SearchExact(Many[Hit], frozen=True):
+    """Compare everything."""
+
+    bytes_max = ANSWER_BYTES
+
+    kinds: Sequence[str]
+    statuses: Sequence[str]
+    categories: Sequence[str]
+    tags: Sequence[str]
+    industry_ids: Sequence[str]
+    vectors: Sequence[bytes | None]
+    lexicals: Sequence[bytes | None]
+    models: Sequence[str]
+    sources: Sequence[str]
+    but_id: str | None
+    words: float
+    count: int
+
+
+class SearchNear(Many[Hit], frozen=True):
+    """Go as far as the indexes lead."""
+
+    bytes_max = ANSWER_BYTES
+
+    kinds: Sequence[str]
+    statuses: Sequence[str]
+    categories: Sequence[str]
+    tags: Sequence[str]
+    industry_ids: Sequence[str]
+    vectors: Sequence[bytes | None]
+    lexicals: Sequence[bytes | None]
+    models: Sequence[str]
+    sources: Sequence[str]
+    but_id: str | None
+    words: float
+    count: int
+    near: int
+
+
+class SearchLabels(Many[Label], frozen=True):
+    """List what an entity is called."""
+
+    id: str
+
+
+class TenantSimilar(One[Threshold], frozen=True):
+    """Read the caller's threshold."""
+
+
+class TenantSimilarSet(Maybe[TenantThreshold], frozen=True):
+    """Set a tenant's threshold, or leave it to the service."""
+
+    name: str
+    similar_min: float | None

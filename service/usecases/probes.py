@@ -1,0 +1,44 @@
+"""What labels are compared with: vectors of meaning and of characters, and whose they are."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from service.repository.search import SOURCES
+
+WORDS: Final = 0.95
+"""What likeness of words counts beside likeness of meaning."""
+
+
+class Words(Protocol):
+    """Gives vectors of the characters of texts, at once."""
+
+    def embed(self, texts: Sequence[str]) -> bytes:
+        """Give a vector for each text: 384 singles, big-endian, of length 1."""
+        ...
+
+
+class Meaning(Protocol):
+    """Gives vectors of what texts mean, by a model."""
+
+    async def vector(self, text: str) -> bytes:
+        """Give the vector of a text: 384 singles, big-endian, of length 1."""
+        ...
+
+
+class Probe(Struct, frozen=True):
+    """What labels are compared with: a vector, one of characters, or both."""
+
+    vector: bytes | None
+    lexical: bytes | None
+
+
+class Probes(Struct, frozen=True, kw_only=True):
+    """What labels are compared with, and how."""
+
+    each: Sequence[Probe]
+    models: Sequence[str]
+    sources: Sequence[str] = SOURCES
+    words: float = WORDS
+    but_id: str | None = None
