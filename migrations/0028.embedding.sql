@@ -115,12 +115,13 @@ CREATE FUNCTION app.due_labels(
     p_tenant_id uuid, p_entity_id uuid, p_model text, p_words text, p_since timestamptz
 )
 RETURNS TABLE (
-    version integer, source text, label text, text_sha256 bytea, embedder text
+    entity_type text, version integer, source text, label text, text_sha256 bytea, embedder text
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 WITH wanted AS MATERIALIZED (
     SELECT
+        wanted_label.entity_type,
         wanted_label.version,
         wanted_label.source,
         wanted_label.label,
@@ -146,6 +147,7 @@ present AS MATERIALIZED (
 )
 
 SELECT
+    wanted.entity_type,
     wanted.version,
     wanted.source,
     wanted.label,
@@ -165,6 +167,7 @@ WHERE
 UNION ALL
 -- a line without a label where there is one too many
 SELECT
+    max(wanted.entity_type),
     max(wanted.version),
     NULL,
     NULL,

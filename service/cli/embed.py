@@ -18,6 +18,7 @@ from service.database.roles import require_login
 from service.database.target import Target
 from service.labelling.computed import computing
 from service.labelling.drift import COSINE_MIN, Drift, compared
+from service.labelling.partition import LABELS_MIN, Partition
 from service.labelling.tenant import ALWAYS, TenantLabels
 from service.labelling.vectors import Vectors
 from service.refusal import Refusal
@@ -89,21 +90,27 @@ def _embed(arguments: argparse.Namespace) -> int:
 async def _run(
     arguments: argparse.Namespace, settings: Settings, target: Target, output: Output
 ) -> int:
-    async with repository(settings, target, "owner") as owner:
-        tenants = await owner.many(TenantsList())
+    async with (
+        repository(settings, target, "owner") as owner,
+        _work(settings, target, owner, output) as work,
+    ):
+        return await _done(work, arguments)
+
+
+async def _done(work: "Work", arguments: argparse.Namespace) -> int:
+    tenants = await work.owner.many(TenantsList())
     if arguments.tenant is not None:
         tenants = [one for one in tenants if one.name == arguments.tenant]
         if not tenants:
             raise NoSuchTenant(
                 f"There is no tenant {arguments.tenant!r}.", "See `plant tenant list`."
             )
-    async with _work(settings, target, output) as work:
-        if arguments.what == "check":
-            return await _checked(work, arguments, tenants)
-        since = datetime.now(UTC) if arguments.all else ALWAYS
-        done = [await work.embedded(tenant, since) for tenant in tenants]
+    if arguments.what == "check":
+        return await _checked(work, arguments, tenants)
+    since = datetime.now(UTC) if arguments.all else ALWAYS
+    done = [await work.embedded(tenant, since) for tenant in tenants]
     lines = [f"{one.tenant:<30}  {one.labels:,} labels embedded" for one in done]
-    output.answer(
+    work.output.answer(
         {"model": work.vectors.model, "items": [one._asdict() for one in done]},
         [f"model  {work.vectors.model}", *lines],
     )
@@ -114,8 +121,14 @@ class Work:
     """A session of plant_worker with an embedder."""
 
     def __init__(
-        self, repository: Repository, lone: Lone, vectors: Vectors, output: Output
+        self,
+        owner: Repository,
+        repository: Repository,
+        lone: Lone,
+        vectors: Vectors,
+        output: Output,
     ) -> None:
+        self.owner = owner
         self.repository = repository
         self.lone = lone
         self.vectors = vectors
@@ -129,12 +142,25 @@ class Work:
         missing = counted.wanted - (0 if since > ALWAYS else counted.present)
         written = 0
         with self.output.progress(f"embedding {tenant.name}", max(0, missing) or None) as progress:
+            if counted.present == 0 and counted.wanted >= LABELS_MIN:
+                written += await self._at_once(tenant.tenant_id, progress.advance)
             while True:
                 found = await self._pass(tenant.tenant_id, since, progress.advance)
                 written += found
                 if not found:
                     return Embedded(tenant.name, written)
                 since = ALWAYS
+
+    async def _at_once(self, tenant_id: UUID, tell: Callable[[int], None]) -> int:
+        """Embed a large tenant into a partition of its own, where it has none."""
+        labels = TenantLabels(self.repository, self.lone, self.vectors, tenant_id)
+        partition = Partition(self.owner, labels, tenant_id)
+        if await partition.there() or not await labels.taken():
+            return 0
+        try:
+            return await partition.embedded(tell)
+        finally:
+            await labels.left()
 
     async def _pass(self, tenant_id: UUID, since: datetime, tell: Callable[[int], None]) -> int:
         labels = TenantLabels(self.repository, self.lone, self.vectors, tenant_id, since)
@@ -153,7 +179,9 @@ class Work:
 
 
 @asynccontextmanager
-async def _work(settings: Settings, target: Target, output: Output) -> AsyncIterator[Work]:
+async def _work(
+    settings: Settings, target: Target, owner: Repository, output: Output
+) -> AsyncIterator[Work]:
     url = target.url("worker")
     lone = Lone(url, settings, name="embed", vectors=True)
     # The statements alone are taken from it: this pool is never opened.
@@ -161,7 +189,7 @@ async def _work(settings: Settings, target: Target, output: Output) -> AsyncIter
     async with computing(settings) as vectors:
         await lone.open()
         try:
-            yield Work(statements, lone, vectors, output)
+            yield Work(owner, statements, lone, vectors, output)
         finally:
             await lone.close()
 

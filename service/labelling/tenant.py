@@ -1,12 +1,12 @@
 """Brings the labels of one tenant to what its entities say, behind its log."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.database.lone import Lone
 from service.labelling.batch import Batch, Mark, batches
@@ -37,6 +37,14 @@ class Round(Struct, frozen=True):
 
     written: int
     more: bool
+
+
+class Embedded(Struct, frozen=True):
+    """A batch with the vectors of its labels, as the server takes them."""
+
+    batch: Batch
+    meanings: list[bytes]
+    words: list[bytes]
 
 
 class TenantLabels:
@@ -82,57 +90,89 @@ class TenantLabels:
         if after is None:
             cursor = await self._one(LabelCursor(self._tenant_id, self._vectors.model))
             after = Mark(cursor.pos)
-        rows = await self._repository.many(
-            LabelPending(
-                self._tenant_id, after.pos, after.seq, ENTRIES,
-                self._vectors.model, self._vectors.words, self._since, LINES,
-            ),
-            connection=self._lone.connection,
-        )  # fmt: skip
         written = 0
-        coming: asyncio.Task[LabelsWrite] | None = None
-        cut = list(batches(rows, after, LINES))
+        async for found in self._ahead(await self._read(after)):
+            until = found.batch.until
+            if found.batch.ids or until.pos > after.pos:
+                done = await self._one(self._write(found))
+                written += done.written
+                if tell:
+                    tell(done.written)
+            self._mark = until
+        return Round(written, self._mark != after)
+
+    async def anew(self) -> AsyncGenerator[Embedded, None]:
+        """Compute, and write nothing: the labels of a tenant that has none, each entity once.
+
+        Entities that bring a vector of their own are left out.
+        """
+        seen = set[UUID]()
+        mark, before = Mark(0), None
+        while mark != before:
+            before = mark
+            cut = await self._read(mark)
+            mark = cut[-1].until
+            fresh = [_without(batch, seen) for batch in cut]
+            async for found in self._ahead([batch for batch in fresh if batch.due]):
+                yield found
+
+    async def _read(self, after: Mark) -> list[Batch]:
+        """Read what is due behind a mark; one batch at least."""
+        query = LabelPending(
+            self._tenant_id, after.pos, after.seq, ENTRIES,
+            self._vectors.model, self._vectors.words, self._since, LINES,
+        )  # fmt: skip
+        rows = await self._repository.many(query, connection=self._lone.connection)
+        return list(batches(rows, after, LINES))
+
+    async def _ahead(self, cut: list[Batch]) -> AsyncGenerator[Embedded, None]:
+        """Compute batches, each while the one before is being written."""
+        coming: asyncio.Task[Embedded] | None = None
         try:
             for place, batch in enumerate(cut):
-                ready = coming or asyncio.create_task(self._computed(batch))
-                query = await ready
+                found = await (coming or self._embedded(batch))
                 following = cut[place + 1 : place + 2]
-                coming = asyncio.create_task(self._computed(following[0])) if following else None
-                if batch.ids or batch.until.pos > after.pos:
-                    found = await self._repository.one(query, connection=self._lone.connection)
-                    written += found.written
-                    if tell:
-                        tell(found.written)
-                self._mark = batch.until
+                coming = asyncio.create_task(self._embedded(following[0])) if following else None
+                yield found
         finally:
             if coming is not None:
                 coming.cancel()
-        more = self._mark != after
-        return Round(written, more)
 
-    async def _computed(self, batch: Batch) -> LabelsWrite:
+    async def _embedded(self, batch: Batch) -> Embedded:
         """Compute the vectors of a batch."""
         texts = [row.label or "" for row in batch.due]
-        words = list(each(await self._vectors.of_words(texts))) if texts else []
-        embeddings = list(words)
+        words = [wire(one) for one in each(await self._vectors.of_words(texts))] if texts else []
+        meanings = list(words)
         meant = [nth for nth, row in enumerate(batch.due) if row.embedder == self._vectors.model]
         if meant and self._vectors.model != self._vectors.words:
             computed = await self._vectors.of_model([texts[nth] for nth in meant])
             for nth, vector in zip(meant, each(computed), strict=True):
-                embeddings[nth] = vector
+                meanings[nth] = wire(vector)
+        return Embedded(batch, meanings, words)
+
+    def _write(self, found: Embedded) -> LabelsWrite:
+        due = found.batch.due
         return LabelsWrite(
             tenant_id=self._tenant_id,
             embedder=self._vectors.model,
-            pos=batch.until.pos,
-            ids=batch.ids,
-            versions=batch.versions,
-            entity_ids=[row.entity_id for row in batch.due if row.entity_id],
-            sources=[row.source or "" for row in batch.due],
-            digests=[row.digest or b"" for row in batch.due],
-            embedders=[row.embedder or "" for row in batch.due],
-            embeddings=[wire(vector) for vector in embeddings],
-            lexicals=[wire(vector) for vector in words],
+            pos=found.batch.until.pos,
+            ids=found.batch.ids,
+            versions=found.batch.versions,
+            entity_ids=[row.entity_id for row in due if row.entity_id],
+            sources=[row.source or "" for row in due],
+            digests=[row.digest or b"" for row in due],
+            embedders=[row.embedder or "" for row in due],
+            embeddings=found.meanings,
+            lexicals=found.words,
         )
 
     async def _one(self, query: One[R]) -> R:
         return await self._repository.one(query, connection=self._lone.connection)
+
+
+def _without(batch: Batch, seen: set[UUID]) -> Batch:
+    """Leave out entities that were seen, which are noted, and those that bring a vector."""
+    brought = {row.entity_id for row in batch.due if row.source == "caller"}
+    due = [row for row in batch.due if row.entity_id not in seen | brought]
+    seen.update(batch.ids)
+    return structs.replace(batch, due=due)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ class Due(Struct, frozen=True):
     pos: int | None
     seq: int | None
     entity_id: UUID | None
+    entity_type: str | None
     version: int | None
     source: str | None
     label: str | None
@@ -33,6 +34,24 @@ class Written(Struct, frozen=True):
     """How many labels were written."""
 
     written: int
+
+
+class HasPartition(Struct, frozen=True):
+    """Whether there is one."""
+
+    found: bool
+
+
+class Table(Struct, frozen=True):
+    """The name of a table of schema app."""
+
+    name: str
+
+
+class Filled(Struct, frozen=True):
+    """How many labels a table has."""
+
+    labels: int
 
 
 class Turn(Struct, frozen=True):
@@ -142,3 +161,49 @@ class LabelCount(One[Count], frozen=True):
     """Count the labels of a tenant."""
 
     tenant_id: UUID
+
+
+class LabelPartitionHas(One[HasPartition], frozen=True):
+    """Ask whether a tenant's labels have a partition of their own."""
+
+    tenant_id: UUID
+
+
+class LabelPartitionBegin(One[Table], frozen=True):
+    """Make the table that is to be it, with the labels that there are."""
+
+    effect: ClassVar[Effect] = "write"
+
+    tenant_id: UUID
+
+
+class LabelPartitionIndex(One[Filled], frozen=True):
+    """Build its indexes."""
+
+    effect: ClassVar[Effect] = "write"
+
+    tenant_id: UUID
+
+
+class LabelPartitionAttach(One[Filled], frozen=True):
+    """Make it a partition, without what entities do not say any more."""
+
+    effect: ClassVar[Effect] = "write"
+
+    tenant_id: UUID
+
+
+COLUMNS: Final = (
+    *("tenant_id", "entity_id", "label_no", "entity_type", "source", "label", "text_sha256"),
+    *("embedder", "embedding_384", "lexical_384"),
+)
+
+
+async def copy_labels(connection: Any, table: str, records: Sequence[tuple[object, ...]]) -> None:
+    """Write rows of `COLUMNS` into a table that is to be a partition; vectors as `wire` has them.
+
+    Raises: what the driver raises.
+    """
+    await connection.copy_records_to_table(
+        table, schema_name="app", columns=COLUMNS, records=records
+    )

@@ -15,7 +15,7 @@
 -- param: $7 since timestamptz
 -- param: $8 count bigint
 -- returns: until_pos bigint, until_seq bigint, pos bigint, seq bigint, entity_id uuid,
---    version integer, source text, label text, digest bytea, embedder text
+--    entity_type text, version integer, source text, label text, digest bytea, embedder text
 -- raises: -
 -- isolation: read committed
 -- call: text
@@ -61,6 +61,7 @@ SELECT
     touched.pos,
     touched.seq,
     touched.entity_id,
+    due.entity_type,
     due.version,
     due.source,
     due.label,

@@ -27,8 +27,8 @@ def lines(sizes: Sequence[int], waiting_from: int) -> list[Due]:
         found += [
             Due(
                 until_pos=placed, until_seq=100 + len(sizes), pos=pos, seq=seq,
-                entity_id=UUID(int=number + 1), version=version, source=label, label=label,
-                digest=b"", embedder=label,
+                entity_id=UUID(int=number + 1), entity_type="skill", version=version,
+                source=label, label=label, digest=b"", embedder=label,
             )
             for _ in range(max(size, 1))
         ]  # fmt: skip
@@ -83,8 +83,8 @@ def test_entities_that_need_nothing_move_the_mark() -> None:
 def test_nothing_new_moves_nothing() -> None:
     """One line without an entity."""
     line = Due(
-        until_pos=7, until_seq=9, pos=None, seq=None, entity_id=None, version=None,
-        source=None, label=None, digest=None, embedder=None,
+        until_pos=7, until_seq=9, pos=None, seq=None, entity_id=None, entity_type=None,
+        version=None, source=None, label=None, digest=None, embedder=None,
     )  # fmt: skip
     (batch,) = batches([line], Mark(7, 9), COUNT)
 
