@@ -21,6 +21,7 @@ from service.doctor.look import look
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke, KeysList, TenantsList
 from service.repository.replica import ReplicaPosition
+from service.repository.search import TenantSimilarSet
 from service.settings import Settings
 from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
@@ -38,10 +39,11 @@ from tests.http.test_lists import Stock
 from tests.imports import line, ndjson
 from tests.isolation.acts import see, skill
 from tests.isolation.arena import Arena, opened
+from tests.labels import embed
 from tests.postgres import Server
 from tests.sealing.ground import Process
 from tests.sealing.witness import witnessing
-from tests.sessions import connections
+from tests.sessions import Connection, connections
 
 pytestmark = pytest.mark.database
 
@@ -137,6 +139,15 @@ async def bring(api: Api) -> None:
         assert 200 == answer.status, answer.body
 
 
+async def find(api: Api, superuser: Connection) -> None:
+    """Search, and ask for duplicates; the service goes along the indexes first."""
+    one = (await api.made("skill"))["id"]
+    await embed(superuser, api.tenant.id, model=None)
+    for path, body in (("", {"text": "a"}), ("/duplicates", {"id": one})):
+        answer = await api.post(f"/v1/search{path}", body)
+        assert 200 == answer.status, answer.body
+
+
 async def keep(settings: Settings, owner: Repository, worker: Repository) -> None:
     """Do what commands do: keys, tenants, tidying, the doctor with a replica to look at."""
     name = unique("t").replace(" ", "-")
@@ -146,6 +157,7 @@ async def keep(settings: Settings, owner: Repository, worker: Repository) -> Non
     await owner.maybe(KeyRevoke(rotated.key_id), writes=True)
     await owner.many(KeysList(name))
     await owner.many(TenantsList())
+    await owner.maybe(TenantSimilarSet(name, 0.9), writes=True)
     await owner.one(ReplicaPosition())
     await tidy(worker)
     await look(settings, Target(settings))
@@ -214,7 +226,9 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         f"{role}_database_url": cluster.url(role, database)
         for role in ("app", "worker", "readonly")
     }
-    told = structs.replace(arena.settings, database_url=cluster.url("owner", database), **urls)
+    told = structs.replace(
+        arena.settings, database_url=cluster.url("owner", database), search_exact_max=0, **urls
+    )
     worker = Pool(cluster.url("worker", database), told, name="worker")
     async with (
         opened(worker),
@@ -223,6 +237,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
     ):
         for drive in (browse, live, meet, bring):
             await drive(api)
+        await find(api, arena.superuser)
         await keep(told, arena.owner, Repository(catalog, worker))
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
