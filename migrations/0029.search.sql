@@ -181,4 +181,6 @@ GRANT EXECUTE ON FUNCTION app.label_likeness(
 -- How near two entities have to be to be taken for the same.
 ALTER TABLE app.tenant ADD COLUMN similar_min real
 CONSTRAINT tenant_similar_min_range CHECK (similar_min BETWEEN -1 AND 1);
+-- As for texts (0019): estimates would tell what other tenants chose.
+ALTER TABLE app.tenant ALTER COLUMN similar_min SET STATISTICS 0;
 COMMENT ON COLUMN app.tenant.similar_min IS 'The least score of what is taken for the same; NULL: the service''s own.';

@@ -69,6 +69,7 @@ NULLABLE = {
     "amendment_step": "by_author",
     "incarnation": "given_up",
     "payload": "body reason salt successor_id",
+    "tenant": "similar_min",
 }
 REFERENCES = """
 SELECT conname::text AS name, regexp_replace(pg_get_constraintdef(pg_constraint.oid),

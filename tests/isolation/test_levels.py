@@ -19,11 +19,13 @@ from service.database.pool import Isolation, Pool
 from service.database.target import Target
 from service.doctor.look import look
 from service.labelling.background import Labelling
+from service.labelling.partition import Partition
 from service.labelling.standing import LabelStanding
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke, KeysList, TenantsList
 from service.repository.labels import LabelCount, LabelSample
 from service.repository.replica import ReplicaPosition
+from service.repository.search import TenantSimilarSet
 from service.settings import Settings
 from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
@@ -43,10 +45,11 @@ from tests.isolation.acts import see, skill
 from tests.isolation.arena import Arena, opened
 from tests.labelling.ground import Counted
 from tests.labelling.ground import worker as labelling
+from tests.labels import embed
 from tests.postgres import Server
 from tests.sealing.ground import Process
 from tests.sealing.witness import witnessing
-from tests.sessions import connections
+from tests.sessions import Connection, connections
 
 pytestmark = pytest.mark.database
 
@@ -142,6 +145,15 @@ async def bring(api: Api) -> None:
         assert 200 == answer.status, answer.body
 
 
+async def find(api: Api, superuser: Connection) -> None:
+    """Search, and ask for duplicates; the service goes along the indexes first."""
+    one = (await api.made("skill"))["id"]
+    await embed(superuser, api.tenant.id, model=None)
+    for path, body in (("", {"text": "a"}), ("/duplicates", {"id": one})):
+        answer = await api.post(f"/v1/search{path}", body)
+        assert 200 == answer.status, answer.body
+
+
 async def keep(settings: Settings, owner: Repository, worker: Repository) -> None:
     """Do what commands do: keys, tenants, tidying, the doctor with a replica to look at."""
     name = unique("t").replace(" ", "-")
@@ -151,6 +163,7 @@ async def keep(settings: Settings, owner: Repository, worker: Repository) -> Non
     await owner.maybe(KeyRevoke(rotated.key_id), writes=True)
     await owner.many(KeysList(name))
     await owner.many(TenantsList())
+    await owner.maybe(TenantSimilarSet(name, 0.9), writes=True)
     await owner.one(ReplicaPosition())
     await tidy(worker)
     await look(settings, Target(settings))
@@ -174,7 +187,7 @@ async def seal(cluster: Server, database: str, settings: Settings, arena: Arena)
             await process.lone.close()
 
 
-async def embed(cluster: Server, database: str, settings: Settings, arena: Arena) -> None:
+async def label(cluster: Server, database: str, settings: Settings, arena: Arena) -> None:
     """Embed everybody's labels, as a service and as the commands do it."""
     async with labelling(cluster, database, settings) as found:
         vectors = Counted()
@@ -183,6 +196,10 @@ async def embed(cluster: Server, database: str, settings: Settings, arena: Arena
         await found.repository.one(LabelCount(arena.tenant.id), connection=found.lone.connection)
         sample = LabelSample(arena.tenant.id, 0, 5)
         await found.repository.many(sample, connection=found.lone.connection)
+        labels = found.labels(arena.tenant, vectors)
+        partition = Partition(arena.owner, labels, arena.tenant.id)
+        if not await partition.there():
+            await partition.made()
 
 
 async def prove(api: Api) -> None:
@@ -230,7 +247,9 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         f"{role}_database_url": cluster.url(role, database)
         for role in ("app", "worker", "readonly")
     }
-    told = structs.replace(arena.settings, database_url=cluster.url("owner", database), **urls)
+    told = structs.replace(
+        arena.settings, database_url=cluster.url("owner", database), search_exact_max=0, **urls
+    )
     worker = Pool(cluster.url("worker", database), told, name="worker")
     async with (
         opened(worker),
@@ -239,10 +258,11 @@ async def test_each_statement_runs_at_the_level_that_it_names(
     ):
         for drive in (browse, live, meet, bring):
             await drive(api)
+        await find(api, arena.superuser)
         await keep(told, arena.owner, Repository(catalog, worker))
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
-        await embed(cluster, database, told, arena)
+        await label(cluster, database, told, arena)
         await prove(api)
         await check(Repository(catalog, worker), told, arena.tenant.id)
         await shorten(arena.owner, Repository(catalog, worker), arena.tenant.id)

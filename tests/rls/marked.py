@@ -21,7 +21,7 @@ from tests.factories import (
     skill_body,
     step,
 )
-from tests.rls.planted import drafts_of
+from tests.rls.planted import UNIT, drafts_of
 from tests.sessions import Connection
 
 PREFIX: Final = "zq7"
@@ -127,6 +127,17 @@ def arguments(other: Marked) -> dict[str, object]:
     }
 
 
+SEARCHED: Final = {
+    "kinds": ["skill", "job_role", "team", "agent", "industry"],
+    "categories": [],
+    "tags": [],
+    "industry_ids": [],
+    "but_id": None,
+    "models": ["test", "caller"],
+    "sources": ["name", "alias", "description", "caller"],
+}
+"""What a search asks about: everything, since its filters mean all of them."""
+
 _BY_TYPE: Final[dict[str, object]] = {
     "text": PREFIX,
     "text[]": [PREFIX],
@@ -140,7 +151,9 @@ _BY_TYPE: Final[dict[str, object]] = {
     "bytea[]": [b"0" * 32],
     "timestamptz": datetime(2030, 1, 1, tzinfo=UTC),
     "interval": None,
-    "public.vector[]": [],
+    "real": 0.5,
+    "double precision": 1.0,
+    "public.vector[]": [UNIT],
 }
 
 
@@ -151,8 +164,9 @@ def statements(catalog: Catalog, other: Marked) -> list[tuple[str, list[Any]]]:
     found = []
     for statement in catalog.values():
         given = []
+        own = named | SEARCHED if statement.path.startswith("search/") else named
         for param in statement.params:
-            value = named.get(param.name, by_type[param.type])
+            value = own.get(param.name, by_type[param.type])
             if param.name == "before" and param.type == "timestamptz":
                 value = by_type["timestamptz"]
             given.append(value)
@@ -214,6 +228,7 @@ async def _calls(superuser: Connection, other: Marked) -> list[str]:
         "jsonb": f"""'{{"parent_ids": ["{other.asked}"]}}'""",
         "jsonb[]": f"""ARRAY['{{"parent_ids": ["{other.asked}"]}}']""",
         "bytea": "sha256('x')",
+        "vector": f"'{UNIT}'",
         "timestamp with time zone": "now()",
     }
     return [
