@@ -67,6 +67,8 @@ class Partition:
                 await copy_labels(connection, table, records)
             written += len(records)
             tell(len(records))
+            # The session that has the turn is not silent for longer than a batch takes.
+            await self._labels.behind()
         async with self._alive():
             await self._attached()
         return written

@@ -106,6 +106,7 @@ class SearchLabels(Many[Label], frozen=True):
     """List what an entity is called."""
 
     id: str
+    count: int
 
 
 class TenantSimilar(One[Threshold], frozen=True):

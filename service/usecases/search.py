@@ -37,6 +37,9 @@ Mode = Literal["hybrid", "vector", "lexical"]
 CALLER: Final = "caller"
 """Stands for a model beside the vectors that callers gave."""
 
+LABELS_MAX: Final = 256
+"""Of one entity: its name, two hundred aliases, and a caller's vector."""
+
 NEAR_MIN: Final = 60
 NEAR_FACTOR: Final = 6
 """Labels that an index is asked for: so many for each entity that is wanted, of which several may
@@ -112,7 +115,7 @@ class Search:
         if not rows:
             raise NotFound("No entity with this id is visible to you.")
         entity: dict[str, Any] = msgspec.json.decode(rows[0].document or "")
-        labels = await repository.many(SearchLabels(identity), context)
+        labels = await repository.many(SearchLabels(identity, LABELS_MAX), context)
         known = {CALLER, self.model}
         each = [
             Probe(

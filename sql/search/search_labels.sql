@@ -2,6 +2,7 @@
 -- List what an entity is called, with the vectors of each label.
 --
 -- param: $1 id uuid
+-- param: $2 count bigint
 -- returns: embedder text, embedding_384 public.vector, lexical_384 public.vector
 -- raises: -
 -- isolation: read committed
@@ -13,4 +14,5 @@ SELECT
     entity_label.lexical_384
 FROM app.entity_label
 WHERE entity_label.entity_id = $1 AND entity_label.source <> 'description'
-ORDER BY entity_label.label_no ASC;
+ORDER BY entity_label.label_no ASC
+LIMIT $2;

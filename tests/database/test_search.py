@@ -581,8 +581,12 @@ async def test_the_labels_of_an_entity_are_what_it_is_called(
 ) -> None:
     """All but its description, with the vectors as they were written."""
     mine = [row for row in stock.rows if row[1] == stock.rows[0][1]]
-    labels = await repository.many(SearchLabels(str(stock.rows[0][1])), stock.large.reader.context)
-    hidden = await repository.many(SearchLabels(str(stock.rows[0][1])), stock.small.reader.context)
+    labels = await repository.many(
+        SearchLabels(str(stock.rows[0][1]), 256), stock.large.reader.context
+    )
+    hidden = await repository.many(
+        SearchLabels(str(stock.rows[0][1]), 256), stock.small.reader.context
+    )
 
     assert [(row[7], row[8], row[9]) for row in mine if row[4] != "description"] == [
         (label.embedder, label.embedding_384, label.lexical_384) for label in labels

@@ -26,8 +26,10 @@ PYTHON: dict[str, set[Any]] = {
     "text": {str, str | None},
     "jsonb": {str, str | None},
     "bytea": {bytes},
+    "public.vector": {bytes, bytes | None},
     "integer": {int},
     "bigint": {int},
+    "real": {float},
     "double precision": {float},
     "boolean": {bool},
     "timestamptz": {"datetime"},
@@ -116,7 +118,8 @@ def test_texts_follow_the_rules(statements: list[Statement]) -> None:
     """Every :many is limited and ordered; nothing is offset, and no row is taken whole."""
     for statement in statements:
         text = statement.text.upper()
-        assert "OFFSET" not in text
+        # OFFSET 0 leaves nothing out: it keeps a subquery from becoming part of another.
+        assert "OFFSET" not in text.replace("OFFSET 0\n", "")
         assert "SELECT *" not in text
         if statement.cardinality == "many":
             assert "LIMIT" in text, statement.name

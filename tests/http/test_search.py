@@ -282,7 +282,7 @@ async def test_a_page_that_the_indexes_leave_short_is_compared_whole(
         serving(settings, cluster.url("app", database), searching=made) as url,
         Api.open(url, tenant) as api,
     ):
-        for name in ("boat", "boat x"):
+        for name in ("boat", "boat x", "boat y"):
             aliases = [f"{name} {number}" for number in range(200)]
             await api.made("skill", "active", name=name, aliases=aliases)
         for number in range(3):
