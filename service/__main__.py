@@ -30,7 +30,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("embed", "service.cli.embed", "give labels the vectors by which they are found"),
     Command("export", "service.cli.exports", "export what a key may read"),
     Command("key", "service.cli.key", "make, list, replace and revoke keys"),
-    Command("tenant", "service.cli.tenant", "list tenants"),
+    Command("tenant", "service.cli.tenant", "list tenants, set what each wants otherwise"),
     Command("audit", "service.cli.audit", "look after the log and prove what it says"),
     Command("migrate", "service.cli.migrate", "bring the database to this release"),
     Command("sql", "service.cli.sql", "show and check the statements"),
