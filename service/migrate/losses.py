@@ -19,6 +19,9 @@ REPLACEABLE: Final = frozenset(
 )
 """Tables whose rows a migration brings again, or that hold what is under way only."""
 
+SEEN: Final = frozenset({"app.tenant"})
+"""Tables whose rows the owner sees: of one of their columns what is null is no loss."""
+
 _DROPPED: Final = re.compile(
     r"\bDROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?([a-z_]+\.[a-z0-9_]+)"
     r"|\bALTER\s+TABLE\s+([a-z_]+\.[a-z0-9_]+)\s+DROP\s+COLUMN\s+([a-z0-9_]+)"
@@ -82,6 +85,15 @@ def _held(connection: Connection, gone: dict[str, str]) -> Iterator[Loss]:
         # Of a table that goes as a whole no column is named.
         if what != table and table in gone:
             continue
+        if what != table and table in SEEN and not _filled(connection, what):
+            continue
         row = connection.execute(_HOLDS, (table, table)).fetchone()
         if row is not None:
             yield Loss(what, row[0] if row[0] and row[0] > 0 else None)
+
+
+def _filled(connection: Connection, what: str) -> bool:
+    """Say whether a column, `table (column)`, holds anything."""
+    table, _, column = what.rstrip(")").partition(" (")
+    query = f"SELECT FROM {table} WHERE {column} IS NOT NULL LIMIT 1"
+    return connection.execute(query.encode()).fetchone() is not None

@@ -133,3 +133,20 @@ def test_where_no_server_runs_one_is_started_and_stopped() -> None:
         assert 1 == plant(place, "db", "status").returncode
         listed = plant(place, "tenant", "list")
         assert "t  " in listed.stdout
+
+
+def test_a_tenant_has_a_threshold_of_its_own(key: Command, cluster: Server, database: str) -> None:
+    """`plant tenant similar` sets it, leaves it to the service again, and knows what is none."""
+    key(*CREATE, "s1", "--agent", "alice")
+    told = []
+    for score in ("0.5", "-1", "default"):
+        code, answer, _ = key("similar", "s1", score, group="tenant")
+        (stored,) = cluster.run("SELECT similar_min FROM app.tenant WHERE name = 's1'", database)
+        told.append((code, answer["similar_min"], stored["similar_min"]))
+    nobody, _, absent = key("similar", "nobody", "0.5", group="tenant")
+    wrong = [key("similar", "s1", score, group="tenant") for score in ("1.5", "nan", "high", "")]
+
+    assert [(0, 0.5, 0.5), (0, -1, -1), (0, None, None)] == told
+    assert [1, True] == [nobody, "See `plant tenant list`." in absent]
+    assert [64] * 4 == [code for code, *_ in wrong]
+    assert all("a number from -1 to 1, or default" in said for *_, said in wrong)

@@ -431,3 +431,46 @@ async def test_a_query_is_near_by_its_characters(by_words: Api, superuser: Conne
 
     assert pytest.approx(cosine, abs=1e-5) == answer["items"][0]["parts"]["lexical"]
     assert pytest.approx(WEIGHT * cosine, abs=1e-5) == answer["items"][0]["score"]
+
+
+class Late:
+    """A clock that is set by hand."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+async def test_how_much_there_is_is_counted_again_after_a_while(
+    cluster: Server,
+    database: str,
+    settings: Settings,
+    tenant: Tenant,
+    superuser: Connection,
+    actor_with: ActorWith,
+) -> None:
+    """For half a minute a search goes the way it went; of another agent or filter its own."""
+    clock = Late()
+    made = searching(Fake(), exact_max=10, monotonic=clock.monotonic)
+    async with (
+        serving(settings, cluster.url("app", database), searching=made) as url,
+        Api.open(url, tenant) as api,
+    ):
+        await api.made("skill", "active", name="boat")
+        await embed(superuser, tenant.id)
+        other = api.by(await actor_with("read", name="other"))
+        ways = [(await search(api, text="boat", limit=1))["exact"]]
+        for number in range(10):
+            await api.made("skill", "active", name=f"wall {number}")
+        await embed(superuser, tenant.id)
+        ways.append((await search(api, text="boat", limit=1))["exact"])
+        ways.append((await search(other, text="boat", limit=1))["exact"])
+        ways.append((await search(api, text="boat", limit=1, kinds=["skill"]))["exact"])
+        clock.now = 29.9
+        ways.append((await search(api, text="boat", limit=1))["exact"])
+        clock.now = 30.1
+        ways.append((await search(api, text="boat", limit=1))["exact"])
+
+    assert [True, True, False, False, True, False] == ways

@@ -150,6 +150,11 @@ class TestMigrate:
         assert plant("migrate", "rollback", "--to", "0018.list_filters", "--yes") == 0
         assert plant("migrate", "apply") == 0
         assert answer("migrate", "verify") == (0, [])
+        # Nor a column that says something, until somebody has put that into it.
+        cluster.run("UPDATE app.tenant SET similar_min = 0.5", database)
+        capsys.readouterr()
+        assert plant("migrate", "rollback", "--to", "0018.list_filters", "--yes") == 64
+        assert "  app.tenant (similar_min): " in capsys.readouterr().err
         assert plant("migrate", "rollback", "--all", "--yes", "--lose-data") == 0
 
     def test_every_table_that_goes_is_known(self, cluster: Cluster, database: str) -> None:
@@ -161,9 +166,11 @@ class TestMigrate:
         assert tables == {what for what, table in dropped.items() if what == table} | (
             losses.REPLACEABLE
         )
-        assert {"app.industry_entity (embedding_384)", "app.skill_entity (embedding_384)"} == {
-            what for what, table in dropped.items() if what != table
-        }
+        assert {
+            "app.industry_entity (embedding_384)",
+            "app.skill_entity (embedding_384)",
+            "app.tenant (similar_min)",
+        } == {what for what, table in dropped.items() if what != table}
 
     def test_refuses_both_targets(self, plant: Plant) -> None:
         """--to and --all at once is wrong usage."""

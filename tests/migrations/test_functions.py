@@ -93,6 +93,20 @@ class TestInstall:
         assert again.functions == ()
         assert verify(owner_url, brings=brings) == ()
 
+    def test_carries_settings_of_a_library_that_nobody_has_loaded(
+        self, statements: Folder, owner_url: str, app: psycopg.Connection[Any]
+    ) -> None:
+        """The owner is no superuser, and may set what pgvector knows once it is there."""
+        statements.add_statement(
+            "reach",
+            "SELECT current_setting('hnsw.ef_search') AS value;",
+            settings="hnsw.ef_search=77",
+        )
+        brings = statements.release()
+        apply(owner_url, brings=brings)
+
+        assert [("77",)] == call(app, brings, "reach", *CONTEXT)
+
     def test_sets_the_context_for_its_transaction_only(
         self, brings: Release, owner_url: str, app: psycopg.Connection[Any]
     ) -> None:
