@@ -127,6 +127,9 @@ async def test_it_answers_only_who_asks(
         ):
             answer = await found.read(read)
             assert (200, True) == (answer.status, from_replica(answer)), read
+        for search, body in (("", {"text": "a"}), ("/duplicates", {"id": made.json["id"]})):
+            answer = await found.api.post(f"/v1/search{search}", body, Prefer="replica")
+            assert (200, True) == (answer.status, from_replica(answer)), search
 
 
 async def test_receipts_come_from_it_once_they_can(
@@ -180,12 +183,17 @@ async def test_what_it_does_not_have_yet_is_found(
             new = await found.api.patch(path, {"tags": ["a"]}, old.etag)
             made = await found.api.create("skill")
             fresh = await found.read(f"/v1/skills/{made.json['id']}")
+            like = await found.api.post(
+                "/v1/search/duplicates", {"id": made.json["id"]}, Prefer="replica"
+            )
             version = await found.read(f"{path}?version=2")
             older = await found.read(path)
             known = await found.read(path, If_None_Match=new.etag)
         finally:
             await found.going()
     assert (made.body, False) == (fresh.body, from_replica(fresh))
+    # Asked twice, with a body that comes once.
+    assert (200, False) == (like.status, from_replica(like))
     assert (new.body, False) == (version.body, from_replica(version))
     assert (old.body, True) == (older.body, from_replica(older))
     assert (304, False) == (known.status, from_replica(known))
