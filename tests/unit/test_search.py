@@ -8,12 +8,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from service.model.search import VECTOR_HEADER, SearchBody, several, unit
+from service.model.search import SearchBody, several
+from service.model.vector import each, unit, unwired, wire
 
 
 def numbers(vector: bytes) -> tuple[float, ...]:
-    """Read a vector as the database takes it."""
-    return struct.unpack(">384f", vector[4:])
+    """Read the numbers of a vector."""
+    return struct.unpack(">384f", vector)
 
 
 @pytest.mark.parametrize("size", [1.0, 0.001, 3e38, 1e-38, 1 + 2e-6])
@@ -23,7 +24,9 @@ def test_a_vector_gets_the_length_one_and_keeps_its_direction(size: float) -> No
     values = [chance.uniform(-1, 1) * size for _ in range(384)]
     found = numbers(unit(values))
 
-    assert VECTOR_HEADER == struct.pack(">hh", 384, 0) == unit(values)[:4]
+    assert struct.pack(">hh", 384, 0) + unit(values) == wire(unit(values))
+    assert unit(values) == unwired(wire(unit(values)))
+    assert [unit(values)] * 2 == list(each(unit(values) * 2))
     assert pytest.approx(1, abs=1e-6) == math.hypot(*found)
     length = math.hypot(*values)
     assert pytest.approx([one / length for one in values], abs=1e-6) == list(found)
