@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     command_timeout_ms: int = 7_000
     request_timeout_ms: int = 10_000
     search_exact_max: int = 10_000
-    similar_min: float = 0.93
+    similar_min: float | None = None
     metrics_token: str | None = None
     audit_public: Literal["on", "off"] = "on"
     log_origin: str | None = None

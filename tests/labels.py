@@ -54,7 +54,7 @@ def searching(
     model: Fake | None = None,
     *,
     exact_max: int = 5_000,
-    similar_min: float = 0.93,
+    similar_min: float | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Search:
     """Make what searches, by words and by a model if there is one."""

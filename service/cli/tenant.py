@@ -89,11 +89,11 @@ def _similar(arguments: argparse.Namespace) -> int:
         made = asyncio.run(told())
     if made is None:
         raise NoTenant(f"There is no tenant {arguments.tenant}.", "See `plant tenant list`.")
-    now = f"{settings.similar_min:g}, the default" if least is None else f"{least:g}"
+    now = "the score of PLANT_SIMILAR_MIN" if least is None else f"{least:g}"
     # The database keeps single precision; what was asked for is shown.
     output.answer(
         {"tenant_id": made.tenant_id, "name": made.name, "similar_min": least},
-        [f"{made.name} takes two for the same from a score of {now} on."],
+        [f"{made.name} takes two for the same from {now} on."],
     )
     return 0
 

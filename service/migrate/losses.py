@@ -15,9 +15,16 @@ from service.migrate.session import Connection
 from service.migrate.survey import known, reading
 
 REPLACEABLE: Final = frozenset(
-    {"app.amendment_step", "app.import_line", "app.life_cycle_step", "app.secret"}
+    {
+        *("app.amendment_step", "app.import_line", "app.label_cursor", "app.life_cycle_step"),
+        "app.secret",
+    }
 )
-"""Tables whose rows a migration brings again, or that hold what is under way only."""
+"""Tables whose rows a migration brings again, or the work beside a service, or that hold what is
+under way only."""
+
+NOTED: Final = frozenset({"app.entity_label (embedded_at)"})
+"""Columns that nobody misses: labels are embedded again."""
 
 SEEN: Final = frozenset({"app.tenant"})
 """Tables whose rows the owner sees: of one of their columns what is null is no loss."""
@@ -74,6 +81,8 @@ def dropped(undone: tuple[Migration, ...]) -> Iterator[tuple[str, str]]:
     for migration in undone:
         for part in migration.backward.parts:
             for table, of_column, column in _DROPPED.findall(mask(part.sql)):
+                if f"{of_column} ({column})" in NOTED:
+                    continue
                 if column:
                     yield f"{of_column} ({column})", of_column
                 elif table not in REPLACEABLE:
