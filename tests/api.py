@@ -17,6 +17,7 @@ from service.http.clock import Clock
 from service.http.runner import Runner
 from service.model.kinds import KINDS
 from service.settings import Settings
+from service.usecases.near_skills import NearSkills
 from tests.described import faults
 from tests.factories import (
     Actor,
@@ -43,11 +44,15 @@ ROAD = {
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, app_url: str, clock: Clock | None = None
+    settings: Settings,
+    app_url: str,
+    clock: Clock | None = None,
+    *,
+    near: NearSkills | None = None,
 ) -> AsyncIterator[str]:
     """Serve on a free port of the loopback."""
     listener = socket.create_server(("127.0.0.1", 0))
-    runner = Runner(build_app(settings, app_url, clock), access_log=None)
+    runner = Runner(build_app(settings, app_url, clock, near=near), access_log=None)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

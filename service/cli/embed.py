@@ -129,9 +129,7 @@ class Work:
                     return Embedded(tenant.name, written)
                 since = ALWAYS
 
-    async def _pass(
-        self, tenant_id: UUID, since: datetime, tell: Callable[[int], None]
-    ) -> int:
+    async def _pass(self, tenant_id: UUID, since: datetime, tell: Callable[[int], None]) -> int:
         labels = TenantLabels(self.repository, self.lone, self.vectors, tenant_id, since)
         written, more = 0, True
         while more:
@@ -172,7 +170,9 @@ async def _checked(work: Work, arguments: argparse.Namespace, tenants: list[Tena
     lines = [f"model  {work.vectors.model}"]
     for name, drift in found.items():
         lines += _told(name, drift)
-    work.output.answer({"model": work.vectors.model, "cosine_min": COSINE_MIN, "items": found}, lines)
+    work.output.answer(
+        {"model": work.vectors.model, "cosine_min": COSINE_MIN, "items": found}, lines
+    )
     return 1 if any(drift.drifted for drift in found.values()) else 0
 
 

@@ -20,6 +20,7 @@ from service.cli.running import loop_factory, watching
 from service.database.data_dir import hold
 from service.database.roles import ensure_login_roles, require_login
 from service.database.target import Target, resolve
+from service.embedding.trigram import Trigram
 from service.http.app import build_app
 from service.http.runner import Runner
 from service.labelling.computed import Computed, computing
@@ -27,6 +28,7 @@ from service.labelling.standing import LabelStanding
 from service.refusal import Refusal
 from service.sealing.standing import Standing
 from service.settings import Settings, load
+from service.usecases.near_skills import NearSkills
 from service.usecases.sample import SampleKeys, ensure_sample
 
 log = logging.getLogger(__name__)
@@ -135,6 +137,7 @@ async def _served(
         replica_url=target.replica(),
         standing=standing,
         labels=labels,
+        near=NearSkills(Trigram(), vectors.meant, vectors.model),
     )
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
     # The log's leader ends last: what was written until then is sealed.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import asyncpg
@@ -63,6 +63,17 @@ class Connection(_Connection):
         return ""
 
 
+async def _take_vectors(connection: asyncpg.Connection[Any]) -> None:
+    """Let vectors come and go as bytes, the way the server has them: a header, then singles.
+
+    A database that has no vectors yet has no statement that takes one.
+    """
+    with suppress(ValueError):
+        await connection.set_type_codec(
+            "vector", schema="public", encoder=bytes, decoder=bytes, format="binary"
+        )
+
+
 class Pool:
     """Connections of one role to one server, `pool_min` to `pool_max` of the settings.
 
@@ -106,6 +117,7 @@ class Pool:
             statement_cache_size=STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
             server_settings=self._server_settings(),
+            init=_take_vectors,
         )
 
     def _server_settings(self) -> dict[str, str]:

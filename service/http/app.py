@@ -11,6 +11,8 @@ from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
 from service.database.shares import shares
+from service.embedding.embedder import model_of
+from service.embedding.trigram import Trigram
 from service.http import (
     amendments,
     compliance,
@@ -20,6 +22,7 @@ from service.http import (
     history,
     imports,
     log,
+    match,
     metrics,
     middleware,
     reading,
@@ -40,6 +43,7 @@ from service.repository.keys import SecretByName
 from service.repository.registry import check_all
 from service.sealing.standing import Standing
 from service.settings import Settings
+from service.usecases.near_skills import NearSkills
 from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
 from service.usecases.tree import Tree
@@ -54,6 +58,7 @@ PARTS: Final = (
     imports,
     exports,
     compliance,
+    match,
     log,
     reference,
 )
@@ -71,6 +76,7 @@ def build_app(
     replica_url: str | None = None,
     standing: Standing | None = None,
     labels: LabelStanding | None = None,
+    near: NearSkills | None = None,
 ) -> web.Application:
     """Make the application; it connects when it starts."""
     app = web.Application(middlewares=[deadline, reading.choose])
@@ -99,6 +105,7 @@ def build_app(
     counted.registry.register(LogCollector(app[health.STANDING]))
     counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
+    app[match.NEAR_SKILLS] = near or _by_words()
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
     _prove(app, repository, public=settings.audit_public == "on")
     middleware.install(app)
@@ -108,6 +115,12 @@ def build_app(
     for part in PARTS:
         app.add_routes(part.routes())
     return app
+
+
+def _by_words() -> NearSkills:
+    """Make what compares skills where there is no model."""
+    words = Trigram()
+    return NearSkills(words, None, model_of(words))
 
 
 def _prove(app: web.Application, repository: Repository, *, public: bool) -> None:

@@ -99,9 +99,7 @@ class TenantLabels:
                 following = cut[place + 1 : place + 2]
                 coming = asyncio.create_task(self._computed(following[0])) if following else None
                 if batch.ids or batch.until.pos > after.pos:
-                    found = await self._repository.one(
-                        query, connection=self._lone.connection
-                    )
+                    found = await self._repository.one(query, connection=self._lone.connection)
                     written += found.written
                     tell(found.written)
                 self._mark = batch.until

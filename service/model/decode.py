@@ -19,6 +19,7 @@ from service.errors import FieldError, InvalidBody, MalformedJson
 from service.model import shape, strict
 from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
+from service.model.match import MatchBody, match_faults
 from service.model.rules import classification_faults, rules_of, successor_faults
 
 T = TypeVar("T", bound=Struct)
@@ -34,6 +35,7 @@ BETWEEN_FIELDS: Final[dict[type[Struct], Callable[[Struct, str], Iterator[FieldE
     IndustryPatch: classification_faults,
     IndustryLine: classification_faults,
     StatusStep: successor_faults,
+    MatchBody: match_faults,
 }
 """Rules that look at more than one field."""
 

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct
 from service.errors import FieldError
 from service.model.attributes import attribute_faults
 from service.model.fields import Reference, RequiredSkill
+from service.model.match import given_faults
 from service.model.pointer import child
 from service.model.text import Fault, line_fault, notes_fault, prose_fault
 
@@ -130,6 +131,7 @@ RULES: dict[str, FieldRule] = {
     "industry_id": _reference,
     "job_role_id": _reference,
     "team_id": _reference,
+    "skills": given_faults,
 }
 
 

@@ -43,6 +43,7 @@ TAGS: Final = {
     "Agents": "Those who do it: one job role, one industry, skills.",
     "Industries": "Where it is done; entries of a classification, or your own.",
     "All kinds": "Entities whatever their kind.",
+    "Search": "What is near to words, to a vector, or to an entity.",
     "Import and export": "Many entities at once.",
     "Log": "What happened, and what proves it to those who trust nobody.",
     "Identity": "Whose key it is.",

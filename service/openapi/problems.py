@@ -68,6 +68,12 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
     errors.NameTaken: _HELD,
     errors.ExternalIdTaken: _HELD,
     errors.CodeTaken: _HELD,
+    errors.InvalidBody: {
+        "fitting": {
+            "type": "integer",
+            "description": "Of a match whose entities are too large together: how many fit.",
+        },
+    },
     errors.StepNotAllowed: {
         "allowed": {
             "type": "array",

@@ -12,6 +12,7 @@ from service.openapi import (
     history,
     imports,
     log,
+    match,
     service,
 )
 from service.openapi.headers import REPLICA
@@ -35,6 +36,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *history.operations(),
         *amendments.operations(),
         *compliance.operations(),
+        *match.operations(),
         *imports.operations(),
         *exports.operations(),
         *log.operations(),

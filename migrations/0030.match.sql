@@ -1,0 +1,183 @@
+-- Matching: which labels may stand for a skill, how alike two of them are, what a skill weighs.
+-- depends: 0028.embedding
+--
+-- The functions are one expression or SELECT each, without settings of its own, so that they
+-- become part of the statement that calls them.
+
+-- OFFSET 0 keeps it a look-up of the row that asks, whatever else is planned around it.
+CREATE FUNCTION app.skill_in_force(p_id uuid)
+RETURNS TABLE (id uuid)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT base.id
+FROM app.base_entity AS base
+WHERE
+    base.id = $1
+    AND base.entity_type = 'skill'
+    AND base.status IN ('certified', 'active', 'deprecated')
+ORDER BY base.id ASC
+OFFSET 0;
+END;
+COMMENT ON FUNCTION app.skill_in_force(uuid) IS 'The id if it is that of a skill in force.';
+GRANT EXECUTE ON FUNCTION app.skill_in_force(uuid) TO plant_app, plant_readonly;
+
+-- OFFSET 0 keeps it from being computed once to be compared and once more for the answer.
+CREATE FUNCTION app.label_similarity(
+    p_embedder text,
+    p_embedding public.vector,
+    p_lexical public.vector,
+    p_models text[],
+    p_asked_embedding public.vector,
+    p_asked_lexical public.vector,
+    p_words double precision
+)
+RETURNS TABLE (similarity double precision)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT
+    least(
+        1,
+        greatest(
+            CASE WHEN $1 = any($4) THEN 1 - ($2 OPERATOR (public.<=>) $5) END,
+            $7 * (1 - ($3 OPERATOR (public.<=>) $6))
+        )
+    ) AS similarity
+WHERE TRUE
+OFFSET 0; -- noqa: AM09
+END;
+COMMENT ON FUNCTION app.label_similarity(
+    text, public.vector, public.vector, text[], public.vector, public.vector, double precision
+) IS 'The larger cosine of what a label means and, times p_words, of its characters; NULL: not compared.';
+GRANT EXECUTE ON FUNCTION app.label_similarity(
+    text, public.vector, public.vector, text[], public.vector, public.vector, double precision
+) TO plant_app, plant_readonly;
+
+-- The two orders are those of the indexes, halves included: spelled otherwise they are not used.
+CREATE FUNCTION app.skill_labels_near(
+    p_vector public.vector, p_lexical public.vector, p_models text[], p_near bigint
+)
+RETURNS TABLE (
+    skill_id uuid,
+    label text,
+    embedder text,
+    embedding_384 public.vector,
+    lexical_384 public.vector
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+(
+    SELECT
+        named.entity_id,
+        named.label,
+        named.embedder,
+        named.embedding_384,
+        named.lexical_384
+    FROM app.entity_label AS named
+    CROSS JOIN LATERAL app.skill_in_force(named.entity_id)
+    WHERE
+        $1 IS NOT NULL
+        AND named.embedder = any($3)
+        AND named.source IN ('name', 'alias', 'caller')
+        AND named.entity_type = 'skill'
+    ORDER BY
+        named.embedding_384::public.halfvec(384) OPERATOR (public.<=>) $1::public.halfvec(384)
+    LIMIT $4
+)
+UNION ALL
+(
+    SELECT
+        named.entity_id,
+        named.label,
+        named.embedder,
+        named.embedding_384,
+        named.lexical_384
+    FROM app.entity_label AS named
+    CROSS JOIN LATERAL app.skill_in_force(named.entity_id)
+    WHERE
+        $2 IS NOT NULL
+        AND named.source IN ('name', 'alias', 'caller')
+        AND named.entity_type = 'skill'
+    ORDER BY
+        named.lexical_384::public.halfvec(384) OPERATOR (public.<=>) $2::public.halfvec(384)
+    LIMIT $4
+);
+END;
+COMMENT ON FUNCTION app.skill_labels_near(public.vector, public.vector, text[], bigint) IS 'Labels of skills in force that the indexes give as the nearest by meaning, then by characters.';
+GRANT EXECUTE ON FUNCTION app.skill_labels_near(public.vector, public.vector, text[], bigint)
+TO plant_app, plant_readonly;
+
+CREATE FUNCTION app.skill_weight(p_roles bigint, p_needing bigint)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ln((1 + p_roles)::double precision / (1 + p_needing)) + 1;
+COMMENT ON FUNCTION app.skill_weight(bigint, bigint) IS 'What a skill weighs: the more, the fewer of the job roles need it.';
+GRANT EXECUTE ON FUNCTION app.skill_weight(bigint, bigint) TO plant_app, plant_readonly;
+
+CREATE FUNCTION app.job_roles_in_force()
+RETURNS TABLE (id uuid)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT base.id
+FROM app.base_entity AS base
+WHERE
+    base.entity_type = 'job_role'
+    AND base.status IN ('certified', 'active', 'deprecated');
+END;
+COMMENT ON FUNCTION app.job_roles_in_force() IS 'The ids of the job roles in force.';
+GRANT EXECUTE ON FUNCTION app.job_roles_in_force() TO plant_app, plant_readonly;
+
+-- An optional skill weighs 0.3 of an essential one.
+CREATE FUNCTION app.skills_needed()
+RETURNS TABLE (
+    job_role_id uuid, skill_id uuid, rarity double precision, weight double precision
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+WITH job_role AS MATERIALIZED (
+    SELECT in_force.id
+    FROM app.job_roles_in_force() AS in_force
+),
+
+link AS MATERIALIZED (
+    SELECT
+        job_role_skill.job_role_id,
+        job_role_skill.skill_id,
+        job_role_skill.relation
+    FROM job_role
+    INNER JOIN app.job_role_skill ON job_role.id = job_role_skill.job_role_id
+),
+
+skill AS (
+    SELECT
+        link.skill_id,
+        app.skill_weight((SELECT count(*) FROM job_role), count(*)) AS rarity
+    FROM link
+    GROUP BY link.skill_id
+)
+
+SELECT
+    link.job_role_id,
+    link.skill_id,
+    skill.rarity,
+    skill.rarity * CASE link.relation WHEN 'optional' THEN 0.3 ELSE 1 END AS weight
+FROM link
+INNER JOIN skill ON link.skill_id = skill.skill_id;
+END;
+COMMENT ON FUNCTION app.skills_needed() IS 'What each job role in force needs, how rare the skill is and what it weighs for the role.';
+GRANT EXECUTE ON FUNCTION app.skills_needed() TO plant_app, plant_readonly;
+
+-- Rounded, so that what scores alike has one order, whichever plan has added it up.
+CREATE FUNCTION app.match_score(p_met double precision, p_used double precision)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round(
+    CASE
+        WHEN p_used IS NULL THEN p_met
+        WHEN p_met = 0 OR p_used = 0 THEN 0
+        ELSE 5 * p_met * p_used / (4 * p_met + p_used)
+    END::numeric,
+    6
+)::double precision;
+COMMENT ON FUNCTION app.match_score(double precision, double precision) IS 'A score from the share of a need that is met and, if there is one, that of what was given which is used; the latter counts four times.';
+GRANT EXECUTE ON FUNCTION app.match_score(double precision, double precision)
+TO plant_app, plant_readonly;
