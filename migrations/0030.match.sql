@@ -21,6 +21,7 @@ END;
 COMMENT ON FUNCTION app.skill_in_force(uuid) IS 'The id if it is that of a skill in force.';
 GRANT EXECUTE ON FUNCTION app.skill_in_force(uuid) TO plant_app, plant_readonly;
 
+-- 1 is for the very same, which is found by id or name, not here.
 -- OFFSET 0 keeps it from being computed once to be compared and once more for the answer.
 CREATE FUNCTION app.label_similarity(
     p_embedder text,
@@ -36,7 +37,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT
     least(
-        1,
+        0.999,
         greatest(
             CASE WHEN $1 = any($4) THEN 1 - ($2 OPERATOR (public.<=>) $5) END,
             $7 * (1 - ($3 OPERATOR (public.<=>) $6))

@@ -39,6 +39,7 @@ GivenSkills = Annotated[
     Meta(
         min_length=1,
         max_length=GIVEN_MAX,
+        extra_json_schema={"uniqueItems": True},
         description="What somebody can do: job roles in force that fit are answered.",
     ),
 ]

@@ -208,7 +208,7 @@ _ID: Final[Schema] = {"type": "string", "description": "The Request-Id of the an
 def _schema(problem: type[Problem]) -> Schema:
     members = _members(problem)
     always = [*members, "request_id", *ALWAYS.get(problem, ())]
-    if issubclass(problem, errors.Conflict | errors.InvalidBody):
+    if issubclass(problem, errors.Conflict | errors.InvalidBody | errors.NotFound):
         members["errors"] = _ERRORS
     if problem.retry_after_s is not None:
         members["retry_after_s"] = _RETRY

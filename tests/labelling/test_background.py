@@ -148,9 +148,7 @@ def test_metrics_tell_how_far_it_is() -> None:
     """Entries that wait, what fails, what was written."""
     standing = LabelStanding("meaning/1")
     standing.behind, standing.written, standing.failing = 7, 3, "timeout"
-    found = {
-        metric.name: metric.samples[0].value for metric in LabelCollector(standing).collect()
-    }
+    found = {metric.name: metric.samples[0].value for metric in LabelCollector(standing).collect()}
 
     assert {
         "plant_labels_behind": 7,
