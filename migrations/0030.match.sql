@@ -114,6 +114,13 @@ RETURN ln((1 + p_roles)::double precision / (1 + p_needing)) + 1;
 COMMENT ON FUNCTION app.skill_weight(bigint, bigint) IS 'What a skill weighs: the more, the fewer of the job roles need it.';
 GRANT EXECUTE ON FUNCTION app.skill_weight(bigint, bigint) TO plant_app, plant_readonly;
 
+CREATE FUNCTION app.relation_weight(p_relation text)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE p_relation WHEN 'optional' THEN 0.3::double precision ELSE 1::double precision END;
+COMMENT ON FUNCTION app.relation_weight(text) IS 'What a skill weighs for a job role: an optional one 0.3 of an essential one.';
+GRANT EXECUTE ON FUNCTION app.relation_weight(text) TO plant_app, plant_readonly;
+
 CREATE FUNCTION app.job_roles_in_force()
 RETURNS TABLE (id uuid)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -127,44 +134,18 @@ END;
 COMMENT ON FUNCTION app.job_roles_in_force() IS 'The ids of the job roles in force.';
 GRANT EXECUTE ON FUNCTION app.job_roles_in_force() TO plant_app, plant_readonly;
 
--- An optional skill weighs 0.3 of an essential one.
 CREATE FUNCTION app.skills_needed()
-RETURNS TABLE (
-    job_role_id uuid, skill_id uuid, rarity double precision, weight double precision
-)
-LANGUAGE sql STABLE
+RETURNS TABLE (skill_id uuid, rarity double precision)
+LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-WITH job_role AS MATERIALIZED (
-    SELECT in_force.id
-    FROM app.job_roles_in_force() AS in_force
-),
-
-link AS MATERIALIZED (
-    SELECT
-        job_role_skill.job_role_id,
-        job_role_skill.skill_id,
-        job_role_skill.relation
-    FROM job_role
-    INNER JOIN app.job_role_skill ON job_role.id = job_role_skill.job_role_id
-),
-
-skill AS (
-    SELECT
-        link.skill_id,
-        app.skill_weight((SELECT count(*) FROM job_role), count(*)) AS rarity
-    FROM link
-    GROUP BY link.skill_id
-)
-
 SELECT
-    link.job_role_id,
     link.skill_id,
-    skill.rarity,
-    skill.rarity * CASE link.relation WHEN 'optional' THEN 0.3 ELSE 1 END AS weight
-FROM link
-INNER JOIN skill ON link.skill_id = skill.skill_id;
+    app.skill_weight((SELECT count(*) FROM app.job_roles_in_force()), count(*)) AS rarity
+FROM app.job_role_skill AS link
+INNER JOIN app.job_roles_in_force() AS job_role ON link.job_role_id = job_role.id
+GROUP BY link.skill_id;
 END;
-COMMENT ON FUNCTION app.skills_needed() IS 'What each job role in force needs, how rare the skill is and what it weighs for the role.';
+COMMENT ON FUNCTION app.skills_needed() IS 'The skills that job roles in force need, and how rare that is.';
 GRANT EXECUTE ON FUNCTION app.skills_needed() TO plant_app, plant_readonly;
 
 -- Rounded, so that what scores alike has one order, whichever plan has added it up.

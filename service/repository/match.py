@@ -45,12 +45,19 @@ class FittingAgent(Struct, frozen=True):
 
 
 class FittingRole(Struct, frozen=True):
-    """A job role, and what it needs by weight; no document where there is no room for it."""
+    """A job role, and what it needs, in no order; no document where there is no room for it."""
 
     id: UUID
     document: str | None
     score: float
     needed: list[UUID]
+    weights: list[float]
+
+    @property
+    def by_weight(self) -> list[UUID]:
+        """List what it needs, the weightiest first."""
+        pairs = zip(self.weights, self.needed, strict=True)
+        return [skill for _, skill in sorted(pairs, key=lambda pair: (-pair[0], pair[1]))]
 
 
 class MatchBreadth(One[SkillLabels], frozen=True):

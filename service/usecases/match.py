@@ -139,8 +139,8 @@ async def match_job_roles(
         Fit(
             row.document,
             row.score,
-            [covers[skill] for skill in row.needed if skill in covers],
-            [skill for skill in row.needed if skill not in covers],
+            [covers[skill] for skill in row.by_weight if skill in covers],
+            [skill for skill in row.by_weight if skill not in covers],
         )
         for row in rows
     ]

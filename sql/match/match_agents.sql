@@ -22,7 +22,7 @@ WITH need AS MATERIALIZED (
     SELECT
         link.skill_id,
         app.skill_weight(roles.count, needing.count)
-        * CASE link.relation WHEN 'optional' THEN 0.3 ELSE 1 END AS weight
+        * app.relation_weight(link.relation) AS weight
     FROM app.job_role_skill AS link
     CROSS JOIN (SELECT count(*) AS count FROM app.job_roles_in_force()) AS roles
     CROSS JOIN

@@ -5,7 +5,7 @@
 -- fourth power. A skill weighs the more the fewer roles need it, an optional one 0.3 of that. The
 -- score is made of two shares: how much of the need is met, and how much of what was given is
 -- used, which counts four times (an F-measure of beta 2). Covered is each of the skills once, by
--- the best that stands for it. What is needed comes by weight.
+-- the best that stands for it. What is needed comes with its weight, in no order.
 --
 -- param: $1 places bigint[]
 -- param: $2 ids uuid[]
@@ -13,29 +13,27 @@
 -- param: $4 covered uuid[]
 -- param: $5 best double precision[]
 -- param: $6 count bigint
--- returns: id uuid, document text, score double precision, needed uuid[]
+-- returns: id uuid, document text, score double precision, needed uuid[],
+--          weights double precision[]
 -- raises: -
 -- isolation: read committed
 -- call: function
 -- role: app
 -- set: plan_cache_mode = force_generic_plan
-WITH need AS MATERIALIZED (
+WITH skill AS MATERIALIZED (
     SELECT
-        each.job_role_id,
-        each.skill_id,
-        each.rarity,
-        each.weight
-    FROM app.skills_needed() AS each
+        needed.skill_id,
+        needed.rarity
+    FROM app.skills_needed() AS needed
 ),
 
 given AS MATERIALIZED (
     SELECT
         asked.place,
         asked.skill_id,
-        pow(asked.similarity, 4) * max(need.rarity) AS value
+        pow(asked.similarity, 4) * skill.rarity AS value
     FROM unnest($1::bigint[], $2::uuid[], $3::float8[]) AS asked (place, skill_id, similarity)
-    INNER JOIN need ON asked.skill_id = need.skill_id
-    GROUP BY asked.place, asked.skill_id, asked.similarity
+    INNER JOIN skill ON asked.skill_id = skill.skill_id
 ),
 
 used AS (
@@ -44,11 +42,12 @@ used AS (
         sum(best.value) AS value
     FROM (
         SELECT
-            need.job_role_id,
+            link.job_role_id,
             max(given.value) AS value
         FROM given
-        INNER JOIN need ON given.skill_id = need.skill_id
-        GROUP BY need.job_role_id, given.place
+        INNER JOIN app.job_role_skill AS link ON given.skill_id = link.skill_id
+        INNER JOIN app.job_roles_in_force() AS job_role ON link.job_role_id = job_role.id
+        GROUP BY link.job_role_id, given.place
     ) AS best
     GROUP BY best.job_role_id
 )
@@ -67,9 +66,18 @@ SELECT
             GROUP BY given.place
         ) AS top)
     ) AS score,
-    array_agg(need.skill_id ORDER BY need.weight DESC, need.skill_id ASC) AS needed
+    array_agg(need.skill_id) AS needed,
+    array_agg(need.weight) AS weights
 FROM used
-INNER JOIN need ON used.job_role_id = need.job_role_id
+CROSS JOIN
+    LATERAL (
+        SELECT
+            link.skill_id,
+            skill.rarity * app.relation_weight(link.relation) AS weight
+        FROM app.job_role_skill AS link
+        INNER JOIN skill ON link.skill_id = skill.skill_id
+        WHERE link.job_role_id = used.job_role_id
+    ) AS need
 LEFT OUTER JOIN unnest($4::uuid[], $5::float8[]) AS covered (skill_id, similarity)
     ON need.skill_id = covered.skill_id
 GROUP BY used.job_role_id, used.value
