@@ -21,7 +21,7 @@ SAME = {"vessels": "boats", "mend": "repair", "elderly": "old", "folk": "people"
 
 ENTITIES = """
 SELECT tenant_id, id, entity_type, name, aliases, private_to FROM app.base_entity
-WHERE tenant_id = $1
+WHERE tenant_id = $1 AND entity_type = coalesce($2, entity_type)
 """
 ADD = """
 INSERT INTO app.entity_label (
@@ -64,10 +64,12 @@ def near_skills(model: Fake | None = None, *, exact_max: int = 10_000) -> NearSk
     return NearSkills(Trigram(), model, WORDS if model is None else MODEL, exact_max=exact_max)
 
 
-async def embed(superuser: Connection, tenant: UUID, *, model: str | None = MODEL) -> None:
+async def embed(
+    superuser: Connection, tenant: UUID, *, model: str | None = MODEL, kind: str | None = None
+) -> None:
     """Give the entities of a tenant labels for names and aliases, in place of those they have."""
     rows: list[tuple[Any, ...]] = []
-    for entity in await superuser.fetch(ENTITIES, tenant):
+    for entity in await superuser.fetch(ENTITIES, tenant, kind):
         labels = [("name", entity["name"]), *(("alias", one) for one in entity["aliases"])]
         for number, (source, label) in enumerate(labels):
             (words,) = struct.iter_unpack(">384f", Trigram().embed([label]))
