@@ -346,7 +346,7 @@ async def test_an_index_finds_what_a_comparison_finds(
     tenant: Tenant,
     exact_max: int,
 ) -> None:
-    """With a model and without one."""
+    """With a model and without one; what is not in force is no skill, however near."""
     app_url = cluster.url("app", database)
     phrases = [{"text": "repair wooden boats"}, {"text": "mend wooden vesels"}]
     for model, name in ((Fake(), MODEL), (None, None)):
@@ -355,6 +355,8 @@ async def test_an_index_finds_what_a_comparison_finds(
             if model is not None:
                 (mend,) = await skills(api, "mend wooden vessels")
                 wanted = await role(api, mend)
+                await skills(api, "repair wooden boats", status="draft")
+                await skills(api, "mend wooden vesel", status="archived")
             await embed(superuser, tenant.id, model=name)
             found = await matched(api, skills=phrases)
 
@@ -421,3 +423,21 @@ async def test_it_takes_the_scope_read(api: Api, actor_with: Any) -> None:
 
     assert (403, "scope-missing") == (refused.status, refused.problem)
     assert (400, "unknown-parameter") == (odd.status, odd.problem)
+
+
+async def test_what_does_not_fit_into_an_answer_is_said(api: Api, superuser: Connection) -> None:
+    """Refused, with how many would fit; fewer are given."""
+    (one,) = await skills(api, unique("weld"))
+    for _ in range(3):
+        await role(api, one)
+    await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
+    await superuser.execute(
+        "UPDATE app.base_entity SET document = document || repeat(' ', 3000000)"
+        " FROM app.job_role_skill AS link WHERE link.job_role_id = id AND skill_id = $1", one,
+    )  # fmt: skip
+    await superuser.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
+    refused = await api.post("/v1/match", {"skills": [{"id": one}]})
+
+    assert (422, "invalid-body", 2) == (refused.status, refused.problem, refused.json["fitting"])
+    assert "/limit" == refused.json["errors"][0]["pointer"]
+    assert 2 == len((await matched(api, skills=[{"id": one}], limit=2))["items"])
