@@ -10,7 +10,7 @@ import pytest_asyncio
 from service.settings import Settings
 from tests.api import Api, serving
 from tests.factories import Tenant, unique
-from tests.matching import MODEL, WORDS, Fake, embed, ids, near_skills
+from tests.matching import MODEL, WORDS, Fake, crowd, embed, ids, near_skills
 from tests.postgres import Server
 from tests.sessions import Connection
 
@@ -202,6 +202,38 @@ async def test_job_roles_come_by_ids(api: Api, superuser: Connection, tenant: Te
     assert [(repair, mend)] == [(one["skill_id"], one["by"]) for one in second["covered"]]
 
 
+async def test_ids_and_phrases_go_together(api: Api, superuser: Connection, tenant: Tenant) -> None:
+    """In any order: what is taken for something are the phrases alone."""
+    mend, sing = await skills(api, "mend wooden vessels", "sing")
+    await embed(superuser, tenant.id)
+    wanted = await role(api, mend, sing)
+    given = [{"text": "repair wooden boats"}, {"id": sing}, {"text": "never heard of"}]
+
+    found = await matched(api, skills=given)
+
+    assert [wanted] == ids(found["items"])
+    assert {mend, sing} == {one["by"] for one in found["items"][0]["covered"]}
+    assert ["repair wooden boats", "never heard of"] == [one["text"] for one in found["taken"]]
+    assert [[mend], []] == [[one["skill_id"] for one in each["skills"]] for each in found["taken"]]
+
+
+async def test_labels_of_another_model_are_not_in_the_way(
+    cluster: Server, database: str, settings: Settings, superuser: Connection, tenant: Tenant
+) -> None:
+    """However many an index has nearer: their vectors are not asked for."""
+    near = near_skills(Fake(), exact_max=0)
+    url = cluster.url("app", database)
+    async with serving(settings, url, near=near) as served, Api.open(served, tenant) as api:
+        mend, other = await skills(api, "mend wooden vessels", "quite another")
+        wanted = await role(api, mend)
+        await embed(superuser, tenant.id)
+        await crowd(superuser, tenant.id, other, "repair wooden boats", 100)
+        found = await matched(api, skills=[{"text": "repair wooden boats"}])
+
+    assert [wanted] == ids(found["items"])
+    assert [mend] == [one["skill_id"] for one in found["taken"][0]["skills"]]
+
+
 async def test_both_shares_count(api: Api) -> None:
     """Of two roles that use as much, the one that needs less else; what is used counts more."""
     a, b, c = await skills(api, unique("a"), unique("b"), unique("c"))
@@ -236,10 +268,13 @@ async def test_what_is_archived_is_missing(api: Api, superuser: Connection, tena
 
 async def test_only_what_is_in_force_is_matched(api: Api) -> None:
     """No draft, one's own neither, and nothing under review."""
-    (one,) = await skills(api, unique("weld"))
+    one, two = await skills(api, unique("weld"), unique("sing"))
+    both = await role(api, one, two)
     wanted = await role(api, one)
+    before = await matched(api, skills=[{"id": one}, {"id": two}])
     await role(api, one, status="draft")
     await role(api, one, status="under_review")
+    assert before == await matched(api, skills=[{"id": one}, {"id": two}])
     fits = await agent(api, one)
     await agent(api, one, status="draft")
 
@@ -248,8 +283,9 @@ async def test_only_what_is_in_force_is_matched(api: Api) -> None:
 
     assert [fits] == ids(agents["items"])
     assert {"active"} == {item["entity"]["status"] for item in roles["items"]}
-    # That of the agent is the other one.
-    assert 3 == len(roles["items"])
+    # Those of the two agents are the others.
+    assert 4 == len(roles["items"])
+    assert [both, wanted] == ids(before["items"])
 
 
 async def test_drafts_of_others_change_nothing(
