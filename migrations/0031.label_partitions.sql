@@ -1,5 +1,5 @@
 -- A tenant with many labels gets a partition of its own, loaded before its indexes are built.
--- depends: 0029.search
+-- depends: 0030.match
 --
 -- An index of vectors takes thousands of microseconds for each row that is added to it, and some
 -- hundred when it is built at once. So a large tenant's labels are written into a table without

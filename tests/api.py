@@ -12,11 +12,12 @@ from aiohttp import web
 from msgspec import Struct
 from yarl import URL
 
-from service.http.app import build_app
+from service.http.app import Finders, build_app, finders_by
 from service.http.clock import Clock
 from service.http.runner import Runner
 from service.model.kinds import KINDS
 from service.settings import Settings
+from service.usecases.near_skills import NearSkills
 from service.usecases.search import Search
 from tests.described import faults
 from tests.factories import (
@@ -48,10 +49,14 @@ async def serving(
     app_url: str,
     clock: Clock | None = None,
     searching: Search | None = None,
+    near: NearSkills | None = None,
 ) -> AsyncIterator[str]:
     """Serve on a free port of the loopback."""
     listener = socket.create_server(("127.0.0.1", 0))
-    runner = Runner(build_app(settings, app_url, clock, searching=searching), access_log=None)
+    usual = finders_by(settings)
+    finders = Finders(searching or usual.search, near or usual.near)
+    app = build_app(settings, app_url, clock, finders=finders)
+    runner = Runner(app, access_log=None)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

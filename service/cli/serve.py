@@ -20,7 +20,7 @@ from service.cli.running import loop_factory, watching
 from service.database.data_dir import hold
 from service.database.roles import ensure_login_roles, require_login
 from service.database.target import Target, resolve
-from service.http.app import build_app, searching_by
+from service.http.app import build_app, finders_by
 from service.http.runner import Runner
 from service.labelling.computed import Computed, computing
 from service.labelling.standing import LabelStanding
@@ -135,7 +135,7 @@ async def _served(
         replica_url=target.replica(),
         standing=standing,
         labels=labels,
-        searching=searching_by(settings, vectors if vectors.meant else None, vectors.model),
+        finders=finders_by(settings, vectors if vectors.meant else None, vectors.model),
     )
     runner = Runner(app, access_log=None, shutdown_timeout=settings.request_timeout_ms / 1000)
     # The log's leader ends last: what was written until then is sealed.

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -23,6 +23,7 @@ from service.http import (
     history,
     imports,
     log,
+    match,
     metrics,
     middleware,
     reading,
@@ -44,6 +45,7 @@ from service.repository.keys import SecretByName
 from service.repository.registry import check_all
 from service.sealing.standing import Standing
 from service.settings import Settings
+from service.usecases.near_skills import NearSkills
 from service.usecases.probes import Meaning
 from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
@@ -61,10 +63,18 @@ PARTS: Final = (
     exports,
     compliance,
     search,
+    match,
     log,
     reference,
 )
 """The modules that have routes."""
+
+
+class Finders(NamedTuple):
+    """What finds entities by vectors."""
+
+    search: Search
+    near: NearSkills
 
 
 class SchemaBehind(Refusal):
@@ -78,7 +88,7 @@ def build_app(
     replica_url: str | None = None,
     standing: Standing | None = None,
     labels: LabelStanding | None = None,
-    searching: Search | None = None,
+    finders: Finders | None = None,
 ) -> web.Application:
     """Make the application; it connects when it starts."""
     app = web.Application(middlewares=[deadline, reading.choose])
@@ -108,7 +118,7 @@ def build_app(
     counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
-    app[search.SEARCH] = searching or searching_by(settings)
+    app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     _prove(app, repository, public=settings.audit_public == "on")
     middleware.install(app)
     app.on_response_prepare.append(reading.applied)
@@ -119,16 +129,20 @@ def build_app(
     return app
 
 
-def searching_by(settings: Settings, meaning: Meaning | None = None, model: str = "") -> Search:
+def finders_by(settings: Settings, meaning: Meaning | None = None, model: str = "") -> Finders:
     """Make what finds: by words, and by meaning where there is a model."""
     words = Trigram()
-    return Search(
-        words,
-        meaning,
-        model or model_of(words),
-        exact_max=settings.search_exact_max,
-        similar_min=settings.similar_min,
-        monotonic=time.monotonic,
+    model = model or model_of(words)
+    return Finders(
+        Search(
+            words,
+            meaning,
+            model,
+            exact_max=settings.search_exact_max,
+            similar_min=settings.similar_min,
+            monotonic=time.monotonic,
+        ),
+        NearSkills(words, meaning, model),
     )
 
 

@@ -19,6 +19,7 @@ from service.errors import FieldError, InvalidBody, MalformedJson
 from service.model import shape, strict
 from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
+from service.model.match import MatchBody, match_faults
 from service.model.rules import classification_faults, rules_of, successor_faults
 from service.model.search import DuplicatesBody, SearchBody, duplicates_faults, search_faults
 
@@ -37,6 +38,7 @@ BETWEEN_FIELDS: Final[dict[type[Struct], Callable[[Struct, str], Iterator[FieldE
     StatusStep: successor_faults,
     SearchBody: search_faults,
     DuplicatesBody: duplicates_faults,
+    MatchBody: match_faults,
 }
 """Rules that look at more than one field."""
 

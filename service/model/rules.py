@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct
 from service.errors import FieldError
 from service.model.attributes import attribute_faults
 from service.model.fields import Reference, RequiredSkill
+from service.model.match import given_faults
 from service.model.pointer import child
 from service.model.text import Fault, line_fault, notes_fault, prose_fault
 
@@ -145,6 +146,7 @@ RULES: dict[str, FieldRule] = {
     "team_id": _reference,
     "text": _text(line_fault),
     "tag": _line_or_lines,
+    "skills": given_faults,
 }
 
 

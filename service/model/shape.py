@@ -110,7 +110,8 @@ def _list(value: object, shape: shapes.ListType, pointer: str) -> Iterator[Field
         return
     least, most = shape.min_length or 0, shape.max_length
     if len(value) < least or (most is not None and len(value) > most):
-        wanted = f"exactly {least}" if least == most else f"at most {most}"
+        bound = f"at least {least}" if len(value) < least else f"at most {most}"
+        wanted = f"exactly {least}" if least == most else bound
         message = f"has {_counted(len(value))}; {wanted} are allowed"
         yield FieldError(pointer, "max-length" if len(value) > least else "min-length", message)
         return

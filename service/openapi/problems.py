@@ -88,7 +88,7 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
         "allowed": _TEXTS | {"description": "Of a `model`: those that are known."},
         "fitting": {
             "type": "integer",
-            "description": "Of a search whose entities are too large together: how many fit.",
+            "description": "Of a search or match whose entities are too large: how many fit.",
         },
     },
     errors.StepNotAllowed: {
@@ -226,7 +226,7 @@ _ID: Final[Schema] = {"type": "string", "description": "The Request-Id of the an
 def _schema(problem: type[Problem]) -> Schema:
     members = _members(problem)
     always = [*members, "request_id", *ALWAYS.get(problem, ())]
-    if issubclass(problem, errors.Conflict | errors.InvalidBody):
+    if issubclass(problem, errors.Conflict | errors.InvalidBody | errors.NotFound):
         members["errors"] = _ERRORS
     if problem.retry_after_s is not None:
         members["retry_after_s"] = _RETRY

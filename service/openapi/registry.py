@@ -12,6 +12,7 @@ from service.openapi import (
     history,
     imports,
     log,
+    match,
     search,
     service,
 )
@@ -36,6 +37,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *history.operations(),
         *amendments.operations(),
         *compliance.operations(),
+        *match.operations(),
         *search.operations(),
         *imports.operations(),
         *exports.operations(),

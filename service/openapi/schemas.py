@@ -42,6 +42,16 @@ CONDITIONS: Final[dict[str, Schema]] = {
     "IndustryCreate": {"if": _ANY_OF_CODE, "then": _NO_NULL | {"required": list(_CODE)}},
     "IndustryPatch": {"if": _ANY_OF_CODE, "then": _NO_NULL},
     "IndustryLine": {"if": _ANY_OF_CODE, "then": _NO_NULL},
+    "GivenSkill": {
+        "if": {"required": ["id"]},
+        "then": {"not": {"required": ["text"]}},
+        "else": {"required": ["text"]},
+    },
+    "MatchBody": {
+        "if": {"required": ["job_role_id"]},
+        "then": {"not": {"required": ["skills"]}},
+        "else": {"required": ["skills"]},
+    },
     "Reference": _EITHER_ID,
     "RequiredSkill": _EITHER_ID,
     "SearchBody": {"if": {"not": {"required": ["text"]}}, "then": {"required": ["embedding_384"]}},

@@ -7,6 +7,9 @@ from msgspec import Struct
 
 from service.repository.search import SOURCES
 
+CALLER: Final = "caller"
+"""Stands for a model beside the vectors that callers gave."""
+
 WORDS: Final = 0.95
 """What likeness of words counts beside likeness of meaning."""
 

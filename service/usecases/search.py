@@ -30,12 +30,9 @@ from service.repository.search import (
     TenantSimilar,
 )
 from service.usecases.breadth import Breadths, Filters
-from service.usecases.probes import Meaning, Probe, Probes, Words
+from service.usecases.probes import CALLER, Meaning, Probe, Probes, Words
 
 Mode = Literal["hybrid", "vector", "lexical"]
-
-CALLER: Final = "caller"
-"""Stands for a model beside the vectors that callers gave."""
 
 LABELS_MAX: Final = 256
 """Of one entity: its name, two hundred aliases, and a caller's vector."""

@@ -29,6 +29,7 @@ from service.repository.search import TenantSimilarSet
 from service.settings import Settings
 from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
+from service.usecases.match import match_agents
 from service.usecases.pruning import archived, prunable, pruned
 from service.usecases.tidying import tidy
 from service.verify import clock
@@ -46,6 +47,7 @@ from tests.isolation.arena import Arena, opened
 from tests.labelling.ground import Counted
 from tests.labelling.ground import worker as labelling
 from tests.labels import embed
+from tests.matching import near_skills
 from tests.postgres import Server
 from tests.sealing.ground import Process
 from tests.sealing.witness import witnessing
@@ -154,6 +156,17 @@ async def find(api: Api, superuser: Connection) -> None:
         assert 200 == answer.status, answer.body
 
 
+async def fit(api: Api, repository: Repository) -> None:
+    """Match both ways, comparing all skills and going along the indexes."""
+    world = await api.world()
+    role, skill = world["job_role"]["id"], world["skill"]["id"]
+    for body in ({"job_role_id": role}, {"skills": [{"id": skill}, {"text": "a phrase"}]}):
+        answer = await api.post("/v1/match", body)
+        assert 200 == answer.status, answer.body
+    along = near_skills(exact_max=-1)
+    await match_agents(along, repository, api.actor.context, role, 1)
+
+
 async def keep(settings: Settings, owner: Repository, worker: Repository) -> None:
     """Do what commands do: keys, tenants, tidying, the doctor with a replica to look at."""
     name = unique("t").replace(" ", "-")
@@ -259,6 +272,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         for drive in (browse, live, meet, bring):
             await drive(api)
         await find(api, arena.superuser)
+        await fit(api, arena.repository)
         await keep(told, arena.owner, Repository(catalog, worker))
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
