@@ -153,6 +153,7 @@ _BY_TYPE: Final[dict[str, object]] = {
     "interval": None,
     "real": 0.5,
     "double precision": 1.0,
+    "double precision[]": [1.0],
     "public.vector[]": [UNIT],
 }
 

@@ -72,7 +72,7 @@ async def test_every_view_asks_as_its_reader(superuser: Connection) -> None:
         SCHEMAS,
     )
 
-    assert {"app.entity_reference"} == {row["name"] for row in rows}
+    assert {"app.entity_reference", "app.wanted_label"} == {row["name"] for row in rows}
     assert {"v"} == {row["kind"] for row in rows}
     assert [["security_invoker=true"]] == [row["options"] for row in rows]
 
