@@ -4,6 +4,47 @@ DROP FUNCTION app.write_labels(
     uuid[], text[], bytea[], text[], public.vector[], public.vector[]
 );
 DROP FUNCTION app.label_lock(uuid);
+GRANT CREATE ON SCHEMA app TO plant_rules;
+SET LOCAL ROLE plant_rules;
+CREATE OR REPLACE FUNCTION app.base_entity_privacy() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A plan made while a table was small must not read it whole once it has grown.
+SET enable_seqscan = OFF
+AS $$
+BEGIN
+    UPDATE app.entity_parent SET private_to = NEW.private_to
+    WHERE tenant_id = NEW.tenant_id AND entity_id = NEW.id;
+    UPDATE app.entity_tag SET private_to = NEW.private_to
+    WHERE tenant_id = NEW.tenant_id AND entity_id = NEW.id;
+    UPDATE app.entity_label SET private_to = NEW.private_to
+    WHERE tenant_id = NEW.tenant_id AND entity_id = NEW.id;
+    CASE NEW.entity_type
+        WHEN 'skill' THEN
+            UPDATE app.skill_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+        WHEN 'industry' THEN
+            UPDATE app.industry_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+        WHEN 'job_role' THEN
+            UPDATE app.job_role_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+            UPDATE app.job_role_skill SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND job_role_id = NEW.id;
+        WHEN 'team' THEN
+            UPDATE app.team_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+        WHEN 'agent' THEN
+            UPDATE app.agent_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+            UPDATE app.agent_skill SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND agent_id = NEW.id;
+    END CASE;
+    RETURN NULL;
+END
+$$;
+SET LOCAL ROLE plant_owner;
+REVOKE CREATE ON SCHEMA app FROM plant_rules;
 DROP FUNCTION app.due_labels(uuid, uuid, text, text, timestamptz);
 DROP VIEW app.wanted_label;
 

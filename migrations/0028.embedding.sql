@@ -212,6 +212,7 @@ AS $$
 DECLARE
     v_before text := coalesce(current_setting('app.tenant_id', TRUE), '');
     v_ids uuid[];
+    v_others text[];
     v_written bigint;
 BEGIN
     -- plant_worker works for every tenant; the rules of row security hold for one at a time.
@@ -280,6 +281,7 @@ BEGIN
                         AND given.text_sha256 = entity_label.text_sha256
                 )
             )
+        RETURNING entity_label.embedder
     ),
 
     written AS (
@@ -307,8 +309,17 @@ BEGIN
         RETURNING 1
     )
 
-    SELECT count(*) INTO v_written
-    FROM written;
+    SELECT
+        (SELECT count(*) FROM written),
+        (SELECT array_agg(DISTINCT removed.embedder) FROM removed)
+    INTO v_written, v_others;
+    -- Whose vectors had to go begins at the beginning when it comes again.
+    UPDATE app.label_cursor SET pos = 0, updated_at = now()
+    WHERE
+        label_cursor.tenant_id = p_tenant_id
+        AND label_cursor.embedder = ANY(v_others)
+        AND label_cursor.embedder <> p_embedder
+        AND label_cursor.pos > 0;
 
     INSERT INTO app.label_cursor AS before (tenant_id, embedder, pos)
     VALUES (app.tenant_id(), p_embedder, p_pos)
@@ -335,4 +346,60 @@ ALTER FUNCTION app.write_labels(
     uuid, text, bigint, uuid[], integer[],
     uuid[], text[], bytea[], text[], public.vector[], public.vector[]
 ) OWNER TO plant_rules;
+
+-- Only an owner replaces a function.
+SET LOCAL ROLE plant_rules;
+CREATE OR REPLACE FUNCTION app.base_entity_privacy() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A plan made while a table was small must not read it whole once it has grown.
+SET enable_seqscan = OFF
+AS $$
+BEGIN
+    UPDATE app.entity_parent SET private_to = NEW.private_to
+    WHERE tenant_id = NEW.tenant_id AND entity_id = NEW.id;
+    UPDATE app.entity_tag SET private_to = NEW.private_to
+    WHERE tenant_id = NEW.tenant_id AND entity_id = NEW.id;
+    IF NEW.private_to IS NULL THEN
+        -- What a draft said before stays its author's: labels that nobody has removed yet.
+        DELETE FROM app.entity_label
+        WHERE
+            entity_label.tenant_id = NEW.tenant_id
+            AND entity_label.entity_id = NEW.id
+            AND NOT EXISTS (
+                SELECT FROM app.wanted_label
+                WHERE
+                    wanted_label.tenant_id = NEW.tenant_id
+                    AND wanted_label.entity_id = NEW.id
+                    AND wanted_label.source = entity_label.source
+                    AND wanted_label.text_sha256 = entity_label.text_sha256
+            );
+    END IF;
+    UPDATE app.entity_label SET private_to = NEW.private_to
+    WHERE tenant_id = NEW.tenant_id AND entity_id = NEW.id;
+    CASE NEW.entity_type
+        WHEN 'skill' THEN
+            UPDATE app.skill_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+        WHEN 'industry' THEN
+            UPDATE app.industry_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+        WHEN 'job_role' THEN
+            UPDATE app.job_role_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+            UPDATE app.job_role_skill SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND job_role_id = NEW.id;
+        WHEN 'team' THEN
+            UPDATE app.team_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+        WHEN 'agent' THEN
+            UPDATE app.agent_entity SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+            UPDATE app.agent_skill SET private_to = NEW.private_to
+            WHERE tenant_id = NEW.tenant_id AND agent_id = NEW.id;
+    END CASE;
+    RETURN NULL;
+END
+$$;
+SET LOCAL ROLE plant_owner;
 REVOKE CREATE ON SCHEMA app FROM plant_rules;

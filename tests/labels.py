@@ -44,7 +44,7 @@ class Fake:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def vector(self, text: str) -> bytes:
+    async def vector(self, text: str, whose: str = "") -> bytes:
         """Give the vector of a text."""
         self.asked.append(text)
         return struct.pack(">384f", *meaning(text))

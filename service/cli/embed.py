@@ -18,7 +18,6 @@ from service.database.roles import require_login
 from service.database.target import Target
 from service.labelling.computed import computing
 from service.labelling.drift import COSINE_MIN, Drift, compared
-from service.labelling.partition import LABELS_MIN, Partition
 from service.labelling.tenant import ALWAYS, TenantLabels
 from service.labelling.vectors import Vectors
 from service.refusal import Refusal
@@ -142,25 +141,12 @@ class Work:
         missing = counted.wanted - (0 if since > ALWAYS else counted.present)
         written = 0
         with self.output.progress(f"embedding {tenant.name}", max(0, missing) or None) as progress:
-            if counted.present == 0 and counted.wanted >= LABELS_MIN:
-                written += await self._at_once(tenant.tenant_id, progress.advance)
             while True:
                 found = await self._pass(tenant.tenant_id, since, progress.advance)
                 written += found
                 if not found:
                     return Embedded(tenant.name, written)
                 since = ALWAYS
-
-    async def _at_once(self, tenant_id: UUID, tell: Callable[[int], None]) -> int:
-        """Embed a large tenant into a partition of its own, where it has none."""
-        labels = TenantLabels(self.repository, self.lone, self.vectors, tenant_id)
-        partition = Partition(self.owner, labels, tenant_id)
-        if await partition.there() or not await labels.taken():
-            return 0
-        try:
-            return await partition.embedded(tell)
-        finally:
-            await labels.left()
 
     async def _pass(self, tenant_id: UUID, since: datetime, tell: Callable[[int], None]) -> int:
         labels = TenantLabels(self.repository, self.lone, self.vectors, tenant_id, since)

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 
-from service.cli import isolate
 from service.cli.connected import database, repository
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
@@ -52,7 +51,6 @@ def register(subparsers: Subparsers) -> None:
     similar.add_argument("tenant", metavar="TENANT", help="whose")
     similar.add_argument("score", metavar="SCORE", help=f"{SCORE.words}, or {DEFAULT}")
     add_json(similar)
-    isolate.register(commands)
 
 
 def _list(arguments: argparse.Namespace) -> int:

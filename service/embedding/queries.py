@@ -20,6 +20,9 @@ REMEMBERED: Final = 1_024
 WAITING_MAX: Final = 64
 """Different texts of queries that wait at once: a quarter of a second of work."""
 
+SHARES: Final = 4
+"""One asker has no more than one in so many of the places to wait."""
+
 SLICE_CHARACTERS: Final = 512
 """Of the background's texts in one go, some 30 ms of work; a longer text goes alone."""
 
@@ -41,8 +44,8 @@ class Vectors:
         self.embedder = embedder
         self._waiting_max = waiting_max
         self._remembered_max = remembered
-        self._remembered: OrderedDict[str, bytes] = OrderedDict()
-        self._computed: dict[str, asyncio.Future[bytes]] = {}
+        self._remembered: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._computed: dict[tuple[str, str], asyncio.Future[bytes]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
         self._closed = False
 
@@ -56,18 +59,22 @@ class Vectors:
         if not self._closed:
             self._thread.submit(self.embedder.embed, [""])
 
-    async def vector(self, text: str) -> bytes:
+    async def vector(self, text: str, whose: str = "") -> bytes:
         """Give the vector of a query's text; who asks for the same at once shares it.
+
+        What one has asked for is not remembered for another (`whose`): how long an answer takes
+        would tell them.
 
         Shapes: one vector as `Embedder.embed` gives it.
 
         Raises: Unavailable when too many wait or the service ends; EmbedderRefusal.
         """
-        known = self._remembered.get(text)
+        key = (whose, text)
+        known = self._remembered.get(key)
         if known is not None:
-            self._remembered.move_to_end(text)
+            self._remembered.move_to_end(key)
             return known
-        computed = self._computed.get(text) or self._begin(text)
+        computed = self._computed.get(key) or self._begin(key)
         # Who gives up leaves it to the others, and to those who ask again.
         return await self._outcome(asyncio.shield(computed))
 
@@ -90,19 +97,21 @@ class Vectors:
         self._closed = True
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
 
-    def _begin(self, text: str) -> asyncio.Future[bytes]:
-        if len(self._computed) >= self._waiting_max:
+    def _begin(self, key: tuple[str, str]) -> asyncio.Future[bytes]:
+        whose, text = key
+        own = sum(one == whose for one, _ in self._computed)
+        if len(self._computed) >= self._waiting_max or own >= self._waiting_max // SHARES:
             raise Unavailable(BUSY)
-        computed = self._computed[text] = self._submit([text])
-        computed.add_done_callback(lambda done: self._end(text, done))
+        computed = self._computed[key] = self._submit([text])
+        computed.add_done_callback(lambda done: self._end(key, done))
         return computed
 
-    def _end(self, text: str, done: asyncio.Future[bytes]) -> None:
-        del self._computed[text]
+    def _end(self, key: tuple[str, str], done: asyncio.Future[bytes]) -> None:
+        del self._computed[key]
         # Asking for the exception also says that somebody has seen it: all may have given up.
         if done.cancelled() or done.exception() is not None:
             return
-        self._remembered[text] = done.result()
+        self._remembered[key] = done.result()
         if len(self._remembered) > self._remembered_max:
             self._remembered.popitem(last=False)
 

@@ -21,6 +21,7 @@ from service.embedding.embedder import DIMENSIONS
 
 _REMEMBERED: Final = 16_384  # words
 _REMEMBERED_MAX: Final = 32  # characters of a word that is remembered
+_CHARACTERS_MAX: Final = 10_000
 _SIGNS: Final = "+#"  # C++, C#: as much a part of the word as its letters
 _ASCII_WORDS: Final = re.compile(r"[a-z0-9+#]+")
 
@@ -53,7 +54,9 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_WORDS.findall(text.lower())
     seen = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    same = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+    # Eighteen characters may come of one: as many are looked at as a text has at most.
+    seen = unicodedata.normalize("NFKC", seen)[:_CHARACTERS_MAX]
+    same = unicodedata.normalize("NFKC", seen.casefold())
     return "".join(c if _in_word(c) else " " for c in same).split()
 
 

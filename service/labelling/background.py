@@ -6,14 +6,14 @@ the last one ended.
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from service.database.lone import Lone
 from service.labelling.standing import LabelStanding
-from service.labelling.tenant import ALWAYS, TenantLabels
+from service.labelling.tenant import TenantLabels
 from service.labelling.vectors import Vectors
 from service.repository.base import Repository
 from service.repository.labels import LabelsBehind
@@ -27,9 +27,12 @@ IDLE_S: Final = 0.2
 
 AGAIN_S: Final = 1.0
 LOCKED_OUT_S: Final = 30.0
-TENANTS: Final = 64
-ROUNDS: Final = 4
-"""Of one tenant, before others have their turn."""
+TENANTS: Final = 1_000
+TURN_S: Final = 1.0
+"""Of one tenant, before others have their turn; a batch that was begun is finished."""
+
+REST_S: Final = 10.0
+"""How long a tenant is left alone for which something failed."""
 
 LOGIN: Final = "28"
 """SQLSTATEs of a login that is refused."""
@@ -47,6 +50,7 @@ class Labelling:
         self._standing = standing
         self._standing.model = vectors.model
         self._seen = -1
+        self._resting: dict[UUID, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until it is time to stop; whatever is lost on the way is made again."""
@@ -67,33 +71,45 @@ class Labelling:
     async def turn(self) -> bool:
         """Embed some of every tenant that is behind; says whether there may be more to do.
 
-        Raises: what the driver and the embedder raise.
+        What fails for one tenant, with the session still there, is no matter of the others: it is
+        left alone for a while. Raises: what the driver raises.
         """
         facts = await self._repository.one(LogFacts(), connection=self._lone.connection)
         if facts.positions == self._seen:
-            self._standing.failing = None
             return False
         tenants = await self._repository.many(
             LabelsBehind(self._vectors.model, TENANTS), connection=self._lone.connection
         )
         self._standing.behind = sum(tenant.behind for tenant in tenants)
-        self._standing.failing = None
         if not tenants:
             self._seen = facts.positions
+            self._standing.failing = None
             return False
-        ours = [await self._embedded(tenant.tenant_id) for tenant in tenants]
+        ours, failed = False, None
+        for tenant in tenants:
+            try:
+                ours |= await self._embedded(tenant.tenant_id)
+            except Exception as error:
+                if not self._lone.is_open:
+                    raise
+                self._resting[tenant.tenant_id] = time.monotonic() + REST_S
+                failed = error
+        if failed is not None:
+            self._failed(failed)
+        elif not self._resting:
+            self._standing.failing = None
         # What others are at is theirs to finish: look again in a while.
-        return any(ours)
+        return ours
 
-    async def _embedded(self, tenant_id: UUID, since: datetime = ALWAYS) -> bool:
-        labels = TenantLabels(self._repository, self._lone, self._vectors, tenant_id, since)
+    async def _embedded(self, tenant_id: UUID) -> bool:
+        if self._resting.get(tenant_id, 0.0) > time.monotonic():
+            return False
+        self._resting.pop(tenant_id, None)
+        labels = TenantLabels(self._repository, self._lone, self._vectors, tenant_id)
         if not await labels.taken():
             return False
         try:
-            for _ in range(ROUNDS):
-                found = await labels.round(self._count)
-                if not found.more:
-                    break
+            await labels.round(self._count, TURN_S)
         finally:
             # A session that is lost has given it back.
             with suppress(Exception):

@@ -24,15 +24,15 @@ class Computed:
         self.words = model_of(self._words)
         self.model = model_of(meant.embedder) if meant else self.words
 
-    async def vector(self, text: str) -> bytes:
-        """Compute the vector of what somebody looks for.
+    async def vector(self, text: str, whose: str = "") -> bytes:
+        """Compute the vector of what somebody looks for, and remember it for them.
 
         Raises: Unavailable when too many wait, or the model does not load.
         """
         if self.meant is None:
             return await self.of_words([text])
         try:
-            return await self.meant.vector(text)
+            return await self.meant.vector(text, whose)
         except EmbedderRefusal as refusal:
             log.warning("no vectors of texts: %s", refusal)
             raise Unavailable("The model is not there just now. Nothing was done.") from refusal

@@ -1,12 +1,15 @@
 """Brings the labels of one tenant to what its entities say, behind its log."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from service.database.lone import Lone
 from service.labelling.batch import Batch, Mark, batches
@@ -28,6 +31,9 @@ ENTRIES: Final = 400
 
 LINES: Final = 2_048
 """Labels that are read together; an entity has some two hundred at most."""
+
+ALIVE_S: Final = 4.0
+"""How often a session says something: a silent one is ended."""
 
 ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,8 +87,12 @@ class TenantLabels:
         cursor = await self._one(LabelCursor(self._tenant_id, self._vectors.model))
         return cursor.last_pos - (cursor.pos if self._mark is None else self._mark.pos)
 
-    async def round(self, tell: Callable[[int], None] | None = None) -> Round:
+    async def round(
+        self, tell: Callable[[int], None] | None = None, enough_s: float = math.inf
+    ) -> Round:
         """Embed what the next entries are about; `tell` hears how many labels were written.
+
+        After `enough_s` seconds no further batch is begun.
 
         While one batch is written the next one is computed. Raises: what the driver raises.
         """
@@ -90,31 +100,19 @@ class TenantLabels:
         if after is None:
             cursor = await self._one(LabelCursor(self._tenant_id, self._vectors.model))
             after = Mark(cursor.pos)
-        written = 0
-        async for found in self._ahead(await self._read(after)):
-            until = found.batch.until
-            if found.batch.ids or until.pos > after.pos:
-                done = await self._one(self._write(found))
-                written += done.written
-                if tell:
-                    tell(done.written)
-            self._mark = until
+        written, begun = 0, time.monotonic()
+        async with aclosing(self._ahead(await self._read(after))) as ahead:
+            async for found in ahead:
+                until = found.batch.until
+                if found.batch.ids or until.pos > after.pos:
+                    done = await self._one(self._write(found))
+                    written += done.written
+                    if tell:
+                        tell(done.written)
+                self._mark = until
+                if time.monotonic() - begun >= enough_s:
+                    break
         return Round(written, self._mark != after)
-
-    async def anew(self) -> AsyncGenerator[Embedded, None]:
-        """Compute, and write nothing: the labels of a tenant that has none, each entity once.
-
-        Entities that bring a vector of their own are left out.
-        """
-        seen = set[UUID]()
-        mark, before = Mark(0), None
-        while mark != before:
-            before = mark
-            cut = await self._read(mark)
-            mark = cut[-1].until
-            fresh = [_without(batch, seen) for batch in cut]
-            async for found in self._ahead([batch for batch in fresh if batch.due]):
-                yield found
 
     async def _read(self, after: Mark) -> list[Batch]:
         """Read what is due behind a mark; one batch at least."""
@@ -130,13 +128,22 @@ class TenantLabels:
         coming: asyncio.Task[Embedded] | None = None
         try:
             for place, batch in enumerate(cut):
-                found = await (coming or self._embedded(batch))
+                found = await self._awake(coming or asyncio.create_task(self._embedded(batch)))
                 following = cut[place + 1 : place + 2]
                 coming = asyncio.create_task(self._embedded(following[0])) if following else None
                 yield found
         finally:
             if coming is not None:
                 coming.cancel()
+
+    async def _awake(self, coming: asyncio.Task[Embedded]) -> Embedded:
+        """Wait for vectors; the session, which has the turn, is not silent meanwhile."""
+        try:
+            while not (await asyncio.wait({coming}, timeout=ALIVE_S))[0]:
+                await self.behind()
+            return coming.result()
+        finally:
+            coming.cancel()
 
     async def _embedded(self, batch: Batch) -> Embedded:
         """Compute the vectors of a batch."""
@@ -168,11 +175,3 @@ class TenantLabels:
 
     async def _one(self, query: One[R]) -> R:
         return await self._repository.one(query, connection=self._lone.connection)
-
-
-def _without(batch: Batch, seen: set[UUID]) -> Batch:
-    """Leave out entities that were seen, which are noted, and those that bring a vector."""
-    brought = {row.entity_id for row in batch.due if row.source == "caller"}
-    due = [row for row in batch.due if row.entity_id not in seen | brought]
-    seen.update(batch.ids)
-    return structs.replace(batch, due=due)

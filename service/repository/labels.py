@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -34,24 +34,6 @@ class Written(Struct, frozen=True):
     """How many labels were written."""
 
     written: int
-
-
-class HasPartition(Struct, frozen=True):
-    """Whether there is one."""
-
-    found: bool
-
-
-class Table(Struct, frozen=True):
-    """The name of a table of schema app."""
-
-    name: str
-
-
-class Filled(Struct, frozen=True):
-    """How many labels a table has."""
-
-    labels: int
 
 
 class Turn(Struct, frozen=True):
@@ -143,7 +125,7 @@ class LabelCursor(One[Cursor], frozen=True):
 
 
 class LabelsBehind(Many[Behind], frozen=True):
-    """List tenants that are behind, those with the most first."""
+    """List tenants that are behind, those with the least first."""
 
     embedder: str
     count: int
@@ -161,49 +143,3 @@ class LabelCount(One[Count], frozen=True):
     """Count the labels of a tenant."""
 
     tenant_id: UUID
-
-
-class LabelPartitionHas(One[HasPartition], frozen=True):
-    """Ask whether a tenant's labels have a partition of their own."""
-
-    tenant_id: UUID
-
-
-class LabelPartitionBegin(One[Table], frozen=True):
-    """Make the table that is to be it, with the labels that there are."""
-
-    effect: ClassVar[Effect] = "write"
-
-    tenant_id: UUID
-
-
-class LabelPartitionIndex(One[Filled], frozen=True):
-    """Build its indexes."""
-
-    effect: ClassVar[Effect] = "write"
-
-    tenant_id: UUID
-
-
-class LabelPartitionAttach(One[Filled], frozen=True):
-    """Make it a partition, without what entities do not say any more."""
-
-    effect: ClassVar[Effect] = "write"
-
-    tenant_id: UUID
-
-
-COLUMNS: Final = (
-    *("tenant_id", "entity_id", "label_no", "entity_type", "source", "label", "text_sha256"),
-    *("embedder", "embedding_384", "lexical_384"),
-)
-
-
-async def copy_labels(connection: Any, table: str, records: Sequence[tuple[object, ...]]) -> None:
-    """Write rows of `COLUMNS` into a table that is to be a partition; vectors as `wire` has them.
-
-    Raises: what the driver raises.
-    """
-    await connection.copy_records_to_table(
-        table, schema_name="app", columns=COLUMNS, records=records
-    )

@@ -115,7 +115,7 @@ async def match_job_roles(
     """
     known = [one for one in await _known(repository, context, given) if one.in_force]
     texts = [str(one.text) for one in given if one.text is not UNSET]
-    probes = [skills.skill(one) for one in known] + await skills.phrases(texts)
+    probes = [skills.skill(one) for one in known] + await skills.phrases(context, texts)
     found = await skills.near(repository, context, probes)
     stands = [Given(place, one.id, one.id, 1.0) for place, one in enumerate(known)]
     for place, (probe, near) in enumerate(zip(probes, found, strict=True)):

@@ -62,14 +62,15 @@ class NearSkills:
         self._exact_max = exact_max
         self._models = (CALLER,) if meaning is None else (model, CALLER)
 
-    async def phrases(self, texts: Iterable[str]) -> list[Probe]:
+    async def phrases(self, context: Context, texts: Iterable[str]) -> list[Probe]:
         """Make probes of phrases, one vector after the other: one thread computes them all.
 
         Raises: Unavailable.
         """
+        whose = f"{context.tenant_id} {context.governance_agent_id}"
         return [
             Probe(
-                None if self._meaning is None else wire(await self._meaning.vector(text)),
+                None if self._meaning is None else wire(await self._meaning.vector(text, whose)),
                 wire(self._words.embed([text])),
                 text=text,
             )

@@ -25,8 +25,11 @@ class Words(Protocol):
 class Meaning(Protocol):
     """Gives vectors of what texts mean, by a model."""
 
-    async def vector(self, text: str) -> bytes:
-        """Give the vector of a text: 384 singles, big-endian, of length 1."""
+    async def vector(self, text: str, whose: str = "") -> bytes:
+        """Give the vector of a text: 384 singles, big-endian, of length 1.
+
+        What is remembered of it is remembered for `whose` only.
+        """
         ...
 
 

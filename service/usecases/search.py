@@ -34,6 +34,9 @@ from service.usecases.probes import CALLER, Meaning, Probe, Probes, Words
 
 Mode = Literal["hybrid", "vector", "lexical"]
 
+COMPARED_MAX: Final = 16
+"""Names of one entity that are held against those of all others: its name and its first aliases."""
+
 LABELS_MAX: Final = 256
 """Of one entity: its name, two hundred aliases, and a caller's vector."""
 
@@ -94,7 +97,7 @@ class Search:
         if not isinstance(asked.embedding_384, msgspec.UnsetType):
             vector = wire(unit(asked.embedding_384))
         elif self._meaning is not None and not isinstance(asked.text, msgspec.UnsetType):
-            vector = wire(await self._meaning.vector(asked.text))
+            vector = wire(await self._meaning.vector(asked.text, _whose(context)))
         probes = Probes(each=[Probe(vector, lexical)], models=models)
         filters = Filters(
             kinds=several(asked.kinds, KINDS),
@@ -128,10 +131,10 @@ class Search:
             )
             for label in labels
         ]
-        each = [probe for probe in each if probe != Probe(None, None)]
+        each = [probe for probe in each if probe != Probe(None, None)][:COMPARED_MAX]
         if not each:
             # Its labels are not embedded yet, or by another model.
-            each = await self._probes([entity["name"], *entity["aliases"]])
+            each = await self._probes(context, [entity["name"], *entity["aliases"]])
         return await self._same(repository, context, entity["entity_type"], each, limit, identity)
 
     async def duplicates_of(
@@ -147,7 +150,7 @@ class Search:
 
         Raises: Unavailable.
         """
-        each = await self._probes(texts, embedding)
+        each = await self._probes(context, texts, embedding)
         return await self._same(repository, context, kind, each, limit)
 
     async def _same(
@@ -168,15 +171,17 @@ class Search:
         return (await self._nearest(repository, context, filters, probes, limit, least))[0]
 
     async def _probes(
-        self, texts: Iterable[str], embedding: Sequence[float] | None = None
+        self, context: Context, texts: Iterable[str], embedding: Sequence[float] | None = None
     ) -> list[Probe]:
         """Make what names are compared by: a caller's vector wins over computed ones."""
+        texts = list(texts)[:COMPARED_MAX]
         if self._meaning is None:
             each = [Probe(None, self._lexical(text)) for text in texts]
             return [*each, Probe(wire(unit(embedding)), None)] if embedding else each
         if embedding:
             return [Probe(wire(unit(embedding)), None)]
-        return [Probe(wire(await self._meaning.vector(text)), None) for text in texts]
+        whose = _whose(context)
+        return [Probe(wire(await self._meaning.vector(text, whose)), None) for text in texts]
 
     async def _nearest(
         self,
@@ -227,3 +232,8 @@ class Search:
                 extensions={"allowed": list(known)},
             )
         return (CALLER,) if asked == CALLER else known
+
+
+def _whose(context: Context) -> str:
+    """Name for whom a text's vector is remembered: how long an answer takes tells nobody else."""
+    return f"{context.tenant_id} {context.governance_agent_id}"

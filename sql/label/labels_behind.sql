@@ -1,5 +1,5 @@
 -- name: labels_behind :many
--- List tenants whose log goes on behind what is embedded of it, those with the most first.
+-- List tenants whose log goes on behind what is embedded of it, those with the least first.
 --
 -- The tenants are found by one look-up each, as few have many entries.
 --
@@ -46,5 +46,5 @@ CROSS JOIN
 LEFT OUTER JOIN app.label_cursor
     ON tenant.tenant_id = label_cursor.tenant_id AND label_cursor.embedder = $1
 WHERE newest.pos > coalesce(label_cursor.pos, 0)
-ORDER BY behind DESC, tenant.tenant_id ASC
+ORDER BY behind ASC, tenant.tenant_id ASC
 LIMIT $2;

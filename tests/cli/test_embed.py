@@ -33,14 +33,6 @@ def run(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
-def isolate(environ: dict[str, str], name: str) -> subprocess.CompletedProcess[str]:
-    """Run `plant tenant isolate` to its end."""
-    return subprocess.run(
-        [*PLANT, "tenant", "isolate", name],
-        env=environ, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-
 def answer(environ: dict[str, str], tenant: Tenant, *words: str) -> Any:
     """Run it for a tenant and give what it answers as JSON."""
     ended = run(environ, *words, "--tenant", tenant.name, "--json")
@@ -147,26 +139,3 @@ def test_no_database_is_made(environ: dict[str, str], tmp_path: Path) -> None:
 def test_what_it_cannot_read_is_wrong_usage(environ: dict[str, str], words: list[str]) -> None:
     """A sample has one label at least."""
     assert 64 == run(environ, *words).returncode
-
-
-async def test_a_tenant_gets_a_partition(
-    repository: Repository, superuser: Connection, tenant: Tenant, environ: dict[str, str]
-) -> None:
-    """`plant tenant isolate` moves its labels, once; who is not there is named."""
-    await create(repository, tenant.author, "skill", skill_body())
-    answer(environ, tenant)
-    first, second, nobody = (
-        isolate(environ, name) for name in (tenant.name, tenant.name, "nobody")
-    )
-
-    assert (0, 0, 1) == (first.returncode, second.returncode, nobody.returncode)
-    assert f"{tenant.name} has a partition of its own now: 2 labels.\n" == first.stdout
-    assert f"{tenant.name} has a partition of its own already.\n" == second.stdout
-    assert "There is no tenant nobody." in nobody.stderr
-    assert [f"app.entity_label_{tenant.id.hex}"] == [
-        row[0]
-        for row in await superuser.fetch(
-            "SELECT DISTINCT tableoid::regclass::text FROM app.entity_label WHERE tenant_id = $1",
-            tenant.id,
-        )
-    ]

@@ -19,7 +19,6 @@ from service.database.pool import Isolation, Pool
 from service.database.target import Target
 from service.doctor.look import look
 from service.labelling.background import Labelling
-from service.labelling.partition import Partition
 from service.labelling.standing import LabelStanding
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke, KeysList, TenantsList
@@ -209,10 +208,6 @@ async def label(cluster: Server, database: str, settings: Settings, arena: Arena
         await found.repository.one(LabelCount(arena.tenant.id), connection=found.lone.connection)
         sample = LabelSample(arena.tenant.id, 0, 5)
         await found.repository.many(sample, connection=found.lone.connection)
-        labels = found.labels(arena.tenant, vectors)
-        partition = Partition(arena.owner, labels, arena.tenant.id)
-        if not await partition.there():
-            await partition.made()
 
 
 async def prove(api: Api) -> None:

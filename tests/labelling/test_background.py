@@ -164,3 +164,35 @@ def test_metrics_tell_how_far_it_is() -> None:
         "plant_labels_failing": 1,
         "plant_labels_written": 3,
     } == found
+
+
+class Poisoned(Counted):
+    """Fails for one text, and for no other."""
+
+    async def of_model(self, texts: Sequence[str]) -> bytes:
+        """Compute, or fail."""
+        if "poison" in texts:
+            raise MemoryError
+        return await super().of_model(texts)
+
+
+async def test_a_text_that_cannot_be_embedded_keeps_nobody_else_waiting(
+    repository: Repository,
+    superuser: Connection,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    labeller: Worker,
+) -> None:
+    """Its tenant is left alone for a while, which is told; the others go on."""
+    beside = Beside(labeller, Poisoned())
+    await create(repository, tenant.author, "skill", skill_body(name="poison"))
+    await create(repository, other_tenant.author, "skill", skill_body())
+    await place_all(superuser)
+    async with running(beside.labelling):
+        await until(labels_of(superuser, other_tenant), lambda n: n == 2)
+        await until(shown(beside.standing), lambda found: found["failing"] is not None)
+        await create(repository, other_tenant.author, "skill", skill_body())
+        await place_all(superuser)
+        await until(labels_of(superuser, other_tenant), lambda n: n == 4)
+
+    assert 0 == await superuser.fetchval(COUNT, tenant.id)

@@ -27,7 +27,7 @@ from tests.factories import (
 from tests.labelling.ground import WORDS, Counted, Worker, of_meaning, of_spelling, worker
 from tests.placed import place_all
 from tests.postgres import Server
-from tests.sessions import Connect, Connection, sent, until_blocked
+from tests.sessions import Connect, Connection, pid, sent, until_blocked
 
 
 async def labels(superuser: Connection, identity: object) -> list[Any]:
@@ -395,3 +395,64 @@ async def test_how_far_behind_a_tenant_is(
     await labeller.embedded(tenant, Counted())
 
     assert (3, 0) == (before, await labeller.labels(tenant, Counted()).behind())
+
+
+async def test_what_a_draft_said_before_stays_its_author_s(
+    repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker
+) -> None:
+    """Labels that the work has not removed yet go when the entity is submitted."""
+    made = await create(repository, tenant.author, "skill", skill_body(name="Hush"))
+    await labeller.embedded(tenant, Counted())
+    await amend(repository, tenant.author, "skill", made.id, {"name": "Open"})
+    await step(repository, tenant.author, "skill", made.id, "under_review")
+    rows = await labels(superuser, made.id)
+
+    assert [("What it is.", None)] == [(row["label"], row["private_to"]) for row in rows]
+
+
+async def test_a_model_that_comes_again_embeds_again(
+    repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker
+) -> None:
+    """Whose vectors had to go begins at the beginning."""
+    made = await create(repository, tenant.author, "skill", skill_body())
+    await place_all(superuser)
+    for model in ("one/1", "two/1"):
+        await labeller.embedded(tenant, Counted(model))
+    again = await labeller.embedded(tenant, Counted("one/1"))
+
+    assert 2 == again
+    assert {"one/1"} == {row["embedder"] for row in await labels(superuser, made.id)}
+
+
+class Slow(Counted):
+    """Takes longer than a session may be silent."""
+
+    def __init__(self, silent: Callable[[], Awaitable[bool]]) -> None:
+        super().__init__()
+        self._silent = silent
+
+    async def of_model(self, texts: Sequence[str]) -> bytes:
+        """Compute when the session has been asked something meanwhile."""
+        async with asyncio.timeout(30):
+            while await self._silent():  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+        return await super().of_model(texts)
+
+
+async def test_a_session_is_not_silent_while_vectors_are_computed(
+    repository: Repository,
+    superuser: Connection,
+    tenant: Tenant,
+    labeller: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server would end it, and with it the turn."""
+    monkeypatch.setattr("service.labelling.tenant.ALIVE_S", 0.05)
+    await create(repository, tenant.author, "skill", skill_body())
+    asked = "SELECT query FROM pg_stat_activity WHERE pid = $1"
+    backend = pid(labeller.lone.connection)
+
+    async def silent() -> bool:
+        return "label_cursor" not in str(await superuser.fetchval(asked, backend))
+
+    assert 2 == await labeller.embedded(tenant, Slow(silent))
