@@ -21,7 +21,7 @@ WAITING_MAX: Final = 64
 """Different texts of queries that wait at once: a quarter of a second of work."""
 
 SHARES: Final = 4
-"""One asker has no more than one in so many of the places to wait."""
+"""One asker has no more than one in so many of the places to wait, but two."""
 
 SLICE_CHARACTERS: Final = 512
 """Of the background's texts in one go, some 30 ms of work; a longer text goes alone."""
@@ -100,7 +100,7 @@ class Vectors:
     def _begin(self, key: tuple[str, str]) -> asyncio.Future[bytes]:
         whose, text = key
         own = sum(one == whose for one, _ in self._computed)
-        if len(self._computed) >= self._waiting_max or own >= self._waiting_max // SHARES:
+        if len(self._computed) >= self._waiting_max or own >= max(2, self._waiting_max // SHARES):
             raise Unavailable(BUSY)
         computed = self._computed[key] = self._submit([text])
         computed.add_done_callback(lambda done: self._end(key, done))

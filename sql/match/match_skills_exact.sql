@@ -67,4 +67,5 @@ FROM (
     ) AS best
 ) AS placed
 WHERE placed.place <= $7
-ORDER BY placed.nth ASC, placed.place ASC;
+ORDER BY placed.nth ASC, placed.place ASC
+LIMIT $7 * cardinality($4::float8[]);

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from service.http.label_metrics import LabelCollector
 from service.labelling.background import Labelling
 from service.labelling.standing import LabelStanding
@@ -111,9 +113,14 @@ class Failing(Counted):
 
 
 async def test_an_embedder_that_fails_is_told_and_tried_again(
-    repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker
+    repository: Repository,
+    superuser: Connection,
+    tenant: Tenant,
+    labeller: Worker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The failure is said once and stands in what is shown; the cursor has not passed anything."""
+    monkeypatch.setattr("service.labelling.background.REST_S", 0.1)
     vectors = Failing()
     beside = Beside(labeller, vectors)
     await create(repository, tenant.author, "skill", skill_body())

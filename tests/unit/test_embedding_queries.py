@@ -145,6 +145,21 @@ async def test_too_many_are_refused_at_once(make: Make) -> None:
     assert Trigram().embed(["c"]) == await vectors.vector("c")
 
 
+async def test_one_asker_leaves_room_for_others(make: Make) -> None:
+    """A quarter of the places is for each; what one has asked for is computed anew for another."""
+    vectors = make(waiting_max=16)
+    tasks = await asked(vectors, "a", "b", "c", "d")
+    with pytest.raises(Unavailable, match="Too many searches"):
+        await vectors.vector("e")
+    other = asyncio.create_task(vectors.vector("a", "another"))
+    await asyncio.sleep(0)
+    waiting = vectors.waiting
+    vectors.slow.may.set()
+    await asyncio.gather(*tasks, other)
+
+    assert 5 == waiting
+
+
 async def test_a_failure_reaches_all_and_is_not_remembered(make: Make) -> None:
     """Who asks again has another try; nothing is left that the loop would complain of."""
     complaints: list[object] = []
