@@ -63,7 +63,7 @@ USING (TRUE);
 DROP TABLE app.label_cursor;
 COMMENT ON COLUMN app.entity_label.embedder IS NULL;
 ALTER TABLE app.entity_label DROP COLUMN embedded_at;
-ALTER TABLE app.entity_label_default RESET (TOAST_TUPLE_TARGET);
+ALTER TABLE app.entity_label_default RESET (toast_tuple_target);
 ALTER TABLE app.entity_label_default
     ALTER COLUMN embedding_384 SET STORAGE EXTERNAL,
     ALTER COLUMN lexical_384 SET STORAGE EXTERNAL;

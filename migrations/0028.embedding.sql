@@ -18,7 +18,7 @@ ALTER TABLE app.entity_label_default
     ALTER COLUMN embedding_384 SET STORAGE PLAIN,
     ALTER COLUMN lexical_384 SET STORAGE PLAIN;
 -- The short columns beside them stay in the row too; only a long description is moved out.
-ALTER TABLE app.entity_label_default SET (TOAST_TUPLE_TARGET = 8160);
+ALTER TABLE app.entity_label_default SET (toast_tuple_target = 8160);
 
 ALTER TABLE app.entity_label ADD COLUMN embedded_at timestamptz NOT NULL DEFAULT now();
 COMMENT ON COLUMN app.entity_label.embedder
@@ -62,7 +62,7 @@ CREATE POLICY entity_label_rules_remove ON app.entity_label FOR DELETE TO plant_
 USING (tenant_id = (SELECT app.tenant_id()));
 GRANT INSERT, DELETE ON app.entity_label TO plant_rules;
 
-CREATE VIEW app.wanted_label WITH (SECURITY_INVOKER = TRUE) AS
+CREATE VIEW app.wanted_label WITH (security_invoker = TRUE) AS
 SELECT
     base.tenant_id,
     base.id AS entity_id,
@@ -83,11 +83,11 @@ LEFT OUTER JOIN app.skill_entity AS skill
 LEFT OUTER JOIN app.industry_entity AS industry
     ON base.tenant_id = industry.tenant_id AND base.id = industry.id
 CROSS JOIN
-    LATERAL (
+    LATERAL ( -- noqa: ST05
         SELECT coalesce(skill.embedding_384, industry.embedding_384) AS vector
     ) AS brought
 CROSS JOIN
-    LATERAL (
+    LATERAL ( -- noqa: ST05
         SELECT
             'name' AS source,
             base.name AS label
@@ -128,12 +128,12 @@ WITH wanted AS MATERIALIZED (
         wanted_label.text_sha256,
         CASE
             WHEN wanted_label.source = 'caller' THEN 'caller'
-            WHEN wanted_label.brought IS NULL THEN p_model
-            ELSE p_words
+            WHEN wanted_label.brought IS NULL THEN $3
+            ELSE $4
         END AS embedder,
-        wanted_label.brought IS NULL AND p_model = p_words AS takes_any
+        wanted_label.brought IS NULL AND $3 = $4 AS takes_any -- noqa: ST10
     FROM app.wanted_label
-    WHERE wanted_label.tenant_id = p_tenant_id AND wanted_label.entity_id = p_entity_id
+    WHERE wanted_label.tenant_id = $1 AND wanted_label.entity_id = $2
 ),
 
 present AS MATERIALIZED (
@@ -143,7 +143,7 @@ present AS MATERIALIZED (
         entity_label.embedder,
         entity_label.embedded_at
     FROM app.entity_label
-    WHERE entity_label.tenant_id = p_tenant_id AND entity_label.entity_id = p_entity_id
+    WHERE entity_label.tenant_id = $1 AND entity_label.entity_id = $2
 )
 
 SELECT
@@ -162,7 +162,7 @@ WHERE
             wanted.source = present.source
             AND wanted.text_sha256 = present.text_sha256
             AND (wanted.embedder = present.embedder OR wanted.takes_any)
-            AND present.embedded_at >= p_since
+            AND present.embedded_at >= $5
     )
 UNION ALL
 -- a line without a label where there is one too many
