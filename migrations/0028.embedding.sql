@@ -87,7 +87,7 @@ CROSS JOIN
         SELECT coalesce(skill.embedding_384, industry.embedding_384) AS vector
     ) AS brought
 CROSS JOIN
-    LATERAL ( -- noqa: ST05
+    LATERAL (
         SELECT
             'name' AS source,
             base.name AS label
