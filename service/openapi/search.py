@@ -90,7 +90,7 @@ def operations() -> tuple[Operation, ...]:
 def _search() -> Operation:
     parts = {"vector": 0.731, "lexical": 0.402}
     return Operation(
-        id="search",
+        id="searchEntities",
         method="POST",
         path="/v1/search",
         tag=TAG,

@@ -1,6 +1,7 @@
 """Statements on checkpoints and tiles, which are of no tenant: what they find, by which index."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -35,6 +36,8 @@ OF_TYPE: dict[str, object] = {
     "integer": 1,
     "integer[]": [0, 1],
     "text": "w",
+    "timestamptz": datetime(2030, 1, 1, tzinfo=UTC),
+    "uuid": str(UUID(int=1)),
     "uuid[]": [str(UUID(int=1)), str(UUID(int=2))],
 }
 """A value of each type that statements of the leader take."""

@@ -18,6 +18,9 @@ HEADER = re.compile(
 MANY = {"importLines"}
 """Operations that leave as many entries as there are lines: each outcome stands for one."""
 
+READING = {"findDuplicates", "match", "searchEntities"}
+"""Operations that write nothing, and ask with a body."""
+
 ENTRY = "SELECT entity_id, encode(entry_hash, 'hex') FROM audit.entry WHERE audit_id = $1"
 
 
@@ -79,4 +82,4 @@ def test_no_other_route_writes() -> None:
         one.id for one in OPERATIONS if one.method != "GET" and not one.path.startswith(kinds)
     }
 
-    assert MANY == others
+    assert MANY == others - READING

@@ -34,8 +34,8 @@ _LABEL: Final = """
 INSERT INTO app.entity_label (
     tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
     embedding_384, lexical_384, private_to
-) VALUES ($1, $2, 1, $3, 'name', 'hush', sha256('hush'), 'test', $5::text::public.vector,
-    $5::text::public.vector, $4)
+) VALUES ($1, $2, 1, $3, 'name', $6, sha256(convert_to($6, 'UTF8')), 'test',
+    $5::text::public.vector, $5::text::public.vector, $4)
 """
 _EMBEDDED: Final = """
 INSERT INTO app.label_cursor (tenant_id, embedder, pos) VALUES ($1, 'test', 1)
@@ -86,7 +86,7 @@ async def drafts_of(
         }
         made = await create(repository, actor, kind, body | secret)
         ids[kind] = made.id
-        await superuser.execute(_LABEL, tenant.id, made.id, kind, agent, UNIT)
+        await superuser.execute(_LABEL, tenant.id, made.id, kind, agent, UNIT, secret["name"])
     skill = str((await active_skill(repository, tenant)).id)
     await propose(repository, actor, "skill", skill, {"description": word})
     await superuser.execute(_REMEMBERED, tenant.id, agent, unique(word))
@@ -107,7 +107,7 @@ async def full_tenant(repository: Repository, owner: Repository, superuser: Conn
     """Make a tenant with rows in force, and drafts of its author and of its certifier."""
     tenant = await make_tenant(owner)
     world = await make_world(repository, tenant)
-    await superuser.execute(_LABEL, tenant.id, UUID(world.skill), "skill", None, UNIT)
+    await superuser.execute(_LABEL, tenant.id, UUID(world.skill), "skill", None, UNIT, "open")
     for kind in ("skill", "agent", "job_role", "team", "industry"):
         # Rows in force with a tag and a parent: made with them, for both are content.
         body = {"tags": ["open"], "parent_ids": [getattr(world, kind)]}

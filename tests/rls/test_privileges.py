@@ -74,7 +74,7 @@ async def test_every_view_asks_as_its_reader(superuser: Connection) -> None:
 
     assert {"app.entity_reference", "app.wanted_label"} == {row["name"] for row in rows}
     assert {"v"} == {row["kind"] for row in rows}
-    assert [["security_invoker=true"]] == [row["options"] for row in rows]
+    assert [["security_invoker=true"]] * 2 == [row["options"] for row in rows]
 
 
 async def test_roles_are_what_they_are_said_to_be(superuser: Connection) -> None:
