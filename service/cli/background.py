@@ -54,21 +54,21 @@ async def background(
     It begins when what is given is called, and has come to its end when the block is left.
     """
     stop = asyncio.Event()
-    work = (
-        Background(desk_of(settings, target), settings, standing),
-        labelling(settings, target, vectors, labels),
-    )
-    tasks: set[asyncio.Task[None]] = set()
+    log = Background(desk_of(settings, target), settings, standing)
+    embedding = labelling(settings, target, vectors, labels)
+    tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:
-        tasks.update(asyncio.create_task(each.run(stop)) for each in work)
+        tasks.extend(asyncio.create_task(each.run(stop)) for each in (log, embedding))
 
     try:
         yield begin
     finally:
         stop.set()
         if tasks:
-            await asyncio.wait(tasks, timeout=END_S)
+            # Labels go on where they ended; the log is sealed once more.
+            tasks[1].cancel()
+            await asyncio.wait(tasks[:1], timeout=END_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
