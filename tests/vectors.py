@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from service.embedding.embedder import DIMENSIONS, VECTOR_BYTES, Embedder
+from service.embedding.embedder import VECTOR_BYTES, Embedder
+from service.model.vector import DIMENSIONS
 
 Vector = tuple[float, ...]
 

@@ -7,10 +7,10 @@ made it, and only those of one model are compared.
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from service.model.vector import SIZE
 from service.refusal import Refusal
 
-DIMENSIONS: Final = 384
-VECTOR_BYTES: Final = 4 * DIMENSIONS
+VECTOR_BYTES: Final = SIZE
 """Of one vector, as `embed` gives it."""
 
 

@@ -18,8 +18,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from service.embedding.batching import alike
-from service.embedding.embedder import DIMENSIONS, EmbedderRefusal
+from service.embedding.embedder import EmbedderRefusal
 from service.embedding.wordpiece import TOKENS_MAX, packaged
+from service.model.vector import DIMENSIONS
 
 if TYPE_CHECKING:
     import numpy as np

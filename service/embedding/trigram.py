@@ -17,7 +17,7 @@ from math import sqrt
 from typing import Final
 from zlib import crc32
 
-from service.embedding.embedder import DIMENSIONS
+from service.model.vector import DIMENSIONS
 
 _REMEMBERED: Final = 16_384  # words
 _REMEMBERED_MAX: Final = 32  # characters of a word that is remembered

@@ -1,11 +1,12 @@
 """What an answer with a document looks like: headers, entity tags, lists joined from documents."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
 from aiohttp import web
 
+from service.errors import FieldError, InvalidBody
 from service.http.request import if_none_match
 from service.model.etag import Condition, quoted
 from service.repository.entities import Written
@@ -68,3 +69,18 @@ def revalidated(request: web.Request, body: bytes, media: str, cached: str) -> w
         return web.Response(status=304, headers=headers)
     charset = "utf-8" if media.startswith("text/") else None
     return web.Response(body=body, content_type=media, charset=charset, headers=headers)
+
+
+def require_room(documents: Sequence[str | None]) -> None:
+    """Make sure that all documents that `limit` asked for are there.
+
+    Raises: InvalidBody, naming how many fit.
+    """
+    fit = sum(document is not None for document in documents)
+    if fit < len(documents):
+        message = f"asks for more than an answer may hold: {fit} of these entities fit"
+        raise InvalidBody(
+            f"/limit {message}. Ask for fewer.",
+            errors=[FieldError("/limit", "size", message)],
+            extensions={"fitting": fit},
+        )

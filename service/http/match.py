@@ -1,14 +1,12 @@
 """POST /v1/match: agents that fit a job role, or job roles that fit skills."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from service.errors import FieldError, InvalidBody
-from service.http.answers import JSON, PRIVATE
+from service.http.answers import JSON, PRIVATE, require_room
 from service.http.caller import caller
 from service.http.reading import reading
 from service.http.request import raw_query, read_json
@@ -41,7 +39,7 @@ async def match(request: web.Request) -> web.StreamResponse:
         fits, taken = await match_job_roles(
             skills, repository, who.context, asked.skills, asked.limit
         )
-    _fitting(fits)
+    require_room([fit.document for fit in fits])
     items = ",".join(map(_item, fits)).encode()
     rest = {"taken": [_taken(one) for one in taken], "model": skills.model}
     body = b'{"items":[' + items + b"]," + msgspec.json.encode(rest)[1:]
@@ -73,21 +71,6 @@ def _taken(taken: Taken) -> dict[str, object]:
             for one in taken.skills
         ],
     }
-
-
-def _fitting(fits: Sequence[Fit]) -> None:
-    """Make sure that there is room for all documents.
-
-    Raises: InvalidBody, naming how many fit.
-    """
-    fit = sum(one.document is not None for one in fits)
-    if fit < len(fits):
-        message = f"asks for more than an answer may hold: {fit} of these entities fit"
-        raise InvalidBody(
-            f"/limit {message}. Ask for fewer.",
-            errors=[FieldError("/limit", "size", message)],
-            extensions={"fitting": fit},
-        )
 
 
 def routes() -> list[web.RouteDef]:

@@ -1,14 +1,12 @@
 """POST /v1/search and /v1/search/duplicates: what is near to a text, a vector or an entity."""
 
-from collections.abc import Iterable
 from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct
 
-from service.errors import FieldError, InvalidBody
-from service.http.answers import JSON, PRIVATE
+from service.http.answers import JSON, PRIVATE, require_room
 from service.http.caller import caller
 from service.http.reading import reading
 from service.http.request import raw_query, read_json
@@ -33,7 +31,8 @@ async def search(request: web.Request) -> web.StreamResponse:
     asked = await _body(request, SearchBody)
     engine = request.app[SEARCH]
     found = await engine.search(reading(request), who.context, asked)
-    items = ",".join(_item(hit, _parts(hit)) for hit in _fitting(found.hits))
+    require_room([hit.document for hit in found.hits])
+    items = ",".join(_item(hit, _parts(hit)) for hit in found.hits)
     return _answer(items, _rest(found, engine.model))
 
 
@@ -48,7 +47,8 @@ async def duplicates(request: web.Request) -> web.StreamResponse:
     else:
         kind, texts = str(asked.kind), [str(asked.text)]
         hits = await engine.duplicates_of(repository, who.context, kind, texts, asked.limit)
-    return _answer(",".join(_item(hit) for hit in _fitting(hits)))
+    require_room([hit.document for hit in hits])
+    return _answer(",".join(map(_item, hits)))
 
 
 async def _body(request: web.Request, wanted: type[T]) -> T:
@@ -94,23 +94,6 @@ def _rest(found: Found, model: str) -> bytes:
 def _answer(items: str, rest: bytes = b"") -> web.Response:
     body = b'{"items":[' + items.encode() + b"]" + rest + b"}"
     return web.Response(body=body, content_type=JSON, headers={"Cache-Control": PRIVATE})
-
-
-def _fitting(hits: Iterable[Hit]) -> list[Hit]:
-    """Make sure that there is room for all documents.
-
-    Raises: InvalidBody, naming how many fit.
-    """
-    found = list(hits)
-    fit = sum(hit.document is not None for hit in found)
-    if fit < len(found):
-        message = f"asks for more than an answer may hold: {fit} of these entities fit"
-        raise InvalidBody(
-            f"/limit {message}. Ask for fewer.",
-            errors=[FieldError("/limit", "size", message)],
-            extensions={"fitting": fit},
-        )
-    return found
 
 
 def routes() -> list[web.RouteDef]:

@@ -15,7 +15,7 @@ from service.repository.match import (
     NamedSkill,
     NearSkill,
 )
-from service.usecases.probes import CALLER, WORDS, Meaning, Words
+from service.usecases.probes import CALLER, WORDS, Meaning, Words, asker
 
 LEAST_MEANT: Final = 0.70
 LEAST_SPELLED: Final = 0.65
@@ -67,7 +67,7 @@ class NearSkills:
 
         Raises: Unavailable.
         """
-        whose = f"{context.tenant_id} {context.governance_agent_id}"
+        whose = asker(context)
         return [
             Probe(
                 None if self._meaning is None else wire(await self._meaning.vector(text, whose)),

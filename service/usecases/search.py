@@ -30,7 +30,7 @@ from service.repository.search import (
     TenantSimilar,
 )
 from service.usecases.breadth import Breadths, Filters
-from service.usecases.probes import CALLER, Meaning, Probe, Probes, Words
+from service.usecases.probes import CALLER, Meaning, Probe, Probes, Words, asker
 
 Mode = Literal["hybrid", "vector", "lexical"]
 
@@ -97,7 +97,7 @@ class Search:
         if not isinstance(asked.embedding_384, msgspec.UnsetType):
             vector = wire(unit(asked.embedding_384))
         elif self._meaning is not None and not isinstance(asked.text, msgspec.UnsetType):
-            vector = wire(await self._meaning.vector(asked.text, _whose(context)))
+            vector = wire(await self._meaning.vector(asked.text, asker(context)))
         probes = Probes(each=[Probe(vector, lexical)], models=models)
         filters = Filters(
             kinds=several(asked.kinds, KINDS),
@@ -180,7 +180,7 @@ class Search:
             return [*each, Probe(wire(unit(embedding)), None)] if embedding else each
         if embedding:
             return [Probe(wire(unit(embedding)), None)]
-        whose = _whose(context)
+        whose = asker(context)
         return [Probe(wire(await self._meaning.vector(text, whose)), None) for text in texts]
 
     async def _nearest(
@@ -232,8 +232,3 @@ class Search:
                 extensions={"allowed": list(known)},
             )
         return (CALLER,) if asked == CALLER else known
-
-
-def _whose(context: Context) -> str:
-    """Name for whom a text's vector is remembered: how long an answer takes tells nobody else."""
-    return f"{context.tenant_id} {context.governance_agent_id}"
