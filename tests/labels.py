@@ -20,7 +20,14 @@ from tests.sessions import Connection
 
 MODEL = "fake/1"
 WORDS = model_of(Trigram())
-SAME = {"vessel": "boat", "repairs": "mend", "old": "elderly", "folk": "people"}
+SAME = {
+    "vessel": "boat",
+    "vessels": "boats",
+    "repairs": "repair",
+    "mend": "repair",
+    "elderly": "old",
+    "folk": "people",
+}
 """Words that mean what others mean, and share no letters with them."""
 
 

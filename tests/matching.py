@@ -1,62 +1,21 @@
 """Labels with their vectors, as the worker writes them, and a model that is easily seen through."""
 
-import random
 import struct
 from collections.abc import Iterable, Sequence
-from functools import cache
 from hashlib import sha256
 from math import hypot
 from typing import Any
 from uuid import UUID
 
-from service.embedding.embedder import model_of
 from service.embedding.trigram import Trigram
 from service.usecases.near_skills import NearSkills
+from tests.labels import ADD, MODEL, WORDS, Fake, meaning
 from tests.sessions import Connection
-
-MODEL = "fake/1"
-WORDS = model_of(Trigram())
-SAME = {"vessels": "boats", "mend": "repair", "elderly": "old", "folk": "people"}
-"""Words that mean what others mean, and share hardly a letter with them."""
 
 ENTITIES = """
 SELECT tenant_id, id, entity_type, name, aliases, private_to FROM app.base_entity
 WHERE tenant_id = $1 AND entity_type = coalesce($2, entity_type)
 """
-ADD = """
-INSERT INTO app.entity_label (
-    tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
-    embedding_384, lexical_384, private_to
-) VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9::real[]::public.vector, $10::real[]::public.vector, $11
-)
-"""
-
-
-@cache
-def _direction(word: str) -> tuple[float, ...]:
-    chance = random.Random(SAME.get(word, word))
-    return tuple(chance.gauss(0, 1) for _ in range(384))
-
-
-@cache
-def meaning(text: str) -> tuple[float, ...]:
-    """Give the vector of a text: that of its words, of which two of one meaning are the same."""
-    sums = [sum(parts) for parts in zip(*map(_direction, text.lower().split()), strict=True)]
-    length = hypot(*sums)
-    return tuple(one / length for one in sums)
-
-
-class Fake:
-    """A model; `asked` are the texts that it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    async def vector(self, text: str, whose: str = "") -> bytes:
-        """Give the vector of a text."""
-        self.asked.append(text)
-        return struct.pack(">384f", *meaning(text))
 
 
 def near_skills(model: Fake | None = None, *, exact_max: int = 10_000) -> NearSkills:

@@ -11,7 +11,8 @@ from service.repository.base import Repository
 from service.settings import Settings
 from tests.database.test_plans import BEGIN, SEED
 from tests.factories import Tenant, make_tenant
-from tests.matching import MODEL, embed, meaning
+from tests.labels import MODEL, meaning
+from tests.matching import embed
 from tests.plans import explained
 from tests.postgres import Server
 from tests.sessions import Connection, acting

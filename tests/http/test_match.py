@@ -10,7 +10,8 @@ import pytest_asyncio
 from service.settings import Settings
 from tests.api import Api, serving
 from tests.factories import Tenant, unique
-from tests.matching import MODEL, WORDS, Fake, crowd, embed, ids, near_skills
+from tests.labels import MODEL, WORDS, Fake
+from tests.matching import crowd, embed, ids, near_skills
 from tests.postgres import Server
 from tests.sessions import Connection
 
