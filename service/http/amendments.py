@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from service.errors import NotFound
-from service.http.answers import document, rehearsed
+from service.http.answers import document, entry_header, rehearsed
 from service.http.caller import caller
 from service.http.conflicts import certifying, explained
 from service.http.reading import REPOSITORY, reading
@@ -107,8 +107,7 @@ class Amendments:
         )
         if write.dry:
             return rehearsed(row)
-        entry = f"id={row.audit_id}, hash={row.entry_hash.hex()}"
-        return web.Response(status=204, headers={"Audit-Entry": entry})
+        return web.Response(status=204, headers=entry_header(row))
 
 
 def routes() -> list[web.RouteDef]:

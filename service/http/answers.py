@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
+from uuid import UUID
 
 from aiohttp import web
 
@@ -27,11 +28,7 @@ def document(body: str, etag: str, condition: Condition | None = None) -> web.Re
 
 def written(row: Written, location: str | None = None) -> web.Response:
     """Answer a write: the document, its entity tag and the log entry; where it is, when new."""
-    headers = {
-        "ETag": quoted(row.etag),
-        "Cache-Control": PRIVATE,
-        "Audit-Entry": f"id={row.audit_id}, hash={row.entry_hash.hex()}",
-    }
+    headers = {"ETag": quoted(row.etag), "Cache-Control": PRIVATE, **entry_header(row)}
     if location is not None and row.status == CREATED:
         headers["Location"] = location
     if row.replayed:
@@ -39,6 +36,18 @@ def written(row: Written, location: str | None = None) -> web.Response:
     return web.Response(
         body=row.document.encode(), status=row.status, content_type=JSON, headers=headers
     )
+
+
+def entry_header(row: Written) -> dict[str, str]:
+    """Name the entry that a write has left; nothing where it found all as it should be."""
+    if row.audit_id is None or row.entry_hash is None:
+        return {}
+    return {"Audit-Entry": entry_named(row.audit_id, row.entry_hash)}
+
+
+def entry_named(audit_id: UUID, entry_hash: bytes) -> str:
+    """Name an entry as `Audit-Entry` does."""
+    return f"id={audit_id}, hash={entry_hash.hex()}"
 
 
 def rehearsed(row: Written) -> web.Response:

@@ -12,8 +12,9 @@ from service.http.entities import CURSORS
 from service.http.reading import reading
 from service.http.request import path_id, raw_query
 from service.model.difference import Operation, difference
-from service.model.history import VERSION_MAX, compared, versions_query
+from service.model.history import VERSION_MAX, compared
 from service.model.kinds import KINDS, Kind
+from service.model.query import page_query
 from service.model.times import write_time
 from service.repository.history import (
     EntityVersionPair,
@@ -70,9 +71,9 @@ class History:
     async def versions(self, request: web.Request) -> web.StreamResponse:
         """Return a page of an entity's versions, newest first."""
         who = await caller(request, "read")
-        query = versions_query(raw_query(request))
+        query = page_query(raw_query(request))
         identity, codec = path_id(request), request.app[CURSORS]
-        listing = query.listing(who.context.tenant_id, self._kind.name, identity)
+        listing = query.listing(who.context.tenant_id, self._kind.name, identity, "version")
         before = VERSION_MAX + 1
         if query.cursor is not None:
             (place,) = codec.decode(query.cursor, listing, request.app[CLOCK].now())

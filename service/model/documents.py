@@ -27,6 +27,7 @@ from service.model.fields import (
     Name,
     ParentIds,
     Reason,
+    Relation,
     RequiredSkills,
     RequiredSkillsShown,
     Scheme,
@@ -104,6 +105,12 @@ class _Patch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     custom_attributes: CustomAttributes | UnsetType = UNSET
     governance_notes: GovernanceNotes | UnsetType | None = UNSET
     parent_ids: ParentIds | UnsetType = UNSET
+
+
+class SkillNeed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a job role needs one skill."""
+
+    relation: Relation = "essential"
 
 
 class SkillPatch(_Patch, frozen=True, kw_only=True):

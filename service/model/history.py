@@ -6,8 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from service.errors import InvalidParameter
-from service.model.cursor import Listing
-from service.model.query import LIMIT_DEFAULT, LIMIT_MAX, parameters, whole
+from service.model.query import parameters, whole
 from service.model.times import read_as_of
 
 VERSION_MAX: Final = 2**31 - 1
@@ -26,17 +25,6 @@ class AtTime(Struct, frozen=True):
     at: datetime
 
 
-class VersionsQuery(Struct, frozen=True, kw_only=True):
-    """A page of an entity's versions as it was asked for."""
-
-    limit: int
-    cursor: str | None
-
-    def listing(self, tenant: str, kind: str, identity: str) -> Listing:
-        """Name what a cursor of this list pins."""
-        return Listing(tenant=tenant, kind=kind, filters={"id": (identity,)}, order="version")
-
-
 def moment(raw: str) -> AtVersion | AtTime | None:
     """Read the query of `GET /v1/{kinds}/{id}`: a version, a time, or None for now.
 
@@ -51,20 +39,6 @@ def moment(raw: str) -> AtVersion | AtTime | None:
     if "version" in given:
         return AtVersion(_version(given, "version"))
     return AtTime(read_as_of(given["as_of"][0])) if given else None
-
-
-def versions_query(raw: str) -> VersionsQuery:
-    """Read the query of `GET /v1/{kinds}/{id}/versions`.
-
-    Raises: UnknownParameter, InvalidParameter, MalformedRequest.
-    """
-    given = parameters(raw, single=("limit", "cursor"))
-    return VersionsQuery(
-        limit=whole(given["limit"][0], "limit", 1, LIMIT_MAX)
-        if "limit" in given
-        else LIMIT_DEFAULT,
-        cursor=given["cursor"][0] if "cursor" in given else None,
-    )
 
 
 def compared(raw: str) -> tuple[int, int]:

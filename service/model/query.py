@@ -86,6 +86,27 @@ def list_query(raw: str, kind: Kind) -> ListQuery:
     )
 
 
+class PageQuery(Struct, frozen=True, kw_only=True):
+    """A page of what belongs to one entity, as it was asked for."""
+
+    limit: int
+    cursor: str | None
+
+    def listing(self, tenant: str, kind: str, identity: str, order: str) -> Listing:
+        """Name what a cursor of this list pins."""
+        return Listing(tenant=tenant, kind=kind, filters={"id": (identity,)}, order=order)
+
+
+def page_query(raw: str) -> PageQuery:
+    """Read the query of a list that belongs to one entity.
+
+    Raises: UnknownParameter, InvalidParameter, MalformedRequest.
+    """
+    given = parameters(raw, single=("limit", "cursor"))
+    limit = whole(given["limit"][0], "limit", 1, LIMIT_MAX) if "limit" in given else LIMIT_DEFAULT
+    return PageQuery(limit=limit, cursor=given["cursor"][0] if "cursor" in given else None)
+
+
 def id_list(raw: str) -> tuple[str, ...]:
     """Read `id=…&id=…`, at most 100 of them, as different ids in the order given.
 

@@ -23,16 +23,30 @@ class Found(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """What a write answers with; replayed: it was done by an earlier request of the same key."""
+    """What a write answers with; replayed: it was done by an earlier request of the same key.
+
+    `audit_id`, `entry_hash`: of the entry that it left; None where all was so already.
+    """
 
     id: UUID
     version: int
     document: str
     etag: str
-    audit_id: UUID
-    entry_hash: bytes
+    audit_id: UUID | None
+    entry_hash: bytes | None
     status: int
     replayed: bool
+
+
+class DependentRow(Struct, frozen=True):
+    """An entity that refers to another one, and how."""
+
+    id: UUID
+    entity_type: str
+    name: str
+    status: str
+    relation: str
+    in_force: bool
 
 
 class ListedById(Struct, frozen=True):
@@ -169,6 +183,27 @@ class EntityStep(One[Written], frozen=True):
     reason: str
     successor_id: str | None
     request: str | None = None
+
+
+class EntityLink(One[Written], frozen=True):
+    """Make or remove one link."""
+
+    kind: str
+    id: str
+    etags: str | None
+    target_kind: str
+    target_id: str
+    link: str
+    request: str | None = None
+
+
+class EntityDependents(Many[DependentRow], frozen=True):
+    """List who refers to an entity."""
+
+    kind: str
+    id: str
+    before_id: str
+    count: int
 
 
 CREATE: Final = {

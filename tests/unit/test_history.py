@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from service.errors import InvalidParameter, UnknownParameter
-from service.model.history import VERSION_MAX, AtTime, AtVersion, compared, moment, versions_query
+from service.model.history import VERSION_MAX, AtTime, AtVersion, compared, moment
 from service.model.kinds import KINDS
-from service.model.query import list_query
+from service.model.query import list_query, page_query
 
 SKILLS = KINDS["skills"]
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -67,7 +67,7 @@ def test_one_moment_is_asked_for(raw: str, parameter: str, words: str) -> None:
     "read,known",
     [
         (moment, ["as_of", "version"]),
-        (versions_query, ["cursor", "limit"]),
+        (page_query, ["cursor", "limit"]),
         (compared, ["from", "to"]),
     ],
 )
@@ -81,16 +81,19 @@ def test_nothing_else_is_known(read: object, known: list[str]) -> None:
 
 def test_versions_are_paged() -> None:
     """50 unless a limit is given; a cursor pins tenant, kind and entity."""
-    query = versions_query("limit=200&cursor=abc")
+    query = page_query("limit=200&cursor=abc")
 
     assert (200, "abc") == (query.limit, query.cursor)
-    assert (50, None) == (versions_query("").limit, versions_query("").cursor)
-    one, other = query.listing("t", "skill", "a"), query.listing("t", "skill", "b")
+    assert (50, None) == (page_query("").limit, page_query("").cursor)
+    one, other = (
+        query.listing("t", "skill", "a", "version"),
+        query.listing("t", "skill", "b", "version"),
+    )
     assert one != other
-    assert one == versions_query("").listing("t", "skill", "a")
+    assert one == page_query("").listing("t", "skill", "a", "version")
     for odd in ("limit=0", "limit=201", "limit=x", "limit=1&limit=1", "cursor=a&cursor=b"):
         with pytest.raises(InvalidParameter):
-            versions_query(odd)
+            page_query(odd)
 
 
 def test_both_versions_are_needed() -> None:
