@@ -20,6 +20,7 @@ from service.http import (
     dependents,
     entities,
     exports,
+    external_ids,
     health,
     history,
     imports,
@@ -57,6 +58,7 @@ from service.usecases.waiting import WaitingRoom
 
 PARTS: Final = (
     health,
+    external_ids,
     entities,
     history,
     receipts,

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from service.errors import FieldError, InvalidBody, MalformedJson
 from service.model import shape, strict
-from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
+from service.model.documents import IndustryCreate, IndustryPatch, IndustryPut, StatusStep
 from service.model.lines import IndustryLine, Line
 from service.model.match import MatchBody, match_faults
 from service.model.rules import classification_faults, rules_of, successor_faults
@@ -34,6 +34,7 @@ DIGITS_MAX: Final = 100
 BETWEEN_FIELDS: Final[dict[type[Struct], Callable[[Struct, str], Iterator[FieldError]]]] = {
     IndustryCreate: classification_faults,
     IndustryPatch: classification_faults,
+    IndustryPut: classification_faults,
     IndustryLine: classification_faults,
     StatusStep: successor_faults,
     SearchBody: search_faults,

@@ -97,6 +97,18 @@ class IndustryCreate(_Create, frozen=True, kw_only=True):
     embedding_384: Embedding | None = None
 
 
+class SkillPut(SkillCreate, frozen=True, kw_only=True):
+    """All of a skill; a vector that is left out stays, as no document shows it."""
+
+    embedding_384: Embedding | UnsetType | None = UNSET  # type: ignore[assignment]
+
+
+class IndustryPut(IndustryCreate, frozen=True, kw_only=True):
+    """All of an industry; a vector that is left out stays, as no document shows it."""
+
+    embedding_384: Embedding | UnsetType | None = UNSET  # type: ignore[assignment]
+
+
 class _Patch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     external_id: ExternalId | UnsetType | None = UNSET

@@ -16,6 +16,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     path: str
     title: str
     create: type[Struct]
+    put: type[Struct]
     patch: type[Struct]
     import_line: type[lines.Line]
     document: type[Struct]
@@ -30,6 +31,7 @@ KINDS: Final[dict[str, Kind]] = {
             path="skills",
             title="skill",
             create=documents.SkillCreate,
+            put=documents.SkillPut,
             patch=documents.SkillPatch,
             import_line=lines.SkillLine,
             document=documents.SkillDocument,
@@ -40,6 +42,7 @@ KINDS: Final[dict[str, Kind]] = {
             path="job-roles",
             title="job role",
             create=documents.JobRoleCreate,
+            put=documents.JobRoleCreate,
             patch=documents.JobRolePatch,
             import_line=lines.JobRoleLine,
             document=documents.JobRoleDocument,
@@ -50,6 +53,7 @@ KINDS: Final[dict[str, Kind]] = {
             path="teams",
             title="team",
             create=documents.TeamCreate,
+            put=documents.TeamCreate,
             patch=documents.TeamPatch,
             import_line=lines.TeamLine,
             document=documents.TeamDocument,
@@ -60,6 +64,7 @@ KINDS: Final[dict[str, Kind]] = {
             path="agents",
             title="agent",
             create=documents.AgentCreate,
+            put=documents.AgentCreate,
             patch=documents.AgentPatch,
             import_line=lines.AgentLine,
             document=documents.AgentDocument,
@@ -70,6 +75,7 @@ KINDS: Final[dict[str, Kind]] = {
             path="industries",
             title="industry",
             create=documents.IndustryCreate,
+            put=documents.IndustryPut,
             patch=documents.IndustryPatch,
             import_line=lines.IndustryLine,
             document=documents.IndustryDocument,

@@ -1,6 +1,6 @@
 """Headers: what requests may carry and what answers bring, each described once."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
@@ -26,6 +26,24 @@ IF_NONE_MATCH: Final = Parameter(
     type=Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": _TAGS})],
     example=_EXAMPLE_TAG,
     description="The ETag that you have, several with commas, or `*`: 304 while it is still that.",
+)
+IF_NEW: Final = Parameter(
+    name="If-None-Match",
+    where="header",
+    type=Literal["*"],
+    component="If-New",
+    example="*",
+    description="`*` creates it, and is 412 where it is there already. Without it `If-Match` says "
+    "which version is to change; without either: 428.",
+)
+IF_THERE: Final = Parameter(
+    name="If-Match",
+    where="header",
+    type=Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": _TAGS})],
+    component="If-There",
+    example=_EXAMPLE_TAG,
+    description="The ETag of the version that is to change, several with commas, or `*` for "
+    "whatever it is; 412 when it has another one. Not together with `If-None-Match`.",
 )
 REQUEST_ID: Final = Parameter(
     name="Request-Id",
@@ -69,7 +87,7 @@ REPLICA: Final = Parameter(
 KEYED: Final = (IDEMPOTENCY_KEY, PREFER)
 """What a write takes, unless it is a DELETE, which repeats without harm."""
 
-SHARED: Final = (IF_MATCH, IF_NONE_MATCH, REQUEST_ID, *KEYED, REPLICA)
+SHARED: Final = (IF_MATCH, IF_NONE_MATCH, IF_NEW, IF_THERE, REQUEST_ID, *KEYED, REPLICA)
 """Parameters that are components."""
 
 

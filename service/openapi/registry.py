@@ -9,6 +9,7 @@ from service.openapi import (
     compliance,
     entities,
     exports,
+    external_ids,
     history,
     imports,
     links,
@@ -35,6 +36,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     _replicable(one)
     for one in (
         *entities.operations(),
+        *external_ids.operations(),
         *history.operations(),
         *amendments.operations(),
         *compliance.operations(),

@@ -197,6 +197,24 @@ class EntityLink(One[Written], frozen=True):
     request: str | None = None
 
 
+class EntityByExternalId(Maybe[Document], frozen=True):
+    """Find one entity that the caller may see by the caller's own id."""
+
+    kind: str
+    external_id: str
+
+
+class EntityPut(One[Written], frozen=True):
+    """Create what has an external id, or make it what is sent."""
+
+    kind: str
+    external_id: str
+    etags: str | None
+    is_new: bool
+    body: str
+    request: str | None = None
+
+
 class EntityDependents(Many[DependentRow], frozen=True):
     """List who refers to an entity."""
 
