@@ -121,6 +121,19 @@ def demoted(exc: BaseException) -> bool:
     return any(_code(one) == DEMOTED for one in _chain(exc))
 
 
+def operation_of(problem: Problem) -> int | None:
+    """Give the place, from 0, of the operation of a batch that PostgreSQL refused.
+
+    Source: migrations/0035.batch.sql, which says it in the hint.
+    """
+    for one in _chain(problem.__cause__) if problem.__cause__ else ():
+        if isinstance(one, asyncpg.PostgresError):
+            word, _, place = (getattr(one, "hint", None) or "").partition(" ")
+            if word == "operation" and place.isdecimal():
+                return int(place)
+    return None
+
+
 def is_database_failure(exc: BaseException) -> bool:
     """Say whether the driver or the server raised this."""
     return isinstance(

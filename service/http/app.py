@@ -16,6 +16,7 @@ from service.embedding.embedder import model_of
 from service.embedding.trigram import Trigram
 from service.http import (
     amendments,
+    batch,
     compliance,
     dependents,
     entities,
@@ -68,6 +69,7 @@ PARTS: Final = (
     compliance,
     dependents,
     links,
+    batch,
     search,
     match,
     log,
@@ -126,6 +128,7 @@ def build_app(
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     _prove(app, repository, public=settings.audit_public == "on")
+    app[batch.TURNS] = Turns(batch.AT_ONCE)
     middleware.install(app)
     app.on_response_prepare.append(reading.applied)
     # Outermost: it counts the answer that leaves, problems too.

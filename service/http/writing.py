@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 from aiohttp import web
+from msgspec import Struct
 
 from service.errors import (
     Conflict,
@@ -27,6 +28,7 @@ from service.repository.entities import Written
 
 Explain = Callable[[Refused], Awaitable[Refused]]
 
+R = TypeVar("R", bound=Struct)
 W = TypeVar("W", bound=Written)
 
 KEYED: Final = frozenset({"POST", "PUT", "PATCH"})
@@ -96,7 +98,7 @@ class Write:
         except (Conflict, InvalidBody):
             return False
 
-    async def done(self, query: One[W], explain: Explain | None = None) -> W:
+    async def done(self, query: One[R], explain: Explain | None = None) -> R:
         """Do it, or in a dry run try it and undo it; `explain` completes what it is refused with.
 
         Raises: Problem.

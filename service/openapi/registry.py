@@ -6,6 +6,7 @@ from msgspec import structs
 
 from service.openapi import (
     amendments,
+    batch,
     compliance,
     entities,
     exports,
@@ -40,6 +41,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *history.operations(),
         *amendments.operations(),
         *compliance.operations(),
+        *batch.operations(),
         *links.operations(),
         *match.operations(),
         *search.operations(),

@@ -38,8 +38,14 @@ _EITHER_ID: Final[Schema] = {
     "else": {"required": ["external_id"]},
 }
 
+_SUCCESSOR: Final[Schema] = {
+    "if": {"required": ["successor_id"], "properties": {"successor_id": _GIVEN}},
+    "then": {"properties": {"to": {"const": "deprecated"}}},
+}
+
 CONDITIONS: Final[dict[str, Schema]] = {
     "IndustryCreate": {"if": _ANY_OF_CODE, "then": _NO_NULL | {"required": list(_CODE)}},
+    "IndustryPut": {"if": _ANY_OF_CODE, "then": _NO_NULL | {"required": list(_CODE)}},
     "IndustryPatch": {"if": _ANY_OF_CODE, "then": _NO_NULL},
     "IndustryLine": {"if": _ANY_OF_CODE, "then": _NO_NULL},
     "GivenSkill": {
@@ -60,10 +66,8 @@ CONDITIONS: Final[dict[str, Schema]] = {
         "then": {"not": {"anyOf": [{"required": ["kind"]}, {"required": ["text"]}]}},
         "else": {"required": ["kind", "text"]},
     },
-    "StatusStep": {
-        "if": {"required": ["successor_id"], "properties": {"successor_id": _GIVEN}},
-        "then": {"properties": {"to": {"const": "deprecated"}}},
-    },
+    "StatusStep": _SUCCESSOR,
+    "StatusOperation": _SUCCESSOR,
 }
 """Rules between the fields of a struct: `service.model.decode.BETWEEN_FIELDS` as schemas."""
 

@@ -1,0 +1,140 @@
+"""POST /v1/batch: several operations, all of them or none."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from service.errors import (
+    Conflict,
+    FieldError,
+    InvalidBody,
+    MalformedJson,
+    NotFound,
+    OwnWork,
+    PreconditionFailed,
+    Problem,
+    ScopeMissing,
+)
+from service.http.answers import JSON, PRIVATE, entry_named
+from service.http.caller import Caller, caller
+from service.http.conflicts import Refused, explained, stepping
+from service.http.reading import REPOSITORY
+from service.http.request import JSON as JSON_BODY
+from service.http.request import check_media, raw_query, read_body
+from service.http.turns import Turns
+from service.http.writing import Write
+from service.model.batch import Prepared, encoded, prepare, within
+from service.model.etag import quoted
+from service.model.kinds import BY_NAME
+from service.model.query import parameters
+from service.repository.base import Repository
+from service.repository.batch import BatchDone, BatchRun
+from service.sqlstate import operation_of
+
+BODY_MAX: Final = 16 * 1024 * 1024
+AT_ONCE: Final = 2
+"""Batches of one process that are read and done at a time; each takes a connection."""
+
+WAITING_MAX: Final = 8
+OF_AN_OPERATION: Final = (
+    Conflict,
+    InvalidBody,
+    NotFound,
+    OwnWork,
+    PreconditionFailed,
+    ScopeMissing,
+)
+"""What one operation is refused for; all else is no matter of what was asked."""
+
+TURNS: Final = web.AppKey("batches", Turns)
+
+
+class Result(Struct, frozen=True):
+    """What became of one operation."""
+
+    ref: str | None
+    status: int
+    id: str
+    version: int
+    etag: str
+    audit_entry: str | None
+
+
+async def batch(request: web.Request) -> web.StreamResponse:
+    """Do several operations in one transaction."""
+    who = await caller(request, "write", "certify")
+    parameters(raw_query(request))
+    repository = request.app[REPOSITORY]
+    write = Write(request, repository, who)
+    if not request.can_read_body:
+        raise MalformedJson("The body is empty.")
+    check_media(request, JSON_BODY)
+    body = await read_body(request, BODY_MAX)
+    async with request.app[TURNS].turn(WAITING_MAX):
+        # In a thread: 16 MiB take longer to check than others should wait.
+        operations = await asyncio.to_thread(prepare, body)
+        sent = await asyncio.to_thread(encoded, operations)
+        query = BatchRun(sent.decode(), write.request_json(sent))
+        try:
+            done = await write.done(query)
+        except Problem as problem:
+            raise await _pointed(problem, repository, who, operations) from problem
+    return _answer(write, operations, done)
+
+
+async def _pointed(
+    problem: Problem, repository: Repository, who: Caller, operations: list[Prepared]
+) -> Problem:
+    """Say which operation it is about, and complete what it says as if it had come alone."""
+    place = operation_of(problem)
+    if place is None or not isinstance(problem, OF_AN_OPERATION):
+        return problem
+    operation = operations[place]
+    if isinstance(problem, Conflict | InvalidBody):
+        problem = await _explained(problem, repository, who, operation)
+    problem.detail = f"/operations/{place}: {problem.detail}"
+    problem.errors = tuple(within(fault, place, operation) for fault in problem.errors) or (
+        FieldError(f"/operations/{place}", problem.slug, problem.title),
+    )
+    return problem
+
+
+async def _explained(
+    refused: Refused, repository: Repository, who: Caller, operation: Prepared
+) -> Refused:
+    kind = BY_NAME[operation.kind]
+    if operation.content is not None:
+        return await explained(
+            refused, repository, who.context, kind, operation.content, operation.id
+        )
+    return await stepping(refused, repository, who, kind, operation.id or "")
+
+
+def _answer(write: Write, operations: list[Prepared], done: BatchDone) -> web.Response:
+    results = [
+        Result(
+            operation.ref,
+            201 if operation.op == "create" else 200,
+            str(done.ids[place]),
+            done.versions[place],
+            quoted(done.etags[place]),
+            None if write.dry else entry_named(done.audit_ids[place], done.entry_hashes[place]),
+        )
+        for place, operation in enumerate(operations)
+    ]
+    headers = {"Cache-Control": PRIVATE}
+    if write.dry:
+        headers["Preference-Applied"] = "tx=rollback"
+    if done.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return web.Response(
+        body=msgspec.json.encode({"results": results}), content_type=JSON, headers=headers
+    )
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes of batches."""
+    return [web.post("/v1/batch", batch)]
