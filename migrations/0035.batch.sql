@@ -6,11 +6,11 @@
 -- and `uses` has the places (from 0) of those whose placeholders an operation has in it.
 
 CREATE TYPE app.batch_answer AS (
-    ids uuid[],
-    versions integer[],
-    etags text[],
-    audit_ids uuid[],
-    entry_hashes bytea[],
+    ids uuid [],
+    versions integer [],
+    etags text [],
+    audit_ids uuid [],
+    entry_hashes bytea [],
     replayed boolean
 );
 COMMENT ON TYPE app.batch_answer IS 'app.answer for each operation of a batch, in their order.';

@@ -187,3 +187,7 @@ class Unavailable(Problem, slug="unavailable", status=503, retry_after_s=1):
 
 class OutcomeUnknown(Problem, slug="outcome-unknown", status=504):
     """The change may or may not have been made: repeat it with the same Idempotency-Key."""
+
+
+POINTING = (Conflict, InvalidBody, NotFound, OwnWork, PreconditionFailed, ScopeMissing)
+"""Problems that may say where: in a body, or at which operation of a batch."""

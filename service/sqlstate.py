@@ -126,12 +126,9 @@ def operation_of(problem: Problem) -> int | None:
 
     Source: migrations/0035.batch.sql, which says it in the hint.
     """
-    for one in _chain(problem.__cause__) if problem.__cause__ else ():
-        if isinstance(one, asyncpg.PostgresError):
-            word, _, place = (getattr(one, "hint", None) or "").partition(" ")
-            if word == "operation" and place.isdecimal():
-                return int(place)
-    return None
+    hints = (getattr(one, "hint", None) for one in _chain(problem))
+    found = next((hint for hint in hints if hint and hint.startswith("operation ")), None)
+    return int(found.removeprefix("operation ")) if found else None
 
 
 def is_database_failure(exc: BaseException) -> bool:

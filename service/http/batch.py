@@ -8,15 +8,12 @@ from aiohttp import web
 from msgspec import Struct
 
 from service.errors import (
+    POINTING,
     Conflict,
     FieldError,
     InvalidBody,
     MalformedJson,
-    NotFound,
-    OwnWork,
-    PreconditionFailed,
     Problem,
-    ScopeMissing,
 )
 from service.http.answers import JSON, PRIVATE, entry_named
 from service.http.caller import Caller, caller
@@ -39,16 +36,6 @@ AT_ONCE: Final = 2
 """Batches of one process that are read and done at a time; each takes a connection."""
 
 WAITING_MAX: Final = 8
-OF_AN_OPERATION: Final = (
-    Conflict,
-    InvalidBody,
-    NotFound,
-    OwnWork,
-    PreconditionFailed,
-    ScopeMissing,
-)
-"""What one operation is refused for; all else is no matter of what was asked."""
-
 TURNS: Final = web.AppKey("batches", Turns)
 
 
@@ -90,7 +77,7 @@ async def _pointed(
 ) -> Problem:
     """Say which operation it is about, and complete what it says as if it had come alone."""
     place = operation_of(problem)
-    if place is None or not isinstance(problem, OF_AN_OPERATION):
+    if place is None or not isinstance(problem, POINTING):
         return problem
     operation = operations[place]
     if isinstance(problem, Conflict | InvalidBody):

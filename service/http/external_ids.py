@@ -21,12 +21,11 @@ from service.http.request import if_none_match, raw_query, read_json
 from service.http.writing import Write
 from service.model.decode import payload
 from service.model.etag import if_none_match as condition_of
+from service.model.external_ids import path_fault
 from service.model.kinds import KINDS, Kind
 from service.model.query import parameters
-from service.model.text import Fault, line_fault
 from service.repository.entities import EntityByExternalId, EntityPut, Written
 
-LENGTH_MAX: Final = 255
 CONDITION: Final = (
     "Send If-None-Match: * to create it, or If-Match with its ETag to change it: GET tells which."
 )
@@ -50,7 +49,7 @@ class ExternalIds:
         condition = if_none_match(request)
         external_id = request.match_info["external_id"]
         found = None
-        if _fault(external_id) is None:
+        if path_fault(external_id) is None:
             query = EntityByExternalId(self._kind.name, external_id)
             found = await reading(request).maybe(query, who.context)
         if found is None:
@@ -131,9 +130,7 @@ class ExternalIds:
         Raises: InvalidBody.
         """
         external_id = request.match_info["external_id"]
-        fault = _fault(external_id)
-        if fault is None and getattr(body, "external_id", None) not in {None, external_id}:
-            fault = Fault("same", "must be the one in the path, or left out")
+        fault = path_fault(external_id, getattr(body, "external_id", None))
         if fault is not None:
             raise InvalidBody(
                 f"/external_id {fault.message}.",
@@ -143,13 +140,6 @@ class ExternalIds:
 
     def _absent(self) -> NotFound:
         return NotFound(f"No {self._kind.title} with this external id is visible to you.")
-
-
-def _fault(external_id: str) -> Fault | None:
-    """Say what is wrong with an external id in a path."""
-    if len(external_id) > LENGTH_MAX:
-        return Fault("max-length", f"must have at most {LENGTH_MAX} characters")
-    return line_fault(external_id)
 
 
 def _is_new(request: web.Request) -> bool:

@@ -221,7 +221,7 @@ class _Reading:
         if _REF.fullmatch(operation.ref) is None:
             fault = "ref", "must be 1 to 64 letters, digits, dots, underscores and hyphens"
         elif operation.ref in self._places:
-            fault = "unique", "names an earlier operation already"
+            fault = "duplicate", "names an earlier operation already"
         if fault is not None:
             self._faults.append(FieldError(f"{self._at}/ref", *fault))
         return operation.ref

@@ -17,9 +17,10 @@ from msgspec import Struct
 
 from service.errors import FieldError, InvalidBody, MalformedJson
 from service.model import shape, strict
-from service.model.documents import IndustryCreate, IndustryPatch, IndustryPut, StatusStep
+from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
 from service.model.match import MatchBody, match_faults
+from service.model.puts import IndustryPut
 from service.model.rules import classification_faults, rules_of, successor_faults
 from service.model.search import DuplicatesBody, SearchBody, duplicates_faults, search_faults
 

@@ -27,7 +27,6 @@ from service.model.fields import (
     Name,
     ParentIds,
     Reason,
-    Relation,
     RequiredSkills,
     RequiredSkillsShown,
     Scheme,
@@ -97,18 +96,6 @@ class IndustryCreate(_Create, frozen=True, kw_only=True):
     embedding_384: Embedding | None = None
 
 
-class SkillPut(SkillCreate, frozen=True, kw_only=True):
-    """All of a skill; a vector that is left out stays, as no document shows it."""
-
-    embedding_384: Embedding | UnsetType | None = UNSET  # type: ignore[assignment]
-
-
-class IndustryPut(IndustryCreate, frozen=True, kw_only=True):
-    """All of an industry; a vector that is left out stays, as no document shows it."""
-
-    embedding_384: Embedding | UnsetType | None = UNSET  # type: ignore[assignment]
-
-
 class _Patch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     external_id: ExternalId | UnsetType | None = UNSET
@@ -117,12 +104,6 @@ class _Patch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     custom_attributes: CustomAttributes | UnsetType = UNSET
     governance_notes: GovernanceNotes | UnsetType | None = UNSET
     parent_ids: ParentIds | UnsetType = UNSET
-
-
-class SkillNeed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a job role needs one skill."""
-
-    relation: Relation = "essential"
 
 
 class SkillPatch(_Patch, frozen=True, kw_only=True):

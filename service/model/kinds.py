@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from service.model import documents, lines
+from service.model import documents, lines, puts
 
 COMMON_FILTERS: Final = frozenset({"status", "name", "tag", "external_id", "parent_id"})
 
@@ -31,7 +31,7 @@ KINDS: Final[dict[str, Kind]] = {
             path="skills",
             title="skill",
             create=documents.SkillCreate,
-            put=documents.SkillPut,
+            put=puts.SkillPut,
             patch=documents.SkillPatch,
             import_line=lines.SkillLine,
             document=documents.SkillDocument,
@@ -75,7 +75,7 @@ KINDS: Final[dict[str, Kind]] = {
             path="industries",
             title="industry",
             create=documents.IndustryCreate,
-            put=documents.IndustryPut,
+            put=puts.IndustryPut,
             patch=documents.IndustryPatch,
             import_line=lines.IndustryLine,
             document=documents.IndustryDocument,

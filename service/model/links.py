@@ -4,8 +4,8 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from service.model.documents import SkillNeed
 from service.model.kinds import BY_NAME, Kind
+from service.model.puts import SkillNeed
 
 
 class Linked(NamedTuple):

@@ -14,7 +14,6 @@ from service.openapi.headers import KEYED
 from service.openapi.operation import Answer, Body, Operation
 
 _MET: Final[tuple[type[Problem], ...]] = (
-    errors.NotFound,
     errors.OwnWork,
     errors.NameTaken,
     errors.ExternalIdTaken,

@@ -91,7 +91,5 @@ def _put(kind: Kind) -> Operation:
             errors.CertifiedIsImmutable,
             errors.StepNotAllowed,
             errors.ParentCycle,
-            errors.PreconditionFailed,
-            errors.PreconditionRequired,
         ),
     )

@@ -3,6 +3,8 @@
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from service import errors
 from service.model.kinds import KINDS, Kind
 from service.model.links import LINKED, Linked
@@ -10,7 +12,7 @@ from service.openapi import examples, filters
 from service.openapi.headers import IF_MATCH, KEYED, PREFER
 from service.openapi.kinds import WRITTEN, a, entity_id, following, name_of, tag_of
 from service.openapi.operation import Answer, Body, Link, Operation, Parameter
-from service.openapi.shapes import DependentPage
+from service.openapi.shapes import Cursor, Dependent
 
 _SKILLS: Final = {"id": examples.SKILL, "relation": "optional"}
 _SHOWN: Final[dict[str, dict[str, Any]]] = {
@@ -18,6 +20,19 @@ _SHOWN: Final[dict[str, dict[str, Any]]] = {
     "agent": {"skill_ids": [examples.SKILL], "team_id": examples.TEAM},
 }
 """What an example of an answer shows of the link."""
+
+
+class Referring(Dependent):
+    """An entity that refers to the one in question; in force, it depends on it."""
+
+    in_force: bool
+
+
+class DependentPage(Struct):
+    """A page of what refers to an entity."""
+
+    items: list[Referring]
+    next_cursor: Cursor
 
 
 def operations() -> tuple[Operation, ...]:
@@ -91,7 +106,7 @@ def _put(linked: Linked) -> Operation:
         parameters=(*_ids(linked), IF_MATCH, *KEYED),
         body=body,
         answers=(_answer(linked, "It is linked."),),
-        problems=(*_MET, errors.InvalidBody),
+        problems=_MET if body else (*_MET, errors.InvalidBody),
     )
 
 

@@ -210,16 +210,6 @@ def _members(problem: type[Problem] | None) -> Schema:
     }
 
 
-POINTING: Final = (
-    errors.Conflict,
-    errors.InvalidBody,
-    errors.NotFound,
-    errors.OwnWork,
-    errors.PreconditionFailed,
-    errors.ScopeMissing,
-)
-"""Problems that may say where: in a body, or in which operation of a batch."""
-
 _ERRORS: Final[Schema] = {
     "type": "array",
     "items": {"$ref": "#/components/schemas/FieldError"},
@@ -236,7 +226,7 @@ _ID: Final[Schema] = {"type": "string", "description": "The Request-Id of the an
 def _schema(problem: type[Problem]) -> Schema:
     members = _members(problem)
     always = [*members, "request_id", *ALWAYS.get(problem, ())]
-    if issubclass(problem, POINTING):
+    if issubclass(problem, errors.POINTING):
         members["errors"] = _ERRORS
     if problem.retry_after_s is not None:
         members["retry_after_s"] = _RETRY

@@ -184,19 +184,6 @@ class Dependent(Struct):
     relation: str
 
 
-class Referring(Dependent):
-    """An entity that refers to the one in question; in force, it depends on it."""
-
-    in_force: bool
-
-
-class DependentPage(Struct):
-    """A page of what refers to an entity."""
-
-    items: list[Referring]
-    next_cursor: Cursor
-
-
 class GovernanceAndKey(Struct):
     """A governance agent and the key that it used."""
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from msgspec import UNSET
 
+from service.openapi.headers import IF_NEW
 from service.openapi.operation import NDJSON, Operation
 
 INDENT = "    "
@@ -22,7 +23,7 @@ def curl(operation: Operation) -> str:
     words += [
         f"-H {_quoted(f'{one.name}: {one.example}')}"
         for one in operation.parameters
-        if one.where == "header" and one.required
+        if one.where == "header" and (one.required or one is IF_NEW)
     ]
     words += _body(operation)
     return f" \\\n{INDENT}".join(words)

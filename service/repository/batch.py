@@ -1,6 +1,5 @@
 """Batches: the structs of sql/batch."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct
@@ -11,11 +10,11 @@ from service.repository.base import One
 class BatchDone(Struct, frozen=True):
     """What became of each operation, in their order; replayed: by an earlier request."""
 
-    ids: Sequence[UUID]
-    versions: Sequence[int]
-    etags: Sequence[str]
-    audit_ids: Sequence[UUID]
-    entry_hashes: Sequence[bytes]
+    ids: list[UUID]
+    versions: list[int]
+    etags: list[str]
+    audit_ids: list[UUID]
+    entry_hashes: list[bytes]
     replayed: bool
 
 

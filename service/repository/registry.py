@@ -7,6 +7,7 @@ from typing import Any, Final
 from service.catalog.load import Catalog
 from service.repository import (
     amendments,
+    batch,
     compliance,
     doctor,
     entities,
@@ -32,6 +33,7 @@ from service.repository.lists import list_statements
 
 MODULES: Final[tuple[ModuleType, ...]] = (
     amendments,
+    batch,
     compliance,
     doctor,
     entities,

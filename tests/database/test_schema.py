@@ -289,6 +289,9 @@ CALLABLE = (
     | {"app.entity_step", "app.entity_erase", "app.authenticate", "app.remembered"}
     | {"app.create_once", "app.amend_once", "app.step_once"}
     | {"app.amendment_propose_once", "app.amendment_step_once"}
+    | {"app.linked_patch", "app.link_of", "app.link_once"}
+    | {"app.require_etag", "app.put_once", "app.differs", "app.lock_parents", "app.import_amend"}
+    | {"app.batch_placed", "app.batch_lock", "app.batch_do", "app.batch_with", "app.batch_once"}
 ) - {"app.renew_statistics"}
 
 # An erasure is the update that would give the state `erased`: guard and log are for all others.
@@ -700,6 +703,8 @@ class TestFunctions:
         codes = set()
         for row in await superuser.fetch(FUNCTIONS):
             for raised in re.findall(r"RAISE EXCEPTION.*?;\n", row["source"], re.DOTALL):
+                if "ERRCODE = v_state" in raised:  # an error that goes on, with its place
+                    continue
                 found = re.search(r"ERRCODE = '(PL\d{3})'", raised)
                 assert found, (row["name"], raised)
                 codes.add(found[1])

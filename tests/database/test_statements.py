@@ -34,6 +34,8 @@ PYTHON: dict[str, set[Any]] = {
     "boolean": {bool},
     "timestamptz": {"datetime"},
     "text[]": {list[str]},
+    "integer[]": {list[int]},
+    "bytea[]": {list[bytes]},
     "uuid[]": {list[UUID], list[UUID | None]},
     "double precision[]": {list[float], list[float | None]},
 }

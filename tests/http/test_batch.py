@@ -203,7 +203,7 @@ class TestRefused:
             (creating(skill_body(nonsense=1)), "/body/nonsense", "unknown-field"),
             (creating(skill_body(name=" a")), "/body/name", "trimmed"),
             (creating(skill_body(), ref="no space"), "/ref", "ref"),
-            (creating(skill_body(), ref="taken"), "/ref", "unique"),
+            (creating(skill_body(), ref="taken"), "/ref", "duplicate"),
             (creating(skill_body(parent_ids=["$ref:none"])), "/body/parent_ids/0", "ref"),
             (creating(skill_body(parent_ids=["x"])), "/body/parent_ids/0", "uuid"),
             (creating(skill_body(), extra=1), "/extra", "unknown-field"),

@@ -212,7 +212,7 @@ class TestPut:
     @pytest.mark.parametrize(
         "external_id,body,rule",
         [
-            ("own", {"external_id": "other"}, "same"),
+            ("own", {"external_id": "other"}, "path"),
             ("x" * 256, {}, "max-length"),
             (" own", {}, "trimmed"),
             ("o\x01n", {}, "control-character"),

@@ -38,7 +38,7 @@ from service.verify.question import Question
 from tests.api import PATHS, Api, serving
 from tests.attacks.levels import unseen
 from tests.erasing import erased
-from tests.factories import unique
+from tests.factories import skill_body, unique
 from tests.http.test_lists import Stock
 from tests.imports import line, ndjson
 from tests.isolation.acts import see, skill
@@ -120,9 +120,28 @@ async def live(api: Api) -> None:
     assert 200 == (await api.get(f"{amended}/amendment")).status
     for named in ("", f"?amendment_id={opened.json['amendment_id']}"):
         assert 202 == (await api.get(f"{amended}/amendment/receipt{named}")).status
+    await tie(api)
     await api.get(f"/v1/entities?id={amended.rpartition('/')[2]}")
     await api.get("/v1/exports?format=entities")
     await api.get("/readyz")
+
+
+async def tie(api: Api) -> None:
+    """Link, find what is linked, and write by one's own id and in a batch."""
+    made, other = await api.create("agent"), await api.made("skill")
+    path, headers = f"/v1/agents/{made.json['id']}", {"If-Match": "*"}
+    answers = [
+        await api.send("PUT", f"{path}/skills/{other['id']}", headers=headers),
+        await api.get(f"/v1/skills/{other['id']}/dependents"),
+        await api.send(
+            "PUT", "/v1/skills/by-external-id/x", skill_body(), headers={"If-None-Match": "*"}
+        ),
+        await api.get("/v1/skills/by-external-id/x"),
+        await api.post(
+            "/v1/batch", {"operations": [{"op": "create", "kind": "skill", "body": skill_body()}]}
+        ),
+    ]
+    assert {200, 201} == {answer.status for answer in answers}
 
 
 async def meet(api: Api) -> None:
