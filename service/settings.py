@@ -10,7 +10,7 @@ import msgspec
 
 from service.dotenv import DotenvRefusal, read_dotenv
 from service.refusal import Refusal
-from service.values import Rule, between, choice, origin, token, url, whole
+from service.values import Rate, Rule, between, choice, origin, rate, token, url, whole
 
 PREFIX = "PLANT_"
 # Names that belong to the test suite: read by tests/, never by the service.
@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     search_exact_max: int = 10_000
     similar_min: float | None = None
     metrics_token: str | None = None
+    rate_limit: Rate | None = None
+    address_rate_limit: Rate | None = None
     audit_public: Literal["on", "off"] = "on"
     log_origin: str | None = None
     signing_key: str | None = None
@@ -76,6 +78,7 @@ PROFILES: dict[str, dict[str, Any]] = {
 
 
 _URL = Rule("an address like postgresql://user:password@host:5432/database", url, secret=True)
+_RATE = Rule("requests and seconds, as in 600/60", rate)
 _DURATION = whole(1, DURATION_MS_MAX)
 
 RULES: dict[str, Rule] = {
@@ -102,6 +105,8 @@ RULES: dict[str, Rule] = {
     "search_exact_max": whole(0, 10_000_000),
     "similar_min": between(-1, 1),
     "metrics_token": Rule("printable ASCII without blanks", token, secret=True),
+    "rate_limit": _RATE,
+    "address_rate_limit": _RATE,
     "audit_public": choice("on", "off"),
     "log_origin": Rule(
         "printable ASCII without blanks and plus signs, and must not end like /inc2", origin

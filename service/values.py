@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+WINDOW_S_MAX = 86_400
+
 
 class Rule(NamedTuple):
     """What a value must be: in words, as a reader that raises ValueError, and whether unseen."""
@@ -49,6 +51,21 @@ def choice(*names: str) -> Rule:
         return text
 
     return Rule(" or ".join(names), read)
+
+
+class Rate(NamedTuple):
+    """So many requests in a window of time."""
+
+    requests: int
+    window_s: int
+
+
+def rate(text: str) -> Rate:
+    """Take a number of requests and the seconds in which they may be sent: 600/60."""
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,5})", text, re.ASCII)
+    if found is None or not int(found[1]) or not 1 <= int(found[2]) <= WINDOW_S_MAX:
+        raise ValueError(text)
+    return Rate(int(found[1]), int(found[2]))
 
 
 def token(text: str) -> str:

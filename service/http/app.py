@@ -30,6 +30,7 @@ from service.http import (
     match,
     metrics,
     middleware,
+    rates,
     reading,
     receipts,
     reference,
@@ -126,6 +127,16 @@ def build_app(
     counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
+    app[rates.RATES] = rates.Rates(
+        *(
+            rates.Buckets(name, rate, app[CLOCK]) if rate else None
+            for name, rate in (
+                ("key", settings.rate_limit),
+                ("address", settings.address_rate_limit),
+            )
+        )
+    )
+    app.on_response_prepare.append(rates.tell)
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     _prove(app, repository, public=settings.audit_public == "on")
     app[batch.TURNS] = Turns(batch.AT_ONCE)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from service.errors import ScopeMissing, Unauthenticated
 from service.http.clock import Clock
 from service.http.lookups import Lookups
+from service.http.rates import require_address, take_by_address, take_by_key
 from service.http.request import KEYS_ARE_MADE, bearer, request_id
 from service.repository.base import Context, Repository
 from service.repository.keys import Identity
@@ -62,6 +63,10 @@ class Authenticator:
             raise Unauthenticated(UNKNOWN)
         return found
 
+    def remembers(self, key: str) -> bool:
+        """Say whether the key was good a moment ago."""
+        return self._known.get(key_hash(key), (0.0, None))[0] >= self._clock.monotonic()
+
     def _remember(self, digest: bytes, found: Identity | None, now: float) -> None:
         if found is None:
             self._known.pop(digest, None)
@@ -83,9 +88,18 @@ AUTHENTICATOR: Final = web.AppKey("authenticator", Authenticator)
 async def caller(request: web.Request, *scopes: str) -> Caller:
     """Find who calls and make sure that the key has one of these scopes.
 
-    Raises: Unauthenticated, ScopeMissing.
+    Raises: Unauthenticated, RateLimited, ScopeMissing.
     """
-    identity = await request.app[AUTHENTICATOR].identity(bearer(request))
+    authenticator = request.app[AUTHENTICATOR]
+    try:
+        key = bearer(request)
+        if not authenticator.remembers(key):
+            require_address(request)
+        identity = await authenticator.identity(key)
+    except Unauthenticated:
+        take_by_address(request)
+        raise
+    take_by_key(request, str(identity.key_id))
     require(identity, *scopes)
     return Caller(identity=identity, context=context_of(identity, request))
 

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from service.errors import Problem, Unauthenticated, Unavailable
 from service.http.caller import caller
 from service.http.metrics import METRICS
+from service.http.rates import LEFT, Left
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
 from service.labelling.standing import LabelStanding
@@ -73,9 +74,19 @@ async def me(request: web.Request) -> web.Response:
                 "last_used_at": _time(identity.last_used_at),
             },
             "scopes": identity.scopes,
-            "rate_limit": None,
+            "rate_limit": _rate_limit(request.get(LEFT)),
         }
     )
+
+
+def _rate_limit(left: Left | None) -> dict[str, int] | None:
+    if left is None:
+        return None
+    return {
+        "requests": left.rate.requests,
+        "window_s": left.rate.window_s,
+        "remaining": left.requests,
+    }
 
 
 def _time(at: datetime | None) -> str | None:

@@ -15,6 +15,7 @@ from service.http.caller import caller
 from service.http.clock import CLOCK
 from service.http.entities import CURSORS
 from service.http.protocol import ending_with_client
+from service.http.rates import take_by_address
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
 from service.http.turns import Turns
@@ -150,12 +151,13 @@ async def entries(request: web.Request) -> web.Response:
 async def _admitted(request: web.Request) -> AsyncIterator[None]:
     """Let anyone in, in turn, or where that is switched off a key with scope audit.
 
-    Raises: Unauthenticated, ScopeMissing, Unavailable.
+    Raises: Unauthenticated, ScopeMissing, RateLimited, Unavailable.
     """
     if not request.app[PUBLIC]:
         await caller(request, "audit")
         yield
         return
+    take_by_address(request)
     # Not counted among those under way: who waits for a turn here keeps nobody else out.
     with ending_with_client(request):
         async with request.app[STRANGERS].turn(WAITING_MAX):

@@ -5,6 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from service.http.answers import revalidated
+from service.http.rates import take_by_address
 from service.http.request import raw_query
 from service.model.query import parameters
 from service.openapi.document import served
@@ -41,6 +42,7 @@ def _page(request: web.Request, page: Page) -> web.Response:
 
 
 def _answer(request: web.Request, body: bytes, media: str, more: dict[str, str]) -> web.Response:
+    take_by_address(request)
     parameters(raw_query(request))
     answer = revalidated(request, body, media, CACHED)
     answer.headers.update(more)

@@ -86,7 +86,11 @@ def _refusal(status: int, found: list[type[Problem]]) -> Schema:
         }
     examples = {one.slug: reference("examples", one.slug) for one in found}
     words = " ".join(f"`{one.slug}`: {problems.line_of(one)}" for one in found)
-    names_of_headers = ("Request-Id", "Cache-Control", *OF_STATUS.get(status, ()), *_retry(found))
+    names_of_headers = (
+        *("Request-Id", *headers.LIMITED, "Cache-Control"),
+        *OF_STATUS.get(status, ()),
+        *_retry(found),
+    )
     return {
         "description": words,
         "headers": _headers(names_of_headers),
@@ -155,7 +159,7 @@ def _name(found: Iterable[type[Problem]]) -> str:
 def _answer(answer: Answer, schema_of: SchemaOf) -> Schema:
     written: Schema = {
         "description": answer.description,
-        "headers": _headers(("Request-Id", *answer.headers)),
+        "headers": _headers(("Request-Id", *headers.LIMITED, *answer.headers)),
     }
     if answer.media is not None:
         media = (answer.media, *answer.also)

@@ -165,6 +165,17 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 0},
         "example": 1,
     },
+    "RateLimit": _text(
+        "What is left of the limit, where there is one: `r` requests, and in `t` seconds all of "
+        "them are back.",
+        '"key";r=599;t=1',
+        pattern='^"(key|address)";r=[0-9]+;t=[0-9]+$',
+    ),
+    "RateLimit-Policy": _text(
+        "The limit, where there is one (PLANT_RATE_LIMIT): `q` requests in `w` seconds.",
+        '"key";q=600;w=60',
+        pattern='^"(key|address)";q=[0-9]+;w=[0-9]+$',
+    ),
     "WWW-Authenticate": {
         **_text("How to authenticate.", 'Bearer realm="plant"'),
         "required": True,
@@ -204,6 +215,9 @@ NAMES: Final = {
     "Optional-Retry-After": "Retry-After",
     "Replica-Applied": "Preference-Applied",
 }
+
+LIMITED: Final = ("RateLimit", "RateLimit-Policy")
+"""What every answer may have, but those about health."""
 
 OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),

@@ -1,8 +1,14 @@
 """Which problems may leave an operation: those that follow from its form, and those it names."""
 
+from typing import Final
+
 from service import errors
 from service.errors import Problem
 from service.openapi.operation import NDJSON, Operation
+
+UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""What may be asked as often as one likes: a service that is looked after too often is no less
+healthy."""
 
 
 def refusals(operation: Operation) -> list[type[Problem]]:
@@ -42,8 +48,12 @@ def _query(operation: Operation) -> list[type[Problem]]:
 def _caller(operation: Operation) -> list[type[Problem]]:
     """List what a key may lack; whatever asks for a key also asks the database."""
     if operation.scopes is None:
-        return []
-    found: list[type[Problem]] = [errors.Unauthenticated, errors.Unavailable]
+        return [] if operation.path in UNLIMITED else [errors.RateLimited]
+    found: list[type[Problem]] = [
+        errors.Unauthenticated,
+        errors.RateLimited,
+        errors.Unavailable,
+    ]
     if operation.scopes:
         found.append(errors.ScopeMissing)
     if operation.method != "GET" and operation.scopes != ("read",):

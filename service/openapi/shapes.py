@@ -101,6 +101,14 @@ class KeyShown(Struct):
     last_used_at: Moment | None
 
 
+class RateLimitShown(Struct):
+    """How often this key may ask, and what is left of it."""
+
+    requests: Count
+    window_s: Count
+    remaining: Count
+
+
 class Me(Struct):
     """Whose key this is and what it may do."""
 
@@ -108,7 +116,7 @@ class Me(Struct):
     governance_agent: Named
     key: KeyShown
     scopes: list[Literal["read", "write", "certify", "audit", "admin"]]
-    rate_limit: None
+    rate_limit: RateLimitShown | None
 
 
 class Alive(Struct):

@@ -8,7 +8,6 @@ from service.errors import BY_SLUG
 NOT_MET = {
     "conflict": "what is left over: each constraint that a request can break has its own type",
     "import-incomplete": "tests/usecases/test_imports_absent.py meets it, in the outcome of a line",
-    "rate-limited": "there are no rate limits yet",
 }
 
 # Its handlers raise problems on purpose, which shows nothing about the service.
