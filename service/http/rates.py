@@ -3,7 +3,7 @@
 A bucket of requests is full at first, each request takes one, and they come back evenly over the
 window. Who finds it empty is told when the next one is there.
 
-Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ for the headers.
+Source: draft-ietf-httpapi-ratelimit-headers-10 for the headers.
 """
 
 import math
