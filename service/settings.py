@@ -10,7 +10,20 @@ import msgspec
 
 from service.dotenv import DotenvRefusal, read_dotenv
 from service.refusal import Refusal
-from service.values import Rate, Rule, between, choice, origin, rate, token, url, whole
+from service.values import (
+    Claims,
+    Rate,
+    Rule,
+    between,
+    choice,
+    claims,
+    keys_source,
+    origin,
+    rate,
+    token,
+    url,
+    whole,
+)
 
 PREFIX = "PLANT_"
 # Names that belong to the test suite: read by tests/, never by the service.
@@ -54,6 +67,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str | None = None
     rate_limit: Rate | None = None
     address_rate_limit: Rate | None = None
+    jwks: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_claims: Claims = Claims()
     audit_public: Literal["on", "off"] = "on"
     log_origin: str | None = None
     signing_key: str | None = None
@@ -107,6 +124,10 @@ RULES: dict[str, Rule] = {
     "metrics_token": Rule("printable ASCII without blanks", token, secret=True),
     "rate_limit": _RATE,
     "address_rate_limit": _RATE,
+    "jwks": Rule("the path of a file, or an https address", keys_source),
+    "jwt_issuer": Rule("printable ASCII without blanks", token),
+    "jwt_audience": Rule("printable ASCII without blanks", token),
+    "jwt_claims": Rule("names of claims, as in tenant=tenant,agent=sub,scopes=scope", claims),
     "audit_public": choice("on", "off"),
     "log_origin": Rule(
         "printable ASCII without blanks and plus signs, and must not end like /inc2", origin
@@ -125,6 +146,10 @@ ORDERED = (
     ("statement_timeout_ms", "command_timeout_ms"),
     ("command_timeout_ms", "request_timeout_ms"),
 )
+
+
+TOGETHER = ("jwks", "jwt_issuer", "jwt_audience")
+"""Tokens are taken when all of these are set: nothing is guessed of who may sign for whom."""
 
 
 def variable(field: str) -> str:
@@ -193,6 +218,13 @@ def _value(field: str, text: str, source: str) -> object:
 
 
 def _ordered(settings: Settings) -> Settings:
+    told = [name for name in TOGETHER if getattr(settings, name)]
+    if told and len(told) < len(TOGETHER):
+        lacking = [variable(name) for name in TOGETHER if name not in told]
+        raise SettingsRefusal(
+            f"{variable(told[0])} is set without {' and '.join(lacking)}.",
+            f"Set {', '.join(map(variable, TOGETHER))} together, or none of them.",
+        )
     for low, high in ORDERED:
         if getattr(settings, low) > getattr(settings, high):
             raise SettingsRefusal(

@@ -59,6 +59,10 @@ class Rate(NamedTuple):
     requests: int
     window_s: int
 
+    def __str__(self) -> str:
+        """Write it as settings have it."""
+        return f"{self.requests}/{self.window_s}"
+
 
 def rate(text: str) -> Rate:
     """Take a number of requests and the seconds in which they may be sent: 600/60."""
@@ -66,6 +70,37 @@ def rate(text: str) -> Rate:
     if found is None or not int(found[1]) or not 1 <= int(found[2]) <= WINDOW_S_MAX:
         raise ValueError(text)
     return Rate(int(found[1]), int(found[2]))
+
+
+class Claims(NamedTuple):
+    """Which claims of a token say what; `prefix`: what scopes of ours begin with there."""
+
+    tenant: str = "tenant"
+    agent: str = "sub"
+    scopes: str = "scope"
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        """Write them as settings have them."""
+        return ",".join(f"{name}={value}" for name, value in self._asdict().items() if value)
+
+
+def claims(text: str) -> Claims:
+    """Take names of claims by what they say: tenant=org,agent=azp,scopes=scp,prefix=plant."""
+    given = [part.partition("=") for part in text.split(",")]
+    named = {name: value for name, _, value in given}
+    if len(named) < len(given) or not named.keys() <= set(Claims._fields) or "" in named.values():
+        raise ValueError(text)
+    return Claims(**named)
+
+
+def keys_source(text: str) -> str:
+    """Take the path of a file, or an address whose answer nobody on the way can change."""
+    parts = urlsplit(text)
+    own = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+    if "://" in text and parts.scheme != "https" and not own:
+        raise ValueError(text)
+    return text
 
 
 def token(text: str) -> str:

@@ -59,7 +59,7 @@ FOREIGN_KEYS = {
 }
 # Every column that may be NULL, but private_to; staged lines hold what was given.
 NULLABLE = {
-    "api_key": "expires_at last_used_at revoked_at",
+    "api_key": "expires_at issuer last_used_at revoked_at",
     "base_entity": "archived_at description external_id governance_notes name_key name_scope",
     "skill_entity": "embedding_384",
     "industry_entity": "code embedding_384 level scheme",

@@ -41,6 +41,7 @@ from service.http.clock import CLOCK, Clock
 from service.http.deadline import REQUEST_S, deadline
 from service.http.label_metrics import LabelCollector
 from service.http.log_metrics import LogCollector
+from service.http.tokens import Tokens, TokenSettings
 from service.http.turns import Turns
 from service.labelling.standing import LabelStanding
 from service.model.cursor import CursorCodec
@@ -126,7 +127,9 @@ def build_app(
     counted.registry.register(LogCollector(app[health.STANDING]))
     counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
-    app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
+    app[AUTHENTICATOR] = Authenticator(
+        repository, app[CLOCK], _tokens(settings, repository, app[CLOCK])
+    )
     app[rates.RATES] = rates.Rates(
         *(
             rates.Buckets(name, rate, app[CLOCK]) if rate else None
@@ -164,6 +167,19 @@ def finders_by(settings: Settings, meaning: Meaning | None = None, model: str = 
         ),
         NearSkills(words, meaning, model),
     )
+
+
+def _tokens(settings: Settings, repository: Repository, clock: Clock) -> Tokens | None:
+    """Have what finds identities by tokens, where somebody may issue them."""
+    if not (settings.jwks and settings.jwt_issuer and settings.jwt_audience):
+        return None
+    told = TokenSettings(
+        keys=settings.jwks,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        names=settings.jwt_claims,
+    )
+    return Tokens(told, repository, clock)
 
 
 def _prove(app: web.Application, repository: Repository, *, public: bool) -> None:

@@ -15,6 +15,7 @@ from service.http.clock import Clock
 from service.http.lookups import Lookups
 from service.http.rates import require_address, take_by_address, take_by_key
 from service.http.request import KEYS_ARE_MADE, bearer, request_id
+from service.http.tokens import Tokens, looks_like_token
 from service.repository.base import Context, Repository
 from service.repository.keys import Identity
 from service.usecases.keys import key_hash
@@ -37,19 +38,22 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 class Authenticator:
-    """Finds identities by keys."""
+    """Finds identities by keys, and by tokens where an issuer is named."""
 
-    def __init__(self, repository: Repository, clock: Clock) -> None:
+    def __init__(self, repository: Repository, clock: Clock, tokens: Tokens | None = None) -> None:
+        self._tokens = tokens
         self._lookups = Lookups(repository, clock)
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
 
     async def identity(self, key: str, *, anew: bool = False) -> Identity:
-        """Find whose key this is; `anew` asks the database whatever is remembered.
+        """Find whose key or token this is; `anew` asks the database whatever is remembered.
 
         Raises: Unauthenticated, Unavailable.
         """
+        if self._tokens is not None and looks_like_token(key):
+            return await self._tokens.identity(key)
         digest = key_hash(key)
         now = self._clock.monotonic()
         until, found = self._known.get(digest, (0.0, None))

@@ -61,7 +61,7 @@ SINGLE: Final = frozenset(
 """Headers, in lower case, that may stand once: of two, one part of a chain may read the other."""
 
 _REQUEST_ID: Final = re.compile(r"[!#-&(-+\--:=?-Z^-z~]{1,128}")
-_BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]{1,512}=*)")
+_BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]{1,8000}=*)")
 
 
 def usable_id(given: str) -> str:

@@ -60,6 +60,7 @@ class Key(Struct, frozen=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    issuer: str | None
 
 
 class Revoked(Struct, frozen=True):
@@ -96,6 +97,16 @@ class KeyAuthenticate(Maybe[Identity], frozen=True):
 
     effect = "note"
     key_hash: bytes
+
+
+class TokenAuthenticate(Maybe[Identity], frozen=True):
+    """Find the identity that a token stands for, and note that it was used."""
+
+    effect = "note"
+    issuer: str
+    tenant: str
+    governance_agent: str
+    scopes: list[str]
 
 
 class TenantAdd(Maybe[TenantId], frozen=True):
@@ -136,6 +147,7 @@ class KeyAdd(One[NewKey], frozen=True):
     key_hash: bytes
     scopes: list[str]
     expires_at: datetime | None
+    issuer: str | None = None
 
 
 class KeysList(Many[Key], frozen=True):

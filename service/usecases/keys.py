@@ -4,7 +4,7 @@ import re
 import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -37,6 +37,36 @@ class CreatedKey(Struct, frozen=True, kw_only=True):
     governance_agent_id: UUID
     scopes: list[str]
     expires_at: datetime | None
+    created: dict[str, bool]
+
+
+class AdmittedTokens(Struct, frozen=True, kw_only=True):
+    """A governance agent that tokens of an issuer stand for from now on."""
+
+    issuer: str
+    key_id: UUID
+    tenant_id: UUID
+    governance_agent_id: UUID
+    scopes: list[str]
+    expires_at: datetime | None
+    created: dict[str, bool]
+
+
+class _Row(NamedTuple):
+    """What is stored of a key, or of an issuer's tokens."""
+
+    scopes: list[str]
+    digest: bytes
+    ends: datetime | None
+    issuer: str | None = None
+
+
+class _Added(NamedTuple):
+    """A row that was stored, and what had to be made for it."""
+
+    key_id: UUID
+    tenant_id: UUID
+    governance_agent_id: UUID
     created: dict[str, bool]
 
 
@@ -75,7 +105,51 @@ async def create_key(
 
     Raises: Absent when `existing` and one of them is not there, InvalidBody.
     """
-    _check_scopes(scopes)
+    key = _new_key()
+    row = _Row(scopes, key_hash(key), expires_at)
+    made = await _added(repository, tenant, agent, row, existing=existing)
+    return CreatedKey(
+        key=key,
+        key_id=made.key_id,
+        tenant_id=made.tenant_id,
+        governance_agent_id=made.governance_agent_id,
+        scopes=scopes,
+        expires_at=expires_at,
+        created=made.created,
+    )
+
+
+async def admit_tokens(
+    repository: Repository,
+    issuer: str,
+    tenant: str,
+    agent: str,
+    scopes: list[str],
+    expires_at: datetime | None = None,
+    *,
+    existing: bool = False,
+) -> AdmittedTokens:
+    """Let tokens of an issuer stand for a governance agent; nobody has a key to the row.
+
+    Raises: Absent when `existing` and one of them is not there, InvalidBody.
+    """
+    row = _Row(scopes, key_hash(_new_key()), expires_at, issuer)
+    made = await _added(repository, tenant, agent, row, existing=existing)
+    return AdmittedTokens(
+        issuer=issuer,
+        key_id=made.key_id,
+        tenant_id=made.tenant_id,
+        governance_agent_id=made.governance_agent_id,
+        scopes=scopes,
+        expires_at=expires_at,
+        created=made.created,
+    )
+
+
+async def _added(
+    repository: Repository, tenant: str, agent: str, row: _Row, *, existing: bool
+) -> _Added:
+    _check_scopes(row.scopes)
     _check_name("tenant", tenant)
     _check_name("agent", agent)
     async with repository.pool.transaction() as connection:
@@ -95,19 +169,15 @@ async def create_key(
         )
         if owner is None:
             raise Absent(f"Tenant {tenant} has no governance agent {agent}.")
-        key = _new_key()
         stored = await repository.one(
-            KeyAdd(found.tenant_id, owner.id, key_hash(key), scopes, expires_at),
+            KeyAdd(found.tenant_id, owner.id, row.digest, row.scopes, row.ends, row.issuer),
             connection=connection,
         )
-    return CreatedKey(
-        key=key,
-        key_id=stored.id,
-        tenant_id=found.tenant_id,
-        governance_agent_id=owner.id,
-        scopes=scopes,
-        expires_at=expires_at,
-        created={"tenant": made_tenant is not None, "governance_agent": made_agent is not None},
+    return _Added(
+        stored.id,
+        found.tenant_id,
+        owner.id,
+        {"tenant": made_tenant is not None, "governance_agent": made_agent is not None},
     )
 
 

@@ -17,6 +17,7 @@ WITH replaced AS (
     SET expires_at = least(api_key.expires_at, now() + $4)
     WHERE
         api_key.id = $1
+        AND api_key.issuer IS NULL
         AND api_key.revoked_at IS NULL
         AND (api_key.expires_at IS NULL OR api_key.expires_at > now())
     RETURNING

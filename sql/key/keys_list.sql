@@ -4,7 +4,7 @@
 -- param: $1 tenant text
 -- returns: key_id uuid, tenant text, governance_agent text, scopes text[],
 --     created_at timestamptz, expires_at timestamptz, revoked_at timestamptz,
---     last_used_at timestamptz
+--     last_used_at timestamptz, issuer text
 -- raises: -
 -- isolation: read committed
 -- call: text
@@ -17,7 +17,8 @@ SELECT
     api_key.created_at,
     api_key.expires_at,
     api_key.revoked_at,
-    api_key.last_used_at
+    api_key.last_used_at,
+    api_key.issuer
 FROM app.api_key
 INNER JOIN app.tenant ON api_key.tenant_id = tenant.tenant_id
 INNER JOIN app.governance_agent

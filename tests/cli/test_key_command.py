@@ -150,3 +150,22 @@ def test_a_tenant_has_a_threshold_of_its_own(key: Command, cluster: Server, data
     assert [1, True] == [nobody, "See `plant tenant list`." in absent]
     assert [64] * 4 == [code for code, *_ in wrong]
     assert all("a number from -1 to 1, or default" in said for *_, said in wrong)
+
+
+def test_tokens_of_an_issuer_stand_for_an_agent(
+    key: Command, cluster: Server, database: str
+) -> None:
+    """`--issuer` makes a row without a key, which is listed as such and cannot be rotated."""
+    code, made, _ = key(*CREATE, "s2", "--agent", "alice", "--issuer", "https://id.example")
+    (stored,) = cluster.run(
+        f"SELECT issuer, scopes FROM app.api_key WHERE id = '{made['key_id']}'", database
+    )
+    _, listed, _ = key("list", "--tenant", "s2")
+    rotated, _, said = key("rotate", made["key_id"])
+    wrong = [key(*CREATE, "s2", "--agent", "alice", "--issuer", one)[0] for one in ("", "a\nb")]
+
+    assert (0, "https://id.example", False) == (code, made["issuer"], "key" in made)
+    assert ("https://id.example", made["scopes"]) == (stored["issuer"], stored["scopes"])
+    assert ["https://id.example"] == [one["issuer"] for one in listed["items"]]
+    assert (1, True) == (rotated, "works" in said)
+    assert [64, 64] == wrong

@@ -122,6 +122,7 @@ WAIVED = {
     "tenant_name_key": "the command line takes the tenant that is there",
     "tenant_name_shape": "the command line checks names",
     "tenant_similar_min_range": "the command line checks the score",
+    "api_key_issuer_length": "the command line checks the issuer",
     "governance_agent_name_key": "the command line takes the agent that is there",
     "governance_agent_name_shape": "the command line checks names",
     "api_key_hash_shape": "sha256 has 32 bytes",
@@ -211,6 +212,7 @@ DEFINERS = {
     "app.remembered": "plant_rules",
     "app.remember": "plant_writer",
     "app.authenticate": "plant_auth",
+    "app.authenticate_token": "plant_auth",
     "app.renew_statistics": "plant_writer",
     "audit.base_entity_log": "plant_audit",
     "app.base_entity_erasure": "plant_rules",
@@ -287,6 +289,7 @@ CALLABLE = (
     }
     | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
     | {"app.entity_step", "app.entity_erase", "app.authenticate", "app.remembered"}
+    | {"app.authenticate_token"}
     | {"app.create_once", "app.amend_once", "app.step_once"}
     | {"app.amendment_propose_once", "app.amendment_step_once"}
     | {"app.linked_patch", "app.link_of", "app.link_once"}

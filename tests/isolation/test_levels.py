@@ -21,7 +21,7 @@ from service.doctor.look import look
 from service.labelling.background import Labelling
 from service.labelling.standing import LabelStanding
 from service.repository.base import Repository
-from service.repository.keys import KeyRevoke, KeysList, TenantsList
+from service.repository.keys import KeyRevoke, KeysList, TenantsList, TokenAuthenticate
 from service.repository.labels import LabelCount, LabelSample
 from service.repository.replica import ReplicaPosition
 from service.repository.search import TenantSimilarSet
@@ -287,6 +287,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
             await drive(api)
         await find(api, arena.superuser)
         await fit(api, arena.repository)
+        await arena.repository.maybe(TokenAuthenticate("i", "t", "a", ["read"]))
         await keep(told, arena.owner, Repository(catalog, worker))
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)

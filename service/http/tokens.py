@@ -1,0 +1,141 @@
+"""Where the keys of an issuer come from: a file or an address, read again when they may be new."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from service.errors import Unauthenticated, Unavailable
+from service.http.clock import Clock
+from service.repository.base import Repository
+from service.repository.keys import Identity, TokenAuthenticate
+from service.usecases.keys import SCOPES
+from service.usecases.tokens import (
+    REFUSED,
+    Said,
+    SigningKey,
+    key_id_of,
+    signing_keys,
+    verified,
+)
+from service.values import Claims
+
+log = logging.getLogger(__name__)
+
+FRESH_S: Final = 300.0
+"""How long keys are used before they are read again."""
+
+AGAIN_S: Final = 5.0
+"""How long nobody reads them again after that was tried: a token may name a key that is none."""
+
+FETCH_S: Final = 3.0
+BYTES_MAX: Final = 1024 * 1024
+
+
+class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose tokens are taken, and what their claims mean."""
+
+    keys: str
+    issuer: str
+    audience: str
+    names: Claims
+
+
+class IssuerKeys:
+    """The keys of the issuer as last read; those that were good stay while it is away."""
+
+    def __init__(self, source: str, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+        self._keys: dict[str | None, SigningKey] = {}
+        self._read_at = self._tried_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    async def key(self, key_id: str | None) -> SigningKey:
+        """Find the key that a token names; without a name the only one there is.
+
+        Raises: Unauthenticated, Unavailable.
+        """
+        if self._clock.monotonic() - self._read_at > FRESH_S or key_id not in self._keys:
+            await self._renew(key_id)
+        if key_id is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        found = self._keys.get(key_id)
+        if found is None:
+            if not self._keys:
+                raise Unavailable("The keys of the issuer cannot be read just now.")
+            raise Unauthenticated(REFUSED.format("it names a key that the issuer does not have"))
+        return found
+
+    async def _renew(self, key_id: str | None) -> None:
+        async with self._reading:
+            now = self._clock.monotonic()
+            known = now - self._read_at <= FRESH_S and key_id in self._keys
+            if known or now - self._tried_at < AGAIN_S:
+                return
+            self._tried_at = now
+            try:
+                self._keys = signing_keys(await self._document())
+                self._read_at = now
+            except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as error:
+                log.warning("the keys of the issuer cannot be read: %s", type(error).__name__)
+
+    async def _document(self) -> Mapping[str, Any]:
+        if not self._source.startswith(("http://", "https://")):
+            raw = await asyncio.to_thread(Path(self._source).read_bytes)
+        else:
+            timeout = aiohttp.ClientTimeout(total=FETCH_S)
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(self._source, allow_redirects=False) as answer,
+            ):
+                answer.raise_for_status()
+                raw = await answer.content.read(BYTES_MAX + 1)
+        if len(raw) > BYTES_MAX:
+            raise ValueError("too long")
+        found = msgspec.json.decode(raw)
+        if not isinstance(found, dict):
+            raise ValueError("no object")  # noqa: TRY004 - what it says is wrong
+        return found
+
+
+class Tokens:
+    """Finds identities by tokens."""
+
+    def __init__(self, told: TokenSettings, repository: Repository, clock: Clock) -> None:
+        self._told = told
+        self._keys = IssuerKeys(told.keys, clock)
+        self._repository = repository
+        self._clock = clock
+
+    async def identity(self, token: str) -> Identity:
+        """Find whom a token stands for; it ends when the token does.
+
+        Raises: Unauthenticated, Unavailable.
+        """
+        signing = await self._keys.key(key_id_of(token))
+        told = self._told
+        claims = verified(token, signing, told.issuer, told.audience, told.names, self._clock.now())
+        found = await self._repository.maybe(_lookup(claims), writes=False)
+        if found is None:
+            raise Unauthenticated(REFUSED.format("no key of `plant key create --issuer` is for it"))
+        ends = (one for one in (found.expires_at, claims.expires_at) if one is not None)
+        return msgspec.structs.replace(found, expires_at=min(ends))
+
+
+def _lookup(claims: Said) -> TokenAuthenticate:
+    scopes: list[str] = [scope for scope in SCOPES if scope in claims.scopes]
+    return TokenAuthenticate(claims.issuer, claims.tenant, claims.agent, scopes)
+
+
+TOKENS: Final = web.AppKey("tokens", Tokens)
+
+
+def looks_like_token(bearer: str) -> bool:
+    """Say whether what a client sent is a token: keys have no dots."""
+    return bearer.count(".") == 2  # noqa: PLR2004 - three parts
