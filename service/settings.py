@@ -78,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     witnesses: str | None = None
     embedder: Literal["auto", "minilm", "trigram"] = "auto"
     log_format: Literal["text", "json"] = "text"
+    request_log: Literal["on", "off"] = "on"
 
     def __repr__(self) -> str:
         """Show every setting; of a secret only whether it is set."""
@@ -137,6 +138,7 @@ RULES: dict[str, Rule] = {
     "witnesses": Rule("verifier keys, each with an address behind a blank", str),
     "embedder": choice("auto", "minilm", "trigram"),
     "log_format": choice("text", "json"),
+    "request_log": choice("on", "off"),
 }
 
 # A deadline inside another one ends first, so that the answer says what happened.

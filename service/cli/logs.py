@@ -16,15 +16,20 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
         }
+        own = getattr(record, "members", None)
+        members |= own if isinstance(own, dict) else {"message": record.getMessage()}
         if record.exc_info:
             members["stack"] = self.formatException(record.exc_info)
         return msgspec.json.encode(members).decode()
 
 
-def configure(form: Literal["text", "json"]) -> None:
-    """Send warnings and worse to standard error."""
+REQUESTS = "service.http.request_log"
+"""The logger that has a line for each request."""
+
+
+def configure(form: Literal["text", "json"], *, requests: bool = False) -> None:
+    """Send warnings and worse to standard error, and what requests came to where that is wanted."""
     handler = logging.StreamHandler()
     if form == "json":
         handler.setFormatter(JsonLines())
@@ -32,6 +37,7 @@ def configure(form: Literal["text", "json"]) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(_in_our_words)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger(REQUESTS).setLevel(logging.INFO if requests else logging.WARNING)
 
 
 def _in_our_words(record: logging.LogRecord) -> bool:

@@ -60,7 +60,7 @@ def register(subparsers: Subparsers) -> None:
 def _serve(arguments: argparse.Namespace) -> int:
     settings = load()
     output = Output()
-    configure(settings.log_format)
+    configure(settings.log_format, requests=settings.request_log == "on")
     with (
         hold(settings, "plant serve"),
         _bound(settings) as listener,

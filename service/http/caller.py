@@ -15,6 +15,7 @@ from service.http.clock import Clock
 from service.http.lookups import Lookups
 from service.http.rates import require_address, take_by_address, take_by_key
 from service.http.request import KEYS_ARE_MADE, bearer, request_id
+from service.http.request_log import WHO
 from service.http.tokens import Tokens, looks_like_token
 from service.repository.base import Context, Repository
 from service.repository.keys import Identity
@@ -105,7 +106,9 @@ async def caller(request: web.Request, *scopes: str) -> Caller:
         raise
     take_by_key(request, str(identity.key_id))
     require(identity, *scopes)
-    return Caller(identity=identity, context=context_of(identity, request))
+    context = context_of(identity, request)
+    request[WHO] = context
+    return Caller(identity=identity, context=context)
 
 
 def require(identity: Identity, *scopes: str, header: str | None = None) -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from service.http import request_log
 from service.repository.base import Repository
 from service.sqlstate import RETRY_KINDS
 from service.usecases.replica import Replica
@@ -132,9 +133,10 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
     else:
         return answer
     finally:
-        counted = request.app[METRICS]
+        counted, seconds = request.app[METRICS], time.perf_counter() - begun
         counted.requests.labels(_method(request.method), route, str(status)).inc()
-        counted.seconds.labels(route).observe(time.perf_counter() - begun)
+        counted.seconds.labels(route).observe(seconds)
+        request_log.tell(request, route, status, seconds)
 
 
 def _method(given: str) -> str:

@@ -6,6 +6,7 @@ from aiohttp.typedefs import Handler
 from service.errors import PreconditionFailed
 from service.http import problems
 from service.http.request import REQUEST_ID, WEAK, names_weak_only, refuse_repeated, request_id
+from service.http.request_log import SLUG
 
 
 def install(app: web.Application) -> None:
@@ -29,6 +30,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         problem = problems.from_exception(exc, request.method)
         if isinstance(problem, PreconditionFailed) and names_weak_only(request):
             problem.detail = WEAK
+        request[SLUG] = problem.slug
         problems.report(problem, identity, request.method, request.rel_url.raw_path)
         if request.writer.output_size > 0:
             # Half an answer is out: cutting the connection is the only way left to say no.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.cli.logs import configure
+from service.cli.logs import REQUESTS, configure
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +57,19 @@ def test_our_own_faults_keep_their_stack(capsys: pytest.CaptureFixture[str]) -> 
     failed("service.http")
 
     assert 1 < len(capsys.readouterr().err.splitlines())
+
+
+@pytest.mark.parametrize("requests", [True, False])
+def test_requests_are_told_when_that_is_wanted(
+    capsys: pytest.CaptureFixture[str], *, requests: bool
+) -> None:
+    """As members of their own in JSON, beside when and what."""
+    configure("json", requests=requests)
+    log = logging.getLogger(REQUESTS)
+    log.info("words", extra={"members": {"status": 200}})
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    log.setLevel(logging.NOTSET)
+
+    assert [(200, "info", False)] * requests == [
+        (one["status"], one["level"], "message" in one) for one in said
+    ]
