@@ -22,7 +22,7 @@ def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 def lines(told: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Give the members of each line."""
-    return [record.members for record in told.records if record.name == REQUESTS]
+    return [vars(record)["members"] for record in told.records if record.name == REQUESTS]
 
 
 async def test_a_request_leaves_a_line(api: Api, told: pytest.LogCaptureFixture) -> None:
@@ -66,7 +66,7 @@ async def test_a_refusal_says_what_it_was(api: Api, told: pytest.LogCaptureFixtu
 
 async def test_it_has_nobodys_text(api: Api, told: pytest.LogCaptureFixture) -> None:
     """Neither key, body, query nor what a path has of a client's own."""
-    secret = unique("secret")
+    secret = unique("secret").replace(" ", "-")
     await api.post("/v1/skills", skill_body(name=secret, description=secret))
     await api.post("/v1/skills", {secret: 1})
     await api.get(f"/v1/skills?name={secret}")
@@ -77,7 +77,7 @@ async def test_it_has_nobodys_text(api: Api, told: pytest.LogCaptureFixture) -> 
     )
 
     assert 6 == len(lines(told))
-    assert secret.rpartition(" ")[2] not in told.text
+    assert secret not in told.text
     assert api.actor.key not in told.text
 
 
