@@ -124,7 +124,7 @@ def demoted(exc: BaseException) -> bool:
 def operation_of(problem: Problem) -> int | None:
     """Give the place, from 0, of the operation of a batch that PostgreSQL refused.
 
-    Source: migrations/0035.batch.sql, which says it in the hint.
+    Source: migrations/0034.batch.sql, which says it in the hint.
     """
     hints = (getattr(one, "hint", None) for one in _chain(problem))
     found = next((hint for hint in hints if hint and hint.startswith("operation ")), None)

@@ -1,3 +1,3 @@
--- Undoes 0036.tokens.
+-- Undoes 0035.tokens.
 DROP FUNCTION app.authenticate_token(text, text, text, text[]);
 ALTER TABLE app.api_key DROP COLUMN issuer;

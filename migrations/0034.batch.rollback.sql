@@ -1,4 +1,4 @@
--- Undoes 0035.batch.
+-- Undoes 0034.batch.
 DROP FUNCTION app.batch_once(jsonb, jsonb);
 DROP FUNCTION app.batch_with(app.batch_answer, app.answer);
 DROP FUNCTION app.batch_do(jsonb);

@@ -1,5 +1,5 @@
 -- A governance agent may be known by tokens of an issuer as well as by keys of its own.
--- depends: 0035.batch
+-- depends: 0034.batch
 --
 -- Such a row stands for all tokens that name the tenant and the governance agent and carry at
 -- least its scopes. So what a token may do is what a row says, which the triggers read; of

@@ -1,4 +1,4 @@
--- Undoes 0034.external_ids.
+-- Undoes 0033.external_ids.
 DROP FUNCTION app.put_once(text, text, text, boolean, jsonb, jsonb);
 DROP FUNCTION app.require_etag(text, text);
 REVOKE EXECUTE ON FUNCTION

@@ -1,5 +1,5 @@
 -- A single link is made or removed without sending the whole list.
--- depends: 0030.match
+-- depends: 0031.label_partitions
 --
 -- A link is one of job role and skill, agent and skill, agent and team. It is part of the first
 -- one's document, whose version changes; where it already is as it should be, nothing does.

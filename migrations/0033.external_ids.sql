@@ -1,5 +1,5 @@
 -- An entity is written by the id that its caller gave it.
--- depends: 0033.links
+-- depends: 0032.links
 --
 -- What is sent is the whole of it: a field that is left out is emptied, but for a vector, which
 -- no document shows. Where the entity is so already nothing is written.

@@ -1,5 +1,5 @@
 -- Several operations in one transaction.
--- depends: 0034.external_ids
+-- depends: 0033.external_ids
 --
 -- An operation is {"op": "create" | "amend" | "status", "kind", …}. What a later one refers to
 -- is not known before: it stands there by a placeholder, that of the operation that creates it,
