@@ -246,7 +246,7 @@ END
 $$;
 COMMENT ON FUNCTION app.due_label_page(uuid, uuid, bigint, integer, text, text, timestamptz) IS 'Labels of the next entities that do not serve a model, numbered; one line at least, of nulls where there are none, until there is no entity any more.';
 
-CREATE FUNCTION app.index_label_partition(p_tenant_id uuid) RETURNS void
+CREATE FUNCTION app.index_label_partition(p_tenant_id uuid) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -296,9 +296,10 @@ BEGIN
         END;
     END LOOP;
     EXECUTE format('ANALYZE %s', v_into);
+    RETURN v_labels;
 END
 $$;
-COMMENT ON FUNCTION app.index_label_partition(uuid) IS 'Gives the table that is being made the indexes of app.entity_label, and statistics.';
+COMMENT ON FUNCTION app.index_label_partition(uuid) IS 'Gives the table that is being made the indexes of app.entity_label, and statistics; returns how many labels it has.';
 
 CREATE FUNCTION app.mend_labels(p_tenant_id uuid, p_ids uuid[], p_versions integer[])
 RETURNS bigint
@@ -348,7 +349,7 @@ SET lock_timeout = '60s'
 AS $$
 DECLARE
     v_before constant text := coalesce(current_setting('app.tenant_id', TRUE), '');
-    v_cleared bigint;
+    v_cleared bigint := 0;
 BEGIN
     PERFORM set_config('app.tenant_id', p_tenant_id::text, TRUE);
     EXECUTE format(
@@ -357,14 +358,16 @@ BEGIN
         '    WHERE base.tenant_id = $1 AND base.id = label.entity_id)',
         app.label_partition(p_tenant_id, FALSE))
     USING p_tenant_id;
-    DELETE FROM app.entity_label
-    WHERE entity_label.tenant_id = p_tenant_id;
-    GET DIAGNOSTICS v_cleared = ROW_COUNT;
+    IF app.label_partition(p_tenant_id, TRUE) IS NULL THEN
+        DELETE FROM app.entity_label
+        WHERE entity_label.tenant_id = p_tenant_id;
+        GET DIAGNOSTICS v_cleared = ROW_COUNT;
+    END IF;
     PERFORM set_config('app.tenant_id', v_before, TRUE);
     RETURN v_cleared;
 END
 $$;
-COMMENT ON FUNCTION app.clear_labels(uuid) IS 'Deletes a tenant''s labels where they are searched until COMMIT; returns how many.';
+COMMENT ON FUNCTION app.clear_labels(uuid) IS 'Deletes a tenant''s labels in the partition of all, where they are found until COMMIT; returns how many.';
 
 CREATE FUNCTION app.move_label_cursor(p_tenant_id uuid, p_embedder text, p_pos bigint)
 RETURNS void

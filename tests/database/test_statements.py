@@ -34,6 +34,7 @@ PYTHON: dict[str, set[Any]] = {
     "boolean": {bool},
     "timestamptz": {"datetime"},
     "text[]": {list[str]},
+    "integer[]": {list[int]},
     "uuid[]": {list[UUID], list[UUID | None]},
     "double precision[]": {list[float], list[float | None]},
 }

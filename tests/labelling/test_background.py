@@ -203,3 +203,26 @@ async def test_a_text_that_cannot_be_embedded_keeps_nobody_else_waiting(
         await until(labels_of(superuser, other_tenant), lambda n: n == 4)
 
     assert 0 == await superuser.fetchval(COUNT, tenant.id)
+
+
+async def test_what_failed_fails_no_more_when_somebody_else_has_done_it(
+    repository: Repository,
+    superuser: Connection,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    labeller: Worker,
+) -> None:
+    """A tenant that another process has embedded is not left alone for ever, and not told of."""
+    beside = Beside(labeller, Poisoned())
+    await create(repository, tenant.author, "skill", skill_body(name="poison"))
+    await place_all(superuser)
+    await labeller.lone.open()
+    await beside.labelling.turn()
+    failing = beside.standing.failing
+    await labeller.embedded(tenant, Counted())
+    await create(repository, other_tenant.author, "skill", skill_body())
+    await place_all(superuser)
+    await beside.labelling.turn()
+
+    assert failing
+    assert beside.standing.failing is None
