@@ -1,6 +1,6 @@
 -- Undoes 0031.label_partitions. Tables that tenants have of their own stay: the release before
 -- searches them and writes to them.
-DROP FUNCTION app.attach_label_partition(uuid, uuid[], integer[], text, bigint);
+DROP FUNCTION app.attach_label_partition(uuid, uuid[], integer[], text, bigint, integer);
 DROP FUNCTION app.move_label_cursor(uuid, text, bigint);
 DROP FUNCTION app.clear_labels(uuid);
 DROP FUNCTION app.mend_labels(uuid, uuid[], integer[]);

@@ -416,9 +416,14 @@ REVOKE CREATE ON SCHEMA app FROM plant_rules;
 
 -- In EXCLUSIVE mode nobody is amid changing an entity, and with it labels: what changed before has
 -- another version now, what changes later finds the new table. Searches go on until the second
--- lock. Half a second each, so that nobody who holds what this waits for finds a deadlock.
+-- lock. Who comes while it waits for one waits too, so it does not wait for long.
 CREATE FUNCTION app.attach_label_partition(
-    p_tenant_id uuid, p_ids uuid[], p_versions integer[], p_embedder text, p_pos bigint
+    p_tenant_id uuid,
+    p_ids uuid[],
+    p_versions integer[],
+    p_embedder text,
+    p_pos bigint,
+    p_wait_ms integer
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -430,6 +435,7 @@ DECLARE
     v_name text;
     v_changed bigint;
 BEGIN
+    PERFORM set_config('lock_timeout', p_wait_ms::text, TRUE);
     LOCK TABLE app.base_entity IN EXCLUSIVE MODE;
     LOCK TABLE ONLY app.entity_label, app.entity_label_default IN ACCESS EXCLUSIVE MODE;
     v_changed := app.mend_labels(p_tenant_id, p_ids, p_versions);
@@ -457,7 +463,7 @@ BEGIN
     RETURN v_changed;
 END
 $$;
-COMMENT ON FUNCTION app.attach_label_partition(uuid, uuid[], integer[], text, bigint) IS 'Puts the table that was made where a tenant''s labels are searched, in place of its former one; returns how many entities have changed since the versions given.';
+COMMENT ON FUNCTION app.attach_label_partition(uuid, uuid[], integer[], text, bigint, integer) IS 'Puts the table that was made where a tenant''s labels are searched, in place of its former one; returns how many entities have changed since the versions given.';
 
 -- Where this was undone and is done again, tables that tenants have already are guarded again.
 DO $do$

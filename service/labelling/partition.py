@@ -41,7 +41,14 @@ ENTITIES: Final = 200
 
 TRIES: Final = 40
 PAUSE_S: Final = 1.0
-"""Mean time between two tries for the last locks, of half a second each."""
+"""Mean time between two tries for the last locks."""
+
+WAIT_MS: Final = 500
+"""For each of them: everybody who comes meanwhile waits as long."""
+
+LONG_MS: Final = 1_500
+"""In every fourth try. After a second (deadlock_timeout) an autovacuum that is in the way is ended;
+writers give up after two."""
 
 IN_THE_WAY: Final = frozenset({"55P03", "40P01"})
 """SQLSTATEs of a lock that did not come."""
@@ -145,13 +152,15 @@ class OwnPartition:
 
     async def _attached(self, known: Versions, embedder: str | None, pos: int | None) -> int:
         """Put the table in place of labels elsewhere as soon as nobody holds what that takes."""
-        query = LabelPartitionAttach(self._tenant_id, known.ids, known.versions, embedder, pos)
+        given = self._tenant_id, known.ids, known.versions, embedder, pos
         for nth in range(1, self._tries + 1):
             try:
                 # Whoever waits for a label that was deleted goes on when the lock does not come.
                 async with self._lone.transaction():
                     gone = await self._one(LabelPartitionClear(self._tenant_id))
-                    await self._one(query)
+                    await self._one(
+                        LabelPartitionAttach(*given, LONG_MS if nth % 4 == 0 else WAIT_MS)
+                    )
             except Exception as error:
                 if getattr(error, "sqlstate", None) not in IN_THE_WAY:
                     raise

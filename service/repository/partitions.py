@@ -140,7 +140,7 @@ class LabelPartitionClear(One[Cleared], frozen=True):
 
 
 class LabelPartitionAttach(One[Changed], frozen=True):
-    """Put the table in place."""
+    """Put the table in place; each lock is waited for so many milliseconds."""
 
     effect: ClassVar[Effect] = "write"
 
@@ -149,3 +149,4 @@ class LabelPartitionAttach(One[Changed], frozen=True):
     versions: Sequence[int]
     embedder: str | None
     pos: int | None
+    wait_ms: int

@@ -176,9 +176,11 @@ def test_metrics_tell_how_far_it_is() -> None:
 class Poisoned(Counted):
     """Fails for one text, and for no other."""
 
+    poison = "poison"
+
     async def of_model(self, texts: Sequence[str]) -> bytes:
         """Compute, or fail."""
-        if "poison" in texts:
+        if self.poison in texts:
             raise MemoryError
         return await super().of_model(texts)
 
@@ -213,10 +215,11 @@ async def test_what_failed_fails_no_more_when_somebody_else_has_done_it(
     labeller: Worker,
 ) -> None:
     """A tenant that another process has embedded is not left alone for ever, and not told of."""
-    beside = Beside(labeller, Poisoned())
-    await create(repository, tenant.author, "skill", skill_body(name="poison"))
+    vectors = Poisoned()
+    vectors.poison = "hemlock"
+    beside = Beside(labeller, vectors)
+    await create(repository, tenant.author, "skill", skill_body(name="hemlock"))
     await place_all(superuser)
-    await labeller.lone.open()
     await beside.labelling.turn()
     failing = beside.standing.failing
     await labeller.embedded(tenant, Counted())

@@ -185,7 +185,7 @@ async def test_everything_is_computed_anew_when_it_is_asked_for(
     await labeller.embedded(ground.tenant, Counted("old/1"))
     await ground.own().isolated()
     names = []
-    for model in ("new/1", "newer/1"):
+    for model in ("new/1", "new/1"):
         since = (await owner.one(ServerClock())).at
         made = await ground.own().embedded(Wanted(Counted(model), 0, since), unheard)
         names.append(await ground.tables())
@@ -193,6 +193,24 @@ async def test_everything_is_computed_anew_when_it_is_asked_for(
         assert 3 == made.computed == made.labels
         assert {model} == {row["embedder"] for row in await ground.rows()}
     assert [[f"{ground.name}_2"], [ground.name]] == names
+
+
+async def test_a_model_whose_vectors_had_to_go_begins_at_the_beginning(
+    ground: Ground, labeller: Worker
+) -> None:
+    """When it comes again all is looked at; the new one goes on behind what it was told."""
+    await create(ground.repository, ground.tenant.author, "skill", skill_body())
+    await place_all(ground.superuser)
+    await labeller.embedded(ground.tenant, Counted("old/1"))
+    before = await ground.superuser.fetchval(CURSOR, ground.tenant.id, "old/1")
+    await ground.own().embedded(Wanted(Counted("new/1"), 1), unheard)
+    cursors = [
+        await ground.superuser.fetchval(CURSOR, ground.tenant.id, model)
+        for model in ("old/1", "new/1")
+    ]
+
+    assert 1 == before
+    assert [0, 1] == cursors
 
 
 async def test_labels_are_written_into_the_table_afterwards(
@@ -258,12 +276,13 @@ async def test_what_changes_while_vectors_are_computed_is_right_at_once(
     vectors = Meddling(lambda: happens(ground, made))
     await ground.own().embedded(Wanted(vectors, 1), unheard)
     rows = await ground.rows()
+    pos = await ground.superuser.fetchval(CURSOR, ground.tenant.id, "meaning/1")
     await place_all(ground.superuser)
     await labeller.embedded(ground.tenant, Counted())
 
-    assert said == [(row["source"], row["label"]) for row in rows]
+    assert 1 == pos
+    assert said == [(row["source"], row["label"]) for row in rows if row["entity_id"] == made.id]
     assert drafts == {row["private_to"] is not None for row in rows}
-    assert 1 <= await ground.superuser.fetchval(CURSOR, ground.tenant.id, "meaning/1")
     assert {(row["source"], row["label"]) for row in await ground.superuser.fetch(
         "SELECT source, label FROM app.wanted_label WHERE tenant_id = $1", ground.tenant.id
     )} == set(await ground.said())  # fmt: skip
@@ -308,7 +327,7 @@ async def test_what_changes_while_labels_are_moved_is_right_at_once(
 async def test_who_is_amid_changing_an_entity_is_waited_for(
     ground: Ground, labeller: Worker, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it does before it ends is in the new table, and what it did when all was copied."""
+    """Whoever has as much as locked one: what it does before it ends is in the new table."""
     monkeypatch.setattr(partition, "PAUSE_S", 0.01)
     made = await create(ground.repository, ground.tenant.author, "skill", skill_body(name="One"))
     await labeller.embedded(ground.tenant, Counted())
@@ -316,9 +335,10 @@ async def test_who_is_amid_changing_an_entity_is_waited_for(
     transaction = writer.transaction()
     await transaction.start()
     await become(writer, ground.tenant.author)
-    await writer.execute("UPDATE app.base_entity SET name = 'Two' WHERE id = $1", made.id)
+    await writer.execute("SELECT FROM app.base_entity WHERE id = $1 FOR UPDATE", made.id)
     moving = asyncio.create_task(ground.own().isolated())
     await until_blocked(ground.superuser, ground.builder.connection, writer, moving)
+    await writer.execute("UPDATE app.base_entity SET name = 'Two' WHERE id = $1", made.id)
     await writer.execute(
         "UPDATE app.base_entity SET status = 'under_review' WHERE id = $1", made.id
     )

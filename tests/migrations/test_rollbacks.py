@@ -59,7 +59,7 @@ INSERT INTO app.tenant (tenant_id, name) VALUES ('{tenant}', 'large');
 SET ROLE plant_owner;
 SELECT app.begin_label_partition('{tenant}');
 SELECT app.index_label_partition('{tenant}');
-SELECT app.attach_label_partition('{tenant}', '{{}}', '{{}}', NULL, NULL);
+SELECT app.attach_label_partition('{tenant}', '{{}}', '{{}}', NULL, NULL, 500);
 """
 GUARDS = """
 SELECT inhrelid::regclass::text, tgenabled::text FROM pg_inherits
