@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 
+from service.cli import tenant_isolate
 from service.cli.connected import database, repository
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
@@ -12,7 +13,7 @@ from service.repository.search import TenantSimilarSet, TenantThreshold
 from service.settings import load
 from service.values import between
 
-TENANT = "List the tenants and set what each wants otherwise; `plant key create` makes them."
+TENANT = "List, tune and isolate tenants; `plant key create` makes them."
 
 LIST = "List tenants by name, with how many keys of each still work."
 
@@ -51,6 +52,7 @@ def register(subparsers: Subparsers) -> None:
     similar.add_argument("tenant", metavar="TENANT", help="whose")
     similar.add_argument("score", metavar="SCORE", help=f"{SCORE.words}, or {DEFAULT}")
     add_json(similar)
+    tenant_isolate.register(commands)
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -19,11 +19,20 @@ STATEMENT_S: Final = 30
 SILENT_S: Final = 15
 """A session that says nothing for so long is ended by the server, and its locks with it."""
 
+BRISK: Final = {
+    "statement_timeout": f"{STATEMENT_S}s",
+    "idle_in_transaction_session_timeout": f"{SILENT_S}s",
+    "idle_session_timeout": f"{SILENT_S}s",
+    "transaction_timeout": f"{2 * STATEMENT_S}s",
+}
+PATIENT: Final = {**dict.fromkeys(BRISK, "0"), "client_connection_check_interval": "1s"}
+
 
 class Lone:
     """A connection of one role; what fails over it is raised as the driver raises it.
 
-    `vectors`: the server's vectors go over it as bytes.
+    `vectors`: the server's vectors go over it as bytes. `patient`: what it does may take hours, and
+    nothing ends it but its own end, for which the server looks every second.
     Whoever has it speaks at least every few seconds: `SILENT_S` says why.
     """
 
@@ -35,10 +44,12 @@ class Lone:
         name: str,
         read_only: bool = False,
         vectors: bool = False,
+        patient: bool = False,
     ) -> None:
         self._url = url
         self._read_only = read_only
         self._vectors = vectors
+        self._patient = patient
         self._settings = settings
         self._name = name
         self._connection: asyncpg.Connection[Any] | None = None
@@ -50,7 +61,7 @@ class Lone:
             self._url,
             connection_class=Connection,
             timeout=self._settings.connect_timeout_ms / 1000,
-            command_timeout=STATEMENT_S + 5,
+            command_timeout=None if self._patient else STATEMENT_S + 5,
             statement_cache_size=STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
             server_settings=self._server_settings(),
@@ -61,11 +72,8 @@ class Lone:
     def _server_settings(self) -> dict[str, str]:
         return {
             "application_name": f"plant {self._name}",
-            "statement_timeout": f"{STATEMENT_S}s",
+            **(PATIENT if self._patient else BRISK),
             "lock_timeout": str(self._settings.lock_timeout_ms),
-            "idle_in_transaction_session_timeout": f"{SILENT_S}s",
-            "idle_session_timeout": f"{SILENT_S}s",
-            "transaction_timeout": f"{2 * STATEMENT_S}s",
             "default_transaction_isolation": "read committed",
             "default_transaction_read_only": "on" if self._read_only else "off",
             **PLANS,

@@ -81,6 +81,10 @@ class Labelling:
             LabelsBehind(self._vectors.model, TENANTS), connection=self._lone.connection
         )
         self._standing.behind = sum(tenant.behind for tenant in tenants)
+        if len(tenants) < TENANTS:
+            # Whose labels somebody else has brought up to date fails no more.
+            behind = {tenant.tenant_id for tenant in tenants}
+            self._resting = {one: s for one, s in self._resting.items() if one in behind}
         if not tenants:
             self._seen = facts.positions
             self._standing.failing = None

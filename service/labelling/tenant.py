@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from service.database.lone import Lone
 from service.labelling.batch import Batch, Mark, batches
+from service.labelling.compute import both
 from service.labelling.vectors import Vectors
-from service.model.vector import each, wire
 from service.repository.base import One, Repository
 from service.repository.labels import (
     LabelCursor,
@@ -148,14 +148,8 @@ class TenantLabels:
     async def _embedded(self, batch: Batch) -> Embedded:
         """Compute the vectors of a batch."""
         texts = [row.label or "" for row in batch.due]
-        words = [wire(one) for one in each(await self._vectors.of_words(texts))] if texts else []
-        meanings = list(words)
-        meant = [nth for nth, row in enumerate(batch.due) if row.embedder == self._vectors.model]
-        if meant and self._vectors.model != self._vectors.words:
-            computed = await self._vectors.of_model([texts[nth] for nth in meant])
-            for nth, vector in zip(meant, each(computed), strict=True):
-                meanings[nth] = wire(vector)
-        return Embedded(batch, meanings, words)
+        embedders = [row.embedder for row in batch.due]
+        return Embedded(batch, *await both(texts, embedders, self._vectors))
 
     def _write(self, found: Embedded) -> LabelsWrite:
         due = found.batch.due

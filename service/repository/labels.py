@@ -50,7 +50,7 @@ class Cursor(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
-    """How many labels a tenant has to have, and how many there are."""
+    """How many labels a tenant has to have, and how many there are for a model."""
 
     wanted: int
     present: int
@@ -143,3 +143,5 @@ class LabelCount(One[Count], frozen=True):
     """Count the labels of a tenant."""
 
     tenant_id: UUID
+    model: str
+    words: str

@@ -19,6 +19,7 @@ from service.database.pool import Isolation, Pool
 from service.database.target import Target
 from service.doctor.look import look
 from service.labelling.background import Labelling
+from service.labelling.partition import OwnPartition, Wanted
 from service.labelling.standing import LabelStanding
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke, KeysList, TenantsList, TokenAuthenticate
@@ -43,7 +44,7 @@ from tests.http.test_lists import Stock
 from tests.imports import line, ndjson
 from tests.isolation.acts import see, skill
 from tests.isolation.arena import Arena, opened
-from tests.labelling.ground import Counted
+from tests.labelling.ground import Counted, building
 from tests.labelling.ground import worker as labelling
 from tests.labels import embed
 from tests.matching import near_skills
@@ -224,9 +225,15 @@ async def label(cluster: Server, database: str, settings: Settings, arena: Arena
         vectors = Counted()
         await Labelling(found.repository, found.lone, vectors, LabelStanding()).turn()
         await found.embedded(arena.tenant, vectors)
-        await found.repository.one(LabelCount(arena.tenant.id), connection=found.lone.connection)
+        count = LabelCount(arena.tenant.id, vectors.model, vectors.words)
+        await found.repository.one(count, connection=found.lone.connection)
         sample = LabelSample(arena.tenant.id, 0, 5)
         await found.repository.many(sample, connection=found.lone.connection)
+        async with building(cluster, database, settings) as lone:
+            own = OwnPartition(found.repository, lone, arena.tenant.id, str)
+            assert not await own.there()
+            await own.isolated()
+            await own.embedded(Wanted(vectors, 0), abs)
 
 
 async def prove(api: Api) -> None:

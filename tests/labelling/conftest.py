@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from service.database.lone import Lone
 from service.settings import Settings
-from tests.labelling.ground import Worker, worker
+from tests.labelling.ground import Worker, building, worker
 from tests.postgres import Server
 from tests.sessions import Connect, connections
 
@@ -21,4 +22,11 @@ async def labeller(cluster: Server, database: str, settings: Settings) -> AsyncI
 async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
     """Open sessions that are closed at the end."""
     async with connections(cluster, database) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def builder(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Lone]:
+    """Have a session that makes partitions."""
+    async with building(cluster, database, settings) as found:
         yield found

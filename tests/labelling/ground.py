@@ -1,7 +1,7 @@
 """Vectors that are easy to reckon with, and a worker that is stepped by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -52,6 +52,21 @@ class Counted:
         return b"".join(map(of_spelling, texts))
 
 
+class Meddling(Counted):
+    """Lets something happen between reading and writing."""
+
+    def __init__(self, meddle: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self._meddle: Callable[[], Awaitable[object]] | None = meddle
+
+    async def of_model(self, texts: Sequence[str]) -> bytes:
+        """Compute, when it has happened."""
+        if self._meddle:
+            meddle, self._meddle = self._meddle, None
+            await meddle()
+        return await super().of_model(texts)
+
+
 class Worker:
     """A session of plant_worker that embeds tenants."""
 
@@ -85,3 +100,15 @@ async def worker(cluster: Server, database: str, settings: Settings) -> AsyncIte
         yield found
     finally:
         await found.lone.close()
+
+
+@asynccontextmanager
+async def building(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Lone]:
+    """Have a session of the owner that makes partitions."""
+    url = cluster.url("owner", database)
+    lone = Lone(url, settings, name="building", vectors=True, patient=True)
+    await lone.open()
+    try:
+        yield lone
+    finally:
+        await lone.close()

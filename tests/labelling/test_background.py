@@ -176,9 +176,11 @@ def test_metrics_tell_how_far_it_is() -> None:
 class Poisoned(Counted):
     """Fails for one text, and for no other."""
 
+    poison = "poison"
+
     async def of_model(self, texts: Sequence[str]) -> bytes:
         """Compute, or fail."""
-        if "poison" in texts:
+        if self.poison in texts:
             raise MemoryError
         return await super().of_model(texts)
 
@@ -203,3 +205,27 @@ async def test_a_text_that_cannot_be_embedded_keeps_nobody_else_waiting(
         await until(labels_of(superuser, other_tenant), lambda n: n == 4)
 
     assert 0 == await superuser.fetchval(COUNT, tenant.id)
+
+
+async def test_what_failed_fails_no_more_when_somebody_else_has_done_it(
+    repository: Repository,
+    superuser: Connection,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    labeller: Worker,
+) -> None:
+    """A tenant that another process has embedded is not left alone for ever, and not told of."""
+    vectors = Poisoned()
+    vectors.poison = "hemlock"
+    beside = Beside(labeller, vectors)
+    await create(repository, tenant.author, "skill", skill_body(name="hemlock"))
+    await place_all(superuser)
+    await beside.labelling.turn()
+    failing = beside.standing.failing
+    await labeller.embedded(tenant, Counted())
+    await create(repository, other_tenant.author, "skill", skill_body())
+    await place_all(superuser)
+    await beside.labelling.turn()
+
+    assert failing
+    assert beside.standing.failing is None

@@ -24,7 +24,7 @@ from tests.factories import (
     skill_body,
     step,
 )
-from tests.labelling.ground import WORDS, Counted, Worker, of_meaning, of_spelling, worker
+from tests.labelling.ground import WORDS, Counted, Meddling, Worker, of_meaning, of_spelling, worker
 from tests.placed import place_all
 from tests.postgres import Server
 from tests.sessions import Connect, Connection, pid, sent, until_blocked
@@ -274,21 +274,6 @@ async def test_labels_of_a_draft_are_its_agents_until_it_is_one_no_longer(
 
     assert {tenant.author.context.governance_agent_id} == {str(one) for one in before}
     assert {None} == {row["private_to"] for row in await labels(superuser, made.id)}
-
-
-class Meddling(Counted):
-    """Lets something happen between reading and writing."""
-
-    def __init__(self, meddle: Callable[[], Awaitable[object]]) -> None:
-        super().__init__()
-        self._meddle: Callable[[], Awaitable[object]] | None = meddle
-
-    async def of_model(self, texts: Sequence[str]) -> bytes:
-        """Compute, when it has happened."""
-        if self._meddle:
-            meddle, self._meddle = self._meddle, None
-            await meddle()
-        return await super().of_model(texts)
 
 
 async def test_an_entity_that_changes_meanwhile_is_embedded_as_it_is_then(

@@ -1,0 +1,18 @@
+-- name: label_partition_attach :one
+-- Put the table that was made where a tenant's labels are searched.
+--
+-- Of a model's work the position is told up to which the tenant is embedded now. A lock that does
+-- not come in time is an error; nothing is done then, and it may be tried again.
+--
+-- param: $1 tenant_id uuid
+-- param: $2 ids uuid[]
+-- param: $3 versions integer[]
+-- param: $4 embedder text
+-- param: $5 pos bigint
+-- param: $6 wait_ms integer
+-- returns: changed bigint
+-- raises: -
+-- isolation: read committed
+-- call: text
+-- role: owner
+SELECT app.attach_label_partition($1, $2, $3, $4, $5, $6) AS changed;

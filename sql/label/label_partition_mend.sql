@@ -1,0 +1,12 @@
+-- name: label_partition_mend :one
+-- Bring labels in the table that is being made to what has become of their entities meanwhile.
+--
+-- param: $1 tenant_id uuid
+-- param: $2 ids uuid[]
+-- param: $3 versions integer[]
+-- returns: changed bigint
+-- raises: -
+-- isolation: read committed
+-- call: text
+-- role: owner
+SELECT app.mend_labels($1, $2, $3) AS changed;
