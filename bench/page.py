@@ -1,16 +1,16 @@
-"""The page of a run: docs/benchmark.md."""
+"""The page of a run, in Markdown."""
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from bench.machine import QUIET, Machine
 from bench.result import Row
-from bench.scale import Scale
 
 HEAD = """\
-# Benchmark
+# {title}
 
-Written by `tox -e bench`, which measures what is promised of the speed of [the log](audit.md).
-[bench.json](bench.json) has every single number.
+{intro}
 {quick}{busy}
 | what | measured | goal | met? | beside |
 |---|---|---|---|---|
@@ -41,10 +41,21 @@ BUSY = "\n**The machine was at other work too (load {load}): rates are too low, 
 QUICK = "\n**A quick run: smaller sizes and shorter rounds, which say nothing about the goals.**\n"
 
 
-def page(rows: Sequence[Row], machine: Machine, scale: Scale, took_s: float) -> str:
+class Title(Struct, frozen=True):
+    """What a page is called, and what it says before its numbers."""
+
+    title: str
+    intro: str
+
+
+def page(
+    title: Title, rows: Sequence[Row], machine: Machine, took_s: float, *, quick: bool = False
+) -> str:
     """Write the page. Units: seconds."""
     return HEAD.format(
-        quick=QUICK if scale.quick else "",
+        title=title.title,
+        intro=title.intro,
+        quick=QUICK if quick else "",
         busy=BUSY.format(load=machine.load) if machine.load > QUIET else "",
         rows="\n".join(
             f"| {row.what} | {row.measured} | {row.goal} | {row.verdict} | {row.beside} |"

@@ -2,24 +2,19 @@
 
 import argparse
 import os
-import re
-import shutil
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from bench.audit import bundles, delay, inserts, receipts, sealing, verifying
 from bench.audit.session import Session, session
 from bench.machine import QUIET, machine
-from bench.page import page
+from bench.page import Title, page
 from bench.result import Outcome, table
+from bench.running import room, tell, timed, written
 from bench.scale import FULL, QUICK
 
 BENCHMARKS: Final[dict[str, Callable[[Session], Outcome]]] = {
@@ -30,7 +25,12 @@ BENCHMARKS: Final[dict[str, Callable[[Session], Outcome]]] = {
     "receipts": receipts.measure,
     "bundles": bundles.measure,
 }
-NUMBERS: Final = re.compile(rb"\[[-\d.,\s]+\]")
+TITLE: Final = Title(
+    "Benchmark",
+    """\
+Written by `tox -e bench`, which measures what is promised of the speed of [the log](audit.md).
+[bench.json](bench.json) has every single number.""",
+)
 EPILOG: Final = """\
 A full run takes about ten minutes on two cores and wants the machine for itself; it makes its own
 server in a directory for temporary files (TMPDIR), some 3 GB, and removes it. The exit code is 1
@@ -44,25 +44,25 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     scale = QUICK if given.quick else FULL
     if given.quick:
-        _tell("QUICK: smaller sizes, shorter rounds; no number of it says whether a goal is met")
+        tell("QUICK: smaller sizes, shorter rounds; no number of it says whether a goal is met")
     load = os.getloadavg()[0]
     if load > QUIET:
-        _tell(f"The machine is at work already (load {load:.1f}): rates will be too low.")
+        tell(f"The machine is at work already (load {load:.1f}): rates will be too low.")
     begun = time.perf_counter()
     outcomes: dict[str, Outcome] = {}
-    with _room() as directory, session(directory, scale, _told(begun)) as shared:
+    with room() as directory, session(directory, scale, timed(begun)) as shared:
         on = machine(str(shared.ground.run("SHOW server_version")[0][0]), load)
         for name, measure in BENCHMARKS.items():
             if not given.only or name in given.only:
                 outcomes[name] = measure(shared)
     took = time.perf_counter() - begun
     rows = [row for outcome in outcomes.values() for row in outcome.rows]
-    _tell("\n".join(["", *table(rows), "", f"{took:.0f} s"]))
+    tell("\n".join(["", *table(rows), "", f"{took:.0f} s"]))
     if given.json:
         raw = {"machine": on, "scale": scale, "took_s": round(took, 1), "outcomes": outcomes}
-        given.json.write_bytes(_written(raw))
+        given.json.write_bytes(written(raw))
     if given.page:
-        given.page.write_text(page(rows, on, scale, took), encoding="utf-8")
+        given.page.write_text(page(TITLE, rows, on, took, quick=scale.quick), encoding="utf-8")
     return 1 if any(row.met is False for row in rows) else 0
 
 
@@ -80,32 +80,6 @@ def _given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write a page there, in Markdown")
     return parser.parse_args(arguments)
-
-
-def _written(raw: dict[str, Any]) -> bytes:
-    """Write it for a person to read: lists of numbers in one line."""
-    text = msgspec.json.format(msgspec.json.encode(raw), indent=1)
-    return NUMBERS.sub(lambda found: re.sub(rb"\s+", b" ", found[0]), text) + b"\n"
-
-
-@contextmanager
-def _room() -> Iterator[Path]:
-    """Have a directory that the server's user may pass to, gone afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="plant-bench-"))
-    directory.chmod(0o755)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
-
-
-def _told(begun: float) -> Callable[[str], None]:
-    return lambda line: _tell(f"{time.perf_counter() - begun:5.0f} s  {line}")
-
-
-def _tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

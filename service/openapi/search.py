@@ -28,12 +28,18 @@ _Matched = Annotated[str, Meta(description="The name, alias or description that 
 class PartsShown(Struct):
     """The scores that the score is made of; null: not compared."""
 
-    vector: Annotated[_Score | None, Meta(description="Cosine of the vectors of one model.")]
-    lexical: Annotated[_Score | None, Meta(description="Likeness of the characters.")]
+    vector: Annotated[_Score | None, Meta(description="Cosine of the label that means most alike.")]
+    lexical: Annotated[
+        _Score | None, Meta(description="Likeness of the label whose characters are most alike.")
+    ]
 
 
 class HitShown(Struct):
-    """An entity that was found; `score` is the larger of `vector` and 0.95 of `lexical`."""
+    """An entity that was found.
+
+    `score` is the larger of `vector` and 0.95 of `lexical`, less a fifth of what these two differ
+    by, less a twentieth of what the labels of the entity fall behind that on average.
+    """
 
     entity: AnyDocument
     score: _Score

@@ -79,6 +79,7 @@ class SearchExact(Many[Hit], frozen=True):
     sources: Sequence[str]
     but_id: str | None
     words: float
+    around: float
     count: int
 
 
@@ -98,6 +99,7 @@ class SearchNear(Many[Hit], frozen=True):
     sources: Sequence[str]
     but_id: str | None
     words: float
+    around: float
     count: int
     near: int
 

@@ -14,6 +14,12 @@ CALLER: Final = "caller"
 WORDS: Final = 0.95
 """What likeness of words counts beside likeness of meaning."""
 
+AROUND: Final = 0.05
+"""What counts, in a search, how far the labels of an entity fall behind its likest on average: of
+two that share a label the one comes first whose other labels are nearer. With it, and with a fifth
+off where meaning and words differ, of a hundred aliases of ESCO that were left out one at a time 91
+were found first, of those with two typos 76; by the larger of the two alone 90 and 72."""
+
 
 class Words(Protocol):
     """Gives vectors of the characters of texts, at once."""
@@ -48,6 +54,7 @@ class Probes(Struct, frozen=True, kw_only=True):
     models: Sequence[str]
     sources: Sequence[str] = SOURCES
     words: float = WORDS
+    around: float = AROUND
     but_id: str | None = None
 
 

@@ -165,7 +165,12 @@ class Search:
         own = (await repository.one(TenantSimilar(), context)).similar_min
         least = self._similar_min if own is None else own
         probes = Probes(
-            each=each, models=self._models(None), sources=NAMES, words=1.0, but_id=but_id
+            each=each,
+            models=self._models(None),
+            sources=NAMES,
+            words=1.0,
+            around=0.0,
+            but_id=but_id,
         )
         filters = Filters(kinds=(kind,), statuses=NOT_ARCHIVED)
         return (await self._nearest(repository, context, filters, probes, limit, least))[0]
@@ -204,6 +209,7 @@ class Search:
             probes.sources,
             probes.but_id,
             probes.words,
+            probes.around,
             count,
         )
         near = max(NEAR_MIN, NEAR_FACTOR * count)

@@ -1,10 +1,10 @@
 -- name: search_near :many
 -- Find what is nearest to some vectors, as far as the indexes lead.
 --
--- As search_exact, of the `near` nearest labels by vector and by words. The filters are asked of
--- each label that an index gives, and it gives more until so many have met them or it has given
--- hnsw.max_scan_tuples: fewer rows than asked for may come back. Scores are of the vectors as
--- they are, not of the halves that the indexes have.
+-- As search_exact, of the entities of the `near` nearest labels by vector and by words. The filters
+-- are asked of each label that an index gives, and it gives more until so many have met them or it
+-- has given hnsw.max_scan_tuples: fewer rows than asked for may come back. Scores are of all labels
+-- of an entity and of the vectors as they are, not of the halves that the indexes have.
 --
 -- param: $1 kinds text[]
 -- param: $2 statuses text[]
@@ -17,8 +17,9 @@
 -- param: $9 sources text[]
 -- param: $10 but_id uuid
 -- param: $11 words double precision
--- param: $12 count bigint
--- param: $13 near bigint
+-- param: $12 around double precision
+-- param: $13 count bigint
+-- param: $14 near bigint
 -- returns: id uuid, document text, score double precision, vector double precision,
 --          lexical double precision, label text
 -- raises: -
@@ -42,51 +43,48 @@ SELECT
     top.lexical,
     top.label
 FROM (
-    SELECT DISTINCT ON ((near.named).entity_id)
-        (near.named).entity_id AS id,
-        part.vector,
-        part.lexical,
-        (near.named).label AS label,
-        greatest(part.vector, $11 * part.lexical) AS score
-    FROM unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)
-    CROSS JOIN
-        LATERAL (
-            (
-                SELECT named
-                FROM app.entity_label AS named
-                CROSS JOIN LATERAL app.search_admits(named.entity_id, $1, $2, $3, $4, $5)
-                WHERE
-                    probe.vector IS NOT NULL AND named.embedder = any($8) AND named.source = any($9)
-                    AND named.entity_type = any($1) AND named.entity_id IS DISTINCT FROM $10
-                ORDER BY
-                    named.embedding_384::public.halfvec(384)
-                    OPERATOR (public.<=>) probe.vector::public.halfvec(384)
-                LIMIT $13
-            )
-            UNION ALL
-            (
-                SELECT named
-                FROM app.entity_label AS named
-                CROSS JOIN LATERAL app.search_admits(named.entity_id, $1, $2, $3, $4, $5)
-                WHERE
-                    probe.lexical IS NOT NULL AND named.source = any($9)
-                    AND named.entity_type = any($1) AND named.entity_id IS DISTINCT FROM $10
-                ORDER BY
-                    named.lexical_384::public.halfvec(384)
-                    OPERATOR (public.<=>) probe.lexical::public.halfvec(384)
-                LIMIT $13
-            )
-        ) AS near
-    CROSS JOIN
-        LATERAL app.label_likeness(
-            (near.named).embedder,
-            (near.named).embedding_384,
-            (near.named).lexical_384,
-            $8,
-            probe.vector,
-            probe.lexical
-        ) AS part
-    ORDER BY (near.named).entity_id ASC, score DESC, (near.named).label ASC
+    SELECT
+        candidate.id,
+        best.score,
+        best.vector,
+        best.lexical,
+        best.label
+    FROM (
+        SELECT DISTINCT near.entity_id AS id
+        FROM unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)
+        CROSS JOIN
+            LATERAL (
+                (
+                    SELECT named.entity_id
+                    FROM app.entity_label AS named
+                    CROSS JOIN LATERAL app.search_admits(named.entity_id, $1, $2, $3, $4, $5)
+                    WHERE
+                        probe.vector IS NOT NULL AND named.embedder = any($8)
+                        AND named.source = any($9) AND named.entity_type = any($1)
+                        AND named.entity_id IS DISTINCT FROM $10
+                    ORDER BY
+                        named.embedding_384::public.halfvec(384)
+                        OPERATOR (public.<=>) probe.vector::public.halfvec(384)
+                    LIMIT $14
+                )
+                UNION ALL
+                (
+                    SELECT named.entity_id
+                    FROM app.entity_label AS named
+                    CROSS JOIN LATERAL app.search_admits(named.entity_id, $1, $2, $3, $4, $5)
+                    WHERE
+                        probe.lexical IS NOT NULL
+                        AND named.source = any($9) AND named.entity_type = any($1)
+                        AND named.entity_id IS DISTINCT FROM $10
+                    ORDER BY
+                        named.lexical_384::public.halfvec(384)
+                        OPERATOR (public.<=>) probe.lexical::public.halfvec(384)
+                    LIMIT $14
+                )
+            ) AS near
+    ) AS candidate
+    CROSS JOIN LATERAL app.entity_likeness(candidate.id, $9, $8, $6, $7, $11, $12) AS best
+    ORDER BY best.score DESC, candidate.id ASC
+    LIMIT $13
 ) AS top
-ORDER BY top.score DESC, top.id ASC
-LIMIT $12;
+ORDER BY top.score DESC, top.id ASC;

@@ -284,6 +284,7 @@ CALLABLE = (
         "app.matching_entity",
         "app.name_ranges",
         "app.job_roles_in_force",
+        "app.entity_likeness",
         "app.label_likeness",
         "app.label_similarity",
         "app.match_score",

@@ -5,6 +5,7 @@ import math
 import random
 import re
 import struct
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -165,7 +166,7 @@ async def stock(owner: Repository, superuser: Connection) -> Stock:
 def exact(probe: tuple[bytes | None, bytes | None], count: int = 10, **more: Any) -> SearchExact:
     """Ask for everything in force; a field may be given otherwise."""
     vector, lexical = probe
-    asked = SearchExact(*EVERYTHING, [vector], [lexical], MODELS, SOURCES, None, 0.95, count)
+    asked = SearchExact(*EVERYTHING, [vector], [lexical], MODELS, SOURCES, None, 0.95, 0.05, count)
     return structs.replace(asked, **more)
 
 
@@ -186,14 +187,20 @@ def cosine(one: bytes, other: bytes) -> float:
 
 def best(stock: Stock, tenant: Tenant, probe: tuple[bytes, bytes], count: int) -> list[Any]:
     """Find the nearest the long way: id, score, label."""
-    found: dict[UUID, tuple[float, str]] = {}
+    labels: defaultdict[UUID, list[tuple[float, float, str]]] = defaultdict(list)
     archived = {row[1] for row in stock.rows if row[5].startswith("archived")}
     for row in stock.rows:
         if row[0] != tenant.id or row[10] is not None or row[1] in archived:
             continue
-        score = max(cosine(row[8], probe[0]), 0.95 * cosine(row[9], probe[1]))
-        if score > found.get(row[1], (-2.0, ""))[0]:
-            found[row[1]] = (score, row[5])
+        parts = cosine(row[8], probe[0]), 0.95 * cosine(row[9], probe[1])
+        labels[row[1]].append((*parts, row[5]))
+    found: dict[UUID, tuple[float, str]] = {}
+    for identity, each in labels.items():
+        meant, spelled = max(one[0] for one in each), max(one[1] for one in each)
+        larger = max(meant, spelled)
+        mean = sum(max(one[0], one[1]) for one in each) / len(each)
+        score = larger - 0.2 * abs(meant - spelled) - 0.05 * (larger - mean)
+        found[identity] = (score, max(each, key=lambda one: max(one[0], one[1]))[2])
     ranked = sorted(found.items(), key=lambda one: -one[1][0])[:count]
     return [(identity, score, label) for identity, (score, label) in ranked]
 
@@ -300,8 +307,8 @@ async def test_either_vector_may_be_missing(repository: Repository, stock: Stock
     """A part that is not asked for is null and counts for nothing; nothing asked finds nothing."""
     ((vector, lexical),) = stock.probes(stock.large, 1)
     reader = stock.large.reader.context
-    by_vector = await repository.many(way((vector, None)), reader)
-    by_words = await repository.many(way((None, lexical), words=1.0), reader)
+    by_vector = await repository.many(way((vector, None), around=0.0), reader)
+    by_words = await repository.many(way((None, lexical), words=1.0, around=0.0), reader)
     of_no_model = await repository.many(way((vector, None), models=["m/2"]), reader)
     nothing = await repository.many(way((None, None)), reader)
 
@@ -427,6 +434,7 @@ def given(probe: tuple[bytes, bytes], asked: Filters) -> dict[str, object]:
         "sources": list(NAMES),
         "but_id": None,
         "words": 0.95,
+        "around": 0.05,
         "count": 10,
         "near": 60,
     }
@@ -556,7 +564,7 @@ async def test_the_function_plans_as_its_file_does(
             for _ in range(7):
                 heard.clear()
                 await session.fetch(statement.query, *asked, *stock.apart.reader.context.arguments)
-                inner = [text for text in heard if "{" in text and "near.named" in _query(text)]
+                inner = [text for text in heard if "{" in text and "AS near" in _query(text)]
                 used.append(vector_indexes(ran(Plan("[" + _tree(inner[-1]) + "]"))))
             session.remove_log_listener(listener)
     finally:

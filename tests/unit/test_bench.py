@@ -9,11 +9,11 @@ from bench.audit.catchup import Caught, Look
 from bench.audit.delay import Watched, delays
 from bench.audit.inserts import quartiles
 from bench.machine import Machine
-from bench.page import page
+from bench.page import Title, page
 from bench.result import Row, percentile, shown, table
-from bench.scale import FULL, QUICK
 
 ROW = Row(what="catch-up", value=26_000.0, unit="entries/s", least=25_000, how="By the clock.")
+TITLE = Title("Benchmark", "Of something.")
 MACHINE = Machine(
     made_at="2026-01-01 00:00 UTC",
     commit="0123456",
@@ -65,12 +65,13 @@ class TestRow:
 
 
 class TestPage:
-    """docs/benchmark.md."""
+    """docs/benchmark.md and its like."""
 
     def test_has_the_number_its_goal_and_how_it_was_measured(self) -> None:
         """Each row stands in the table and in the list below."""
-        text = page([ROW], MACHINE, FULL, 600.0)
+        text = page(TITLE, [ROW], MACHINE, 600.0)
 
+        assert text.startswith("# Benchmark\n\nOf something.\n")
         assert "| catch-up | 26,000 entries/s | ≥ 25,000 entries/s | yes |  |" in text
         assert "- **catch-up.** By the clock." in text
         assert "quick" not in text
@@ -79,12 +80,12 @@ class TestPage:
         """Nobody takes the rates of a machine that was at other work for what it can do."""
         busy = structs.replace(MACHINE, load=3.0)
 
-        assert "at other work too (load 3.0)" in page([ROW], busy, FULL, 600.0)
-        assert "other work" not in page([ROW], MACHINE, FULL, 600.0)
+        assert "at other work too (load 3.0)" in page(TITLE, [ROW], busy, 600.0)
+        assert "other work" not in page(TITLE, [ROW], MACHINE, 600.0)
 
     def test_a_quick_run_says_so(self) -> None:
         """Nobody takes smaller sizes for the real ones."""
-        assert "A quick run" in page([ROW], MACHINE, QUICK, 60.0)
+        assert "A quick run" in page(TITLE, [ROW], MACHINE, 60.0, quick=True)
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

@@ -1,0 +1,1 @@
+"""Relevance: whether search, duplicates and matching find what they should, on real labels."""
