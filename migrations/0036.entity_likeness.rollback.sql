@@ -1,4 +1,4 @@
--- Undoes 0033.entity_likeness.
+-- Undoes 0036.entity_likeness.
 DROP FUNCTION app.entity_likeness(
     uuid, text[], text[], public.vector[], public.vector[], double precision, double precision
 );

@@ -1,5 +1,5 @@
 -- Search: how like what is asked for an entity is, by all that it is called.
--- depends: 0030.match
+-- depends: 0035.tokens
 --
 -- The best by meaning and the best by words need not be one label. An entity that is near in both
 -- ways comes before one that is as near in one of them only; of two that share a label comes
