@@ -99,6 +99,7 @@ async def found(ground: Ground, how: type[SearchExact | SearchNear]) -> list[tup
         sources=["name", "alias", "description"],
         but_id=None,
         words=0.95,
+        around=0.05,
         count=10,
     )
     query = asked if how is SearchExact else SearchNear(**structs.asdict(asked), near=60)

@@ -167,6 +167,7 @@ class TestMigrate:
             losses.REPLACEABLE
         )
         assert {
+            "app.api_key (issuer)",
             "app.industry_entity (embedding_384)",
             "app.skill_entity (embedding_384)",
             "app.tenant (similar_min)",
