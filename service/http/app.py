@@ -17,6 +17,7 @@ from service.embedding.trigram import Trigram
 from service.http import (
     amendments,
     compliance,
+    duplicates,
     entities,
     exports,
     health,
@@ -45,7 +46,9 @@ from service.repository.keys import SecretByName
 from service.repository.registry import check_all
 from service.sealing.standing import Standing
 from service.settings import Settings
+from service.usecases.duplicates import Duplicates
 from service.usecases.near_skills import NearSkills
+from service.usecases.pairs import Pairs
 from service.usecases.probes import Meaning
 from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
@@ -63,6 +66,7 @@ PARTS: Final = (
     exports,
     compliance,
     search,
+    duplicates,
     match,
     log,
     reference,
@@ -119,6 +123,8 @@ def build_app(
     app[metrics.METRICS] = counted
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK])
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
+    app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])
+    app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
     _prove(app, repository, public=settings.audit_public == "on")
     middleware.install(app)
     app.on_response_prepare.append(reading.applied)

@@ -190,7 +190,17 @@ async def test_no_more_than_asked_for_come(by_meaning: Api, superuser: Connectio
     "body, pointer, rule",
     [
         ({}, "/id", "required"),
-        ({"kind": "skill"}, "/text", "required"),
+        ({"kind": "skill", "limit": 10_001}, "/limit", "number-range"),
+        ({"kind": "skill", "text": "a", "limit": 201}, "/limit", "number-range"),
+        (
+            {"id": "0198f3a2-7d5e-7c31-9a44-3f0c2c9f1b77", "limit": 201},
+            "/limit",
+            "number-range",
+        ),
+        ({"kind": "skill", "min_score": 1.5}, "/min_score", "number-range"),
+        ({"kind": "skill", "min_score": "0.9"}, "/min_score", "type"),
+        ({"kind": ["skill"]}, "/kind", "type"),
+        ({"kind": None}, "/kind", "type"),
         ({"text": "a"}, "/kind", "required"),
         ({"id": "0198f3a2-7d5e-7c31-9a44-3f0c2c9f1b77", "kind": "skill"}, "/kind", "exactly-one"),
         ({"id": "1"}, "/id", "uuid"),
