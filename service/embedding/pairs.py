@@ -4,13 +4,20 @@ Exact, and in memory: 1.7 KB for each vector. The products of whole vectors woul
 as long, so 48 numbers stand for each one first: its parts along the 47 directions in which a
 sample of them is longest, and the length of what remains. The product of these is never less than
 that of the vectors (Cauchy-Schwarz), and few pairs are left for which it is large enough.
+
+It is a program, too, which takes vectors from its input and writes the pairs: see `comparison`.
 """
 
-from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import os
+import struct
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
-from service.model.vector import DIMENSIONS
+import msgspec
+
+from service.model.vector import DIMENSIONS, SIZE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +47,6 @@ class Near(NamedTuple):
     score: float
 
 
-def available() -> bool:
-    """Say whether what this takes is installed: numpy, with the extra `minilm`."""
-    return find_spec("numpy") is not None
-
-
 class Compared:
     """Vectors that are compared with each other; each has an owner, and own ones do not count.
 
@@ -56,11 +58,11 @@ class Compared:
         self._vectors: list[Numbers] = []
         self._owners: list[Numbers] = []
 
-    def add(self, owners: Sequence[int], vectors: Sequence[bytes]) -> None:
-        """Take some more vectors."""
+    def add(self, owners: Sequence[int], vectors: bytes) -> None:
+        """Take some more vectors, which stand one behind the other."""
         import numpy as np
 
-        numbers = np.frombuffer(b"".join(vectors), ">f4").reshape(-1, DIMENSIONS)
+        numbers = np.frombuffer(vectors, ">f4").reshape(-1, DIMENSIONS)
         for start in range(0, len(owners), BLOCK):
             block = numbers[start : start + BLOCK].astype(np.float32)
             # The server takes what is off by a thousandth, and compares directions.
@@ -68,16 +70,12 @@ class Compared:
             self._vectors.append(block)
             self._owners.append(np.array(owners[start : start + BLOCK], np.int64))
 
-    def steps(self) -> Iterator[None]:
-        """Compare them; each step is one block with all that come after it."""
+    def nearest(self) -> list[Near]:
+        """Compare them, and give some more of the nearest than asked for: scores are rounded."""
         heads = self._heads()
         for at in range(len(heads)):
             for other in range(at, len(heads)):
                 self._compare(at, other, heads[at], heads[other])
-            yield
-
-    def found(self) -> list[Near]:
-        """List the nearest, best first: some more than were asked for, since scores are rounded."""
         return self._best.found()
 
     def _heads(self) -> "list[Numbers]":
@@ -160,3 +158,28 @@ class _Best:
         self._pairs, self._scores, self._waiting = [pairs[kept]], [scores[kept]], 0
         if len(kept) == self._count:
             self.least = max(self.least, float(scores[kept[-1]]) + 2 * ROUNDED)
+
+
+PRIORITY: Final = 10
+"""How much everything else goes before it."""
+
+COUNT: Final = struct.Struct("<I")
+"""Before owners, as many of these, and their vectors."""
+
+
+def compare(given: BinaryIO) -> bytes:
+    """Read vectors to the end and give the pairs that are nearest as JSON."""
+    least, count = msgspec.json.decode(given.readline(), type=tuple[float, int])
+    compared = Compared(least, count)
+    while head := given.read(COUNT.size):
+        (vectors,) = COUNT.unpack(head)
+        owners = struct.unpack(f"<{vectors}I", given.read(4 * vectors))
+        compared.add(owners, given.read(SIZE * vectors))
+    return msgspec.json.encode(compared.nearest())
+
+
+if __name__ == "__main__":
+    if sys.platform != "win32":
+        os.nice(PRIORITY)
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        sys.stdout.buffer.write(compare(sys.stdin.buffer))

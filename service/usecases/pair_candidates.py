@@ -4,9 +4,9 @@ In memory it takes numpy and 1.7 KB for each label. Without it, and of more labe
 spent on, each entity is looked up as by its id, which takes minutes where the other takes seconds.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
 from heapq import nlargest
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.embedding.pairs import Compared
+from service.embedding.comparison import Comparison
 from service.model.query import LIMIT_MAX
 from service.model.search import NOT_ARCHIVED
 from service.model.vector import unwired
@@ -32,8 +32,6 @@ LOOKED_UP: Final = 20
 
 FIRST: Final = "00000000-0000-0000-0000-000000000000"
 """Below every id."""
-
-_END: Final = object()
 
 
 class Asked(Struct, frozen=True):
@@ -61,21 +59,30 @@ async def compared(duplicates: Duplicates, asked: Asked, labels_max: int) -> Can
     """
     ids: list[UUID] = []
     labels = Counter[UUID]()
-    by_meaning, by_words = (Compared(asked.least, asked.limit) for _ in range(2))
-    async for page in _pages(duplicates, asked):
-        labels.update(row.id for row in page)
-        if labels.total() > labels_max:
-            return None
-        ids += dict.fromkeys(row.id for row in page)
-        await asyncio.to_thread(_add, by_meaning, by_words, page, len(ids))
     pairs: set[tuple[UUID, UUID]] = set()
-    for each in (by_meaning, by_words):
-        steps = each.steps()
-        # Who hangs up is heard of between two steps.
-        while await asyncio.to_thread(next, steps, _END) is not _END:
-            pass
-        near = await asyncio.to_thread(each.found)
-        pairs.update((ids[one], ids[other]) for one, other, _ in near)
+    async with AsyncExitStack() as stack:
+        # By meaning, and by words where there is no model.
+        spaces = [
+            await stack.enter_async_context(Comparison.begun(asked.least, asked.limit))
+            for _ in range(1 + duplicates.by_words)
+        ]
+        async for page in _pages(duplicates, asked):
+            labels.update(row.id for row in page)
+            if labels.total() > labels_max:
+                return None
+            known = len(ids)
+            ids += dict.fromkeys(row.id for row in page)
+            owners = dict(zip(ids[known:], range(known, len(ids)), strict=True))
+            for space, vectors in zip(spaces, zip(*map(_vectors, page), strict=True), strict=False):
+                given = [
+                    (owners[row.id], unwired(vector))
+                    for row, vector in zip(page, vectors, strict=True)
+                    if vector is not None
+                ]
+                await space.add([owner for owner, _ in given], [vector for _, vector in given])
+        for space in spaces:
+            near = await space.nearest()
+            pairs.update((ids[one], ids[other]) for one, other, _ in near)
     return Candidates(pairs, labels, exact=True)
 
 
@@ -99,24 +106,8 @@ async def looked_up(duplicates: Duplicates, asked: Asked) -> Candidates:
     return Candidates(set(best), labels, exact)
 
 
-def _add(by_meaning: Compared, by_words: Compared, page: list[PairLabel], known: int) -> None:
-    """Take a page, the entities of which are the last of those that are known."""
-    first = known - len({row.id for row in page})
-    owners: list[int] = []
-    before = None
-    for row in page:
-        owners.append(first if before is None else owners[-1] + (row.id != before))
-        before = row.id
-    for into, vectors in (
-        (by_meaning, [row.vector for row in page]),
-        (by_words, [row.lexical for row in page]),
-    ):
-        given = [
-            (owner, unwired(vector))
-            for owner, vector in zip(owners, vectors, strict=True)
-            if vector is not None
-        ]
-        into.add([owner for owner, _ in given], [vector for _, vector in given])
+def _vectors(row: PairLabel) -> tuple[bytes | None, bytes | None]:
+    return row.vector, row.lexical
 
 
 async def _pages(duplicates: Duplicates, asked: Asked) -> AsyncIterator[list[PairLabel]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.embedding.pairs import available
+from service.embedding.comparison import available
 from service.model.search import NOT_ARCHIVED
 from service.repository.base import Context, Repository
 from service.repository.entities import EntitiesById

@@ -3,20 +3,23 @@
 import asyncio
 import json
 import random
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import sys
+from asyncio import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from service.embedding.pairs import Compared
+from service.embedding import comparison
+from service.embedding.comparison import Comparison
+from service.embedding.pairs import Near
 from service.http import duplicates as handlers
 from service.repository.entities import EntitiesById
 from service.settings import Settings
 from service.usecases import pairs as finding
 from tests.api import Api, serving
-from tests.bench import until
+from tests.bench import WAIT_S, until
 from tests.edge import Served, Wire, served
 from tests.factories import ActorWith, Tenant
 from tests.labels import Fake, embed, lexical, meaning, searching
@@ -29,7 +32,25 @@ PATH = "/v1/search/duplicates"
 WAYS = {"memory": (True, 10_000), "exact": (False, 10_000), "near": (False, 0)}
 """Whether numpy is there, and how many labels are compared whole where it is not."""
 
-VOCABULARY = "mend repair boat vessel old elderly paint wall bake bread folk people".split()
+ENDLESS = "import signal, sys; sys.stdin.buffer.read(); signal.pause()"
+"""A process that takes everything and never answers."""
+
+Nearest = Callable[[Comparison], Awaitable[list[Near]]]
+
+VOCABULARY = [
+    "mend",
+    "repair",
+    "boat",
+    "vessel",
+    "old",
+    "elderly",
+    "paint",
+    "wall",
+    "bake",
+    "bread",
+    "folk",
+    "people",
+]
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=WAYS)
@@ -77,30 +98,26 @@ async def service(cluster: Server, database: str, settings: Settings) -> AsyncIt
         yield found
 
 
-class Comparison:
-    """A comparison in memory that waits in its thread until it may go on."""
+class Hold:
+    """A comparison in memory that waits, before its end, until it may go on."""
 
     def __init__(self) -> None:
-        self._may = threading.Event()
-        self.begun = 0
+        self._begun, self._may = asyncio.Event(), asyncio.Event()
 
-    def of(self, steps: Callable[[Compared], Iterator[None]]) -> Callable[[Compared], Any]:
-        """Give the steps of a comparison, of which the first waits."""
+    def of(self, nearest: Nearest) -> Nearest:
+        """Give what waits and then does the same."""
 
-        def waiting(compared: Compared) -> Iterator[None]:
-            self.begun += 1
-            self._may.wait()
-            yield from steps(compared)
+        async def waiting(comparison: Comparison) -> list[Near]:
+            self._begun.set()
+            await self._may.wait()
+            return await nearest(comparison)
 
         return waiting
 
     async def under_way(self) -> None:
         """Wait until it waits."""
-
-        async def begun() -> int:
-            return self.begun
-
-        await until(begun, bool)
+        async with asyncio.timeout(WAIT_S):
+            await self._begun.wait()
 
     def go_on(self) -> None:
         """Let it go on."""
@@ -108,12 +125,11 @@ class Comparison:
 
 
 @pytest.fixture
-def comparison(monkeypatch: pytest.MonkeyPatch) -> Iterator[Comparison]:
+def hold(monkeypatch: pytest.MonkeyPatch) -> Hold:
     """Hold up whatever is compared in memory."""
-    found = Comparison()
-    monkeypatch.setattr(Compared, "steps", found.of(Compared.steps))
-    yield found
-    found.go_on()
+    found = Hold()
+    monkeypatch.setattr(Comparison, "nearest", found.of(Comparison.nearest))
+    return found
 
 
 async def pairs(api: Api, **body: Any) -> list[Any]:
@@ -307,18 +323,16 @@ async def test_of_too_many_labels_each_is_looked_up(
     in_memory = await pairs(by_meaning)
     monkeypatch.setattr(finding, "COMPARED_MAX", 1)
 
-    def steps(_: Compared) -> Iterator[None]:
+    async def nearest(_: Comparison) -> list[Near]:
         raise AssertionError
 
-    monkeypatch.setattr(Compared, "steps", steps)
+    monkeypatch.setattr(Comparison, "nearest", nearest)
 
     assert 1 == len(in_memory)
     assert in_memory == await pairs(by_meaning)
 
 
-async def test_without_a_model_letters_are_compared(
-    by_words: Api, superuser: Connection
-) -> None:
+async def test_without_a_model_letters_are_compared(by_words: Api, superuser: Connection) -> None:
     """And callers' vectors with each other alone."""
     one = await by_words.made("skill", name="repair wooden boats")
     other = await by_words.made("skill", name="repair wooden boat")
@@ -356,7 +370,6 @@ async def test_pages_join_without_a_seam(
     whole = await pairs(by_meaning, min_score=0.2)
     monkeypatch.setattr("service.usecases.pair_candidates.PAGE", 2)
     monkeypatch.setattr("service.usecases.pair_candidates.LOOKED_UP", 1)
-    monkeypatch.setattr("service.embedding.pairs.BLOCK", 3)
     monkeypatch.setattr(finding, "SCORED", 5)
     monkeypatch.setattr(finding, "SHOWN", 2)
 
@@ -384,7 +397,7 @@ async def test_documents_without_room_are_read_again(
 
 @pytest.mark.parametrize("by_meaning", ["memory"], indirect=True)
 async def test_what_changes_meanwhile_is_seen(
-    by_meaning: Api, superuser: Connection, comparison: Comparison
+    by_meaning: Api, superuser: Connection, hold: Hold
 ) -> None:
     """What was archived while the others were compared is in no pair, and changed names count."""
     made = [
@@ -393,19 +406,19 @@ async def test_what_changes_meanwhile_is_seen(
     ]
     await embed(superuser, by_meaning.tenant.id)
     asking = asyncio.create_task(pairs(by_meaning))
-    await comparison.under_way()
+    await hold.under_way()
     await by_meaning.raised(made[0], "archived")
     path = f"/v1/skills/{made[1].json['id']}"
     changed = await by_meaning.patch(path, {"name": "bake bread", "aliases": []}, "*")
     await embed(superuser, by_meaning.tenant.id, [made[1].json["id"]])
-    comparison.go_on()
+    hold.go_on()
 
     assert 200 == changed.status
     assert [] == await asking
 
 
 async def test_while_it_computes_nothing_is_held(
-    service: Served, tenant: Tenant, superuser: Connection, comparison: Comparison
+    service: Served, tenant: Tenant, superuser: Connection, hold: Hold
 ) -> None:
     """The service answers, and no connection waits; a second comparison is told to come again."""
     async with Api.open(service.url, tenant) as api:
@@ -413,11 +426,11 @@ async def test_while_it_computes_nothing_is_held(
             await api.made("skill", name=name)
         await embed(superuser, tenant.id, model=None)
         asking = asyncio.create_task(pairs(api, min_score=0.5))
-        await comparison.under_way()
+        await hold.under_way()
         alive = await api.get("/livez")
         held = await service.taken()
         refused = await api.post(PATH, {"kind": "industry"})
-        comparison.go_on()
+        hold.go_on()
 
         assert 200 == alive.status
         assert 0 == held[0]
@@ -434,36 +447,77 @@ async def asked(wire: Wire, tenant: Tenant, body: bytes = b'{"kind":"skill","lim
     await wire.send(body)
 
 
+class Began:
+    """The processes that were begun to compare."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.processes: list[subprocess.Process] = []
+        begin = subprocess.create_subprocess_exec
+
+        async def noted(*command: str, **how: Any) -> subprocess.Process:
+            self.processes.append(await begin(*command, **how))
+            return self.processes[-1]
+
+        monkeypatch.setattr(subprocess, "create_subprocess_exec", noted)
+
+    async def count(self) -> int:
+        """Count them."""
+        return len(self.processes)
+
+    @property
+    def ended(self) -> bool:
+        """Say whether all have ended, and were there at all."""
+        codes = [one.returncode for one in self.processes]
+        return bool(codes) and None not in codes
+
+
 async def test_who_hangs_up_while_it_computes_leaves_nothing(
-    service: Served, tenant: Tenant, superuser: Connection, monkeypatch: pytest.MonkeyPatch
+    service: Served, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison ends after its step, and its place is free."""
-    steps = Compared.steps
-    begun: list[Compared] = []
+    """What computes is ended, and its place is free."""
+    began = Began(monkeypatch)
+    with monkeypatch.context() as patched:
+        patched.setattr(comparison, "COMMAND", (sys.executable, "-c", ENDLESS))
+        async with Wire.open(service.url) as wire:
+            await asked(wire, tenant)
+            await until(began.count, bool)
+            assert 1 == service.repository.comparisons.total()
+            wire.reset()
 
-    def endless(compared: Compared) -> Iterator[None]:
-        begun.append(compared)
-        while True:
-            yield
+            async def running() -> int:
+                return service.repository.comparisons.total()
 
-    monkeypatch.setattr(Compared, "steps", endless)
-
-    async def taken() -> int:
-        return len(begun)
-
-    async with Wire.open(service.url) as wire:
-        await asked(wire, tenant)
-        await until(taken, bool)
-        wire.reset()
-
-    async def running() -> int:
-        return service.repository.comparisons.total()
-
-    await until(running, lambda count: not count)
+            await until(running, lambda count: not count)
     await service.free()
-    monkeypatch.setattr(Compared, "steps", steps)
     async with Api.open(service.url, tenant) as api:
         assert [] == await pairs(api)
+    assert began.ended
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("/nowhere/python",),
+        (sys.executable, "-c", ""),
+        (sys.executable, "-c", "import sys; sys.stdin.read(); sys.exit(1)"),
+    ],
+    ids=["not begun", "reads nothing", "fails"],
+)
+@pytest.mark.parametrize("by_meaning", ["memory"], indirect=True)
+async def test_what_computes_may_end_too_soon(
+    by_meaning: Api, superuser: Connection, command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """503, not an answer that lacks something; then it works again."""
+    for number in range(40):
+        await by_meaning.made("skill", name=f"mend boat {number}")
+    await embed(superuser, by_meaning.tenant.id)
+    with monkeypatch.context() as patched:
+        patched.setattr(comparison, "COMMAND", command)
+        answer = await by_meaning.post(PATH, {"kind": "skill"})
+
+    assert [503, "unavailable"] == [answer.status, answer.problem]
+    assert [] != await pairs(by_meaning, min_score=0.3)
 
 
 async def test_who_hangs_up_while_it_is_written_leaves_nothing(
