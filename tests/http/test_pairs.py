@@ -231,7 +231,7 @@ async def test_pairs_are_what_their_ends_are_near_to(
 @pytest.mark.parametrize("by_meaning", ["memory", "exact"], indirect=True)
 async def test_all_aliases_of_both_count(by_meaning: Api, superuser: Connection) -> None:
     """Of a long list the last one too, by the id of either."""
-    many = [f"n{number} m{number}" for number in range(40)]
+    many = [f"n{number} m{number}" for number in range(140)]
     one = await by_meaning.made("skill", name="a", aliases=[*many, "mend boat"])
     other = await by_meaning.made("skill", name="b", aliases=["repair vessel"])
     await embed(superuser, by_meaning.tenant.id)

@@ -1,0 +1,1 @@
+"""Relevance: what is found, measured on labels that people gave."""
