@@ -19,6 +19,7 @@ from service.http import (
     batch,
     compliance,
     dependents,
+    duplicates,
     entities,
     exports,
     external_ids,
@@ -51,7 +52,9 @@ from service.repository.keys import SecretByName
 from service.repository.registry import check_all
 from service.sealing.standing import Standing
 from service.settings import Settings
+from service.usecases.duplicates import Duplicates
 from service.usecases.near_skills import NearSkills
+from service.usecases.pairs import Pairs
 from service.usecases.probes import Meaning
 from service.usecases.receipts import Receipts
 from service.usecases.replica import Replica
@@ -73,6 +76,7 @@ PARTS: Final = (
     links,
     batch,
     search,
+    duplicates,
     match,
     log,
     reference,
@@ -141,6 +145,8 @@ def build_app(
     )
     app.on_response_prepare.append(rates.tell)
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
+    app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])
+    app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
     _prove(app, repository, public=settings.audit_public == "on")
     app[batch.TURNS] = Turns(batch.AT_ONCE)
     middleware.install(app)

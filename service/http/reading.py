@@ -24,10 +24,11 @@ REPLICA: Final = web.AppKey("replica", Replica)
 PATIENCE_S: Final = web.AppKey("replica_patience_s", float)
 """How long the replica may take, so that the primary still can answer in time."""
 
-SEARCHES: Final = frozenset({"/v1/search", "/v1/search/duplicates"})
+SEARCHES: Final = frozenset({"/v1/search", "/v1/search/duplicates", "/v1/match"})
 """Routes that only read though they take a body."""
 
 _READS: Final = web.RequestKey("reads", Repository)
+_PATIENCE: Final = web.RequestKey("replica_patience", asyncio.Timeout)
 _APPLIED: Final = web.RequestKey("replica_applied", bool)
 _VERSION: Final = re.compile(r'"?(\d{1,18})-')
 
@@ -37,6 +38,17 @@ def reading(request: web.Request) -> Repository:
     found = request.get(_READS)
     request[_APPLIED] = found is not None
     return found or request.app[REPOSITORY]
+
+
+def only_reads(request: web.Request) -> bool:
+    """Say whether a request changes nothing, whatever becomes of it."""
+    return request.method in {"GET", "HEAD"} or request.path in SEARCHES
+
+
+def unhurried(request: web.Request) -> None:
+    """Let the replica take as long as the request may, since it takes long everywhere."""
+    if _READS in request:
+        request[_PATIENCE].reschedule(None)
 
 
 @web.middleware
@@ -67,7 +79,8 @@ async def _there(request: web.Request, handler: Handler) -> web.StreamResponse |
     """Answer at the replica; None when the primary has to."""
     patience_s = None if request.path in UNBOUNDED else request.app[PATIENCE_S]
     try:
-        async with asyncio.timeout(patience_s):
+        async with asyncio.timeout(patience_s) as patience:
+            request[_PATIENCE] = patience
             answer = await handler(request)
     except Exception as exc:
         # A stream that has begun cannot begin again.
@@ -80,7 +93,7 @@ async def _there(request: web.Request, handler: Handler) -> web.StreamResponse |
 def _asks(request: web.Request) -> bool:
     """Say whether a replica is wanted and may answer: it does not know of every past time."""
     return (
-        (request.method in {"GET", "HEAD"} or request.path in SEARCHES)
+        only_reads(request)
         and "as_of" not in request.query
         and preferred(request.headers.getall("Prefer", ()), "replica") == ""
     )

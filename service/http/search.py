@@ -1,17 +1,17 @@
-"""POST /v1/search and /v1/search/duplicates: what is near to a text, a vector or an entity."""
+"""POST /v1/search: what is near to a text or a vector."""
 
 from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from service.http.answers import JSON, PRIVATE, require_room
 from service.http.caller import caller
 from service.http.reading import reading
 from service.http.request import raw_query, read_json
 from service.model.query import parameters
-from service.model.search import DuplicatesBody, SearchBody
+from service.model.search import SearchBody
 from service.repository.search import Hit
 from service.usecases.search import Found, Search
 
@@ -28,30 +28,15 @@ async def search(request: web.Request) -> web.StreamResponse:
     """Find entities by a text, a vector or both."""
     who = await caller(request, "read")
     parameters(raw_query(request))
-    asked = await _body(request, SearchBody)
+    asked = await read_once(request, SearchBody)
     engine = request.app[SEARCH]
     found = await engine.search(reading(request), who.context, asked)
     require_room([hit.document for hit in found.hits])
-    items = ",".join(_item(hit, _parts(hit)) for hit in found.hits)
-    return _answer(items, _rest(found, engine.model))
+    items = ",".join(item_of(hit, _parts(hit)) for hit in found.hits)
+    return answer_of(items, _rest(found, engine.model))
 
 
-async def duplicates(request: web.Request) -> web.StreamResponse:
-    """Find what may be the same as an entity, or as one that a text would name."""
-    who = await caller(request, "read")
-    parameters(raw_query(request))
-    asked = await _body(request, DuplicatesBody)
-    engine, repository = request.app[SEARCH], reading(request)
-    if asked.id is not UNSET:
-        hits = await engine.duplicates(repository, who.context, str(asked.id), asked.limit)
-    else:
-        kind, texts = str(asked.kind), [str(asked.text)]
-        hits = await engine.duplicates_of(repository, who.context, kind, texts, asked.limit)
-    require_room([hit.document for hit in hits])
-    return _answer(",".join(map(_item, hits)))
-
-
-async def _body(request: web.Request, wanted: type[T]) -> T:
+async def read_once(request: web.Request, wanted: type[T]) -> T:
     """Read the body once: what a replica could not answer is asked again."""
     known = request.get(_BODY)
     if isinstance(known, wanted):
@@ -62,28 +47,24 @@ async def _body(request: web.Request, wanted: type[T]) -> T:
     return body
 
 
-def score_of(hit: Hit) -> float:
-    """Give the score as answers have it."""
-    return _rounded(hit.score)
-
-
-def _rounded(score: float) -> float:
+def rounded(score: float) -> float:
+    """Give a score as answers have it."""
     # Rounding alone makes some of them a little more than one.
     return max(-1.0, min(1.0, round(score, _DIGITS)))
 
 
 def _parts(hit: Hit) -> str:
     parts = {
-        name: None if part is None else _rounded(part)
+        name: None if part is None else rounded(part)
         for name, part in (("vector", hit.vector), ("lexical", hit.lexical))
     }
     return f'"parts":{msgspec.json.encode(parts).decode()},'
 
 
-def _item(hit: Hit, parts: str = "") -> str:
+def item_of(hit: Hit, parts: str = "") -> str:
     """Write an item around the document as it is."""
-    label = msgspec.json.encode(hit.label).decode()
-    return f'{{"entity":{hit.document},"score":{score_of(hit)!r},{parts}"matched_label":{label}}}'
+    score, label = rounded(hit.score), msgspec.json.encode(hit.label).decode()
+    return f'{{"entity":{hit.document},"score":{score!r},{parts}"matched_label":{label}}}'
 
 
 def _rest(found: Found, model: str) -> bytes:
@@ -91,11 +72,12 @@ def _rest(found: Found, model: str) -> bytes:
     return b"," + msgspec.json.encode(rest)[1:-1]
 
 
-def _answer(items: str, rest: bytes = b"") -> web.Response:
+def answer_of(items: str, rest: bytes = b"") -> web.Response:
+    """Answer with items, and what stands beside them."""
     body = b'{"items":[' + items.encode() + b"]" + rest + b"}"
     return web.Response(body=body, content_type=JSON, headers={"Cache-Control": PRIVATE})
 
 
 def routes() -> list[web.RouteDef]:
     """List the routes of search."""
-    return [web.post("/v1/search", search), web.post("/v1/search/duplicates", duplicates)]
+    return [web.post("/v1/search", search)]

@@ -8,9 +8,10 @@ from msgspec import UNSET, Struct
 
 from service.errors import InvalidParameter, SimilarExists
 from service.http.caller import Caller, require
+from service.http.duplicates import DUPLICATES
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
-from service.http.search import SEARCH, score_of
+from service.http.search import rounded
 from service.model.kinds import Kind
 from service.model.query import parameters
 from service.repository.search import Hit
@@ -45,13 +46,13 @@ async def similar_to(
     """Make the problem that names what is near to a new entity, if anything is."""
     fields: dict[str, Any] = msgspec.structs.asdict(body)
     embedding = fields.get("embedding_384")
-    found = await request.app[SEARCH].duplicates_of(
+    found = await request.app[DUPLICATES].of_names(
         request.app[REPOSITORY],
         who.context,
         kind.name,
         [fields["name"], *fields["aliases"]],
         SHOWN_MAX,
-        None if embedding is UNSET else embedding,
+        embedding=None if embedding is UNSET else embedding,
     )
     if not found:
         return None
@@ -68,6 +69,6 @@ def _shown(hit: Hit) -> dict[str, Any]:
     return {
         "id": str(hit.id),
         "name": named,
-        "score": score_of(hit),
+        "score": rounded(hit.score),
         "matched_label": hit.label,
     }

@@ -19,6 +19,8 @@ from service.model.query import FILTER_VALUES_MAX, LIMIT_MAX
 from service.model.text import LINE_PATTERN
 
 LIMIT_DEFAULT: Final = 10
+PAIRS_DEFAULT: Final = 1_000
+PAIRS_MAX: Final = 10_000
 TEXT_MAX: Final = 1_000
 KINDS: Final = get_args(EntityType)
 IN_FORCE: Final = ("certified", "active", "deprecated")
@@ -80,6 +82,23 @@ IndustryIds = Annotated[
 ]
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="How many items at most.")]
 MinScore = Annotated[float, Meta(ge=-1, le=1, description="What scores less is left out.")]
+PairsLimit = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=PAIRS_MAX,
+        description=f"How many items at most: {LIMIT_DEFAULT} if left out, and no more than "
+        f"{LIMIT_MAX}; of the pairs of a kind {PAIRS_DEFAULT:,}.",
+    ),
+]
+SameScore = Annotated[
+    float,
+    Meta(
+        ge=-1,
+        le=1,
+        description="What scores less is not listed. Left out: the tenant's threshold.",
+    ),
+]
 
 
 class SearchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,12 +117,16 @@ class SearchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DuplicatesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be there twice: an entity, or a name that one of a kind would have."""
+    """What may be there twice: an entity, a name that one of a kind would have, or any of them."""
 
     id: Annotated[UUID, Meta(description="An entity.")] | UnsetType = UNSET
-    kind: Annotated[EntityType, Meta(description="With `text`.")] | UnsetType = UNSET
+    kind: (
+        Annotated[EntityType, Meta(description="With `text`, or alone: all pairs of the kind.")]
+        | UnsetType
+    ) = UNSET
     text: SearchText | UnsetType = UNSET
-    limit: Limit = LIMIT_DEFAULT
+    min_score: SameScore | UnsetType = UNSET
+    limit: PairsLimit | UnsetType = UNSET
 
 
 def several(value: object, default: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -121,13 +144,18 @@ def search_faults(body: Struct, pointer: str) -> Iterator[FieldError]:
 
 
 def duplicates_faults(body: Struct, pointer: str) -> Iterator[FieldError]:
-    """Check that there is either an entity or a text with its kind."""
+    """Check that there is an entity, a text with its kind, or a kind, and that not too much is."""
     named = [name for name in ("kind", "text") if getattr(body, name, UNSET) is not UNSET]
-    if getattr(body, "id", UNSET) is not UNSET:
+    has_id = getattr(body, "id", UNSET) is not UNSET
+    if has_id:
         for name in named:
             yield FieldError(f"{pointer}/{name}", "exactly-one", "does not go with id")
     elif not named:
-        yield FieldError(f"{pointer}/id", "required", "is missing: give id, or kind and text")
-    elif len(named) == 1:
-        other = "text" if named == ["kind"] else "kind"
-        yield FieldError(f"{pointer}/{other}", "required", f"is missing: {named[0]} needs it")
+        message = "is missing: give id, kind, or kind and text"
+        yield FieldError(f"{pointer}/id", "required", message)
+    elif named == ["text"]:
+        yield FieldError(f"{pointer}/kind", "required", "is missing: text needs it")
+    limit = getattr(body, "limit", UNSET)
+    if isinstance(limit, int) and limit > LIMIT_MAX and (has_id or "text" in named):
+        message = f"must be at most {LIMIT_MAX} with id or text"
+        yield FieldError(f"{pointer}/limit", "number-range", message)

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from service.errors import Problem
 from service.openapi import headers, problems
 from service.openapi.headers import OF_STATUS
-from service.openapi.operation import NDJSON, OCTETS, Answer, Body, Operation, Parameter
+from service.openapi.operation import NDJSON, NDJSON_TOO, OCTETS, Answer, Body, Operation, Parameter
 from service.openapi.refusals import by_status
 
 Schema = dict[str, Any]
@@ -164,6 +164,9 @@ def _answer(answer: Answer, schema_of: SchemaOf) -> Schema:
     if answer.media is not None:
         media = (answer.media, *answer.also)
         written["content"] = dict.fromkeys(media, _content(answer, schema_of))
+        if answer.line:
+            lines = _lines({"anyOf": [schema_of(one) for one in answer.line]})
+            written["content"] |= dict.fromkeys((NDJSON, NDJSON_TOO), lines)
         written["content"] |= {name: {"schema": {"type": "string"}} for name in answer.texts}
     if answer.links:
         written["links"] = {
@@ -175,7 +178,8 @@ def _answer(answer: Answer, schema_of: SchemaOf) -> Schema:
 
 def _content(answer: Answer, schema_of: SchemaOf) -> Schema:
     if isinstance(answer.type, tuple):
-        content = _lines({"anyOf": [schema_of(one) for one in answer.type]})
+        schema: Schema = {"anyOf": [schema_of(one) for one in answer.type]}
+        content: Schema = _lines(schema) if answer.media == NDJSON else {"schema": schema}
     elif answer.type is None:
         content = {"schema": {"type": "string"}}
         if answer.media == OCTETS:

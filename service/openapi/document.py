@@ -158,6 +158,7 @@ def _of(operation: Operation) -> list[Any]:
         found.append(operation.body.type)
     for answer in operation.answers:
         found += answer.type if isinstance(answer.type, tuple) else [answer.type]
+        found += answer.line
     return found
 
 

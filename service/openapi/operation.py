@@ -49,7 +49,8 @@ class Link(Struct, frozen=True, kw_only=True):
 class Answer(Struct, frozen=True, kw_only=True):
     """One way in which it goes well.
 
-    `type`: of NDJSON that of a line, or several of which a line is one; of text None.
+    `type`: of NDJSON that of a line, or several of which a line is one; of JSON it may be several,
+    too; of text None. `line`: the types of a line where `Accept` may choose NDJSON instead of JSON.
     `also`: other names of the same media type, which `Accept` may choose.
     `texts`: other media types that it may choose, of which nothing is said but that they are text.
     """
@@ -59,6 +60,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     type: Any = None
     media: str | None = JSON
     also: tuple[str, ...] = ()
+    line: tuple[Any, ...] = ()
     texts: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     example: object | UnsetType = UNSET

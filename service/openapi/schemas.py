@@ -8,6 +8,7 @@ from msgspec import NODEFAULT, Struct
 
 from service.model import fields
 from service.model.amendments import AmendmentStatus
+from service.model.query import LIMIT_MAX
 from service.model.text import NOTES_PATTERN
 
 Schema = dict[str, Any]
@@ -63,8 +64,15 @@ CONDITIONS: Final[dict[str, Schema]] = {
     "SearchBody": {"if": {"not": {"required": ["text"]}}, "then": {"required": ["embedding_384"]}},
     "DuplicatesBody": {
         "if": {"required": ["id"]},
-        "then": {"not": {"anyOf": [{"required": ["kind"]}, {"required": ["text"]}]}},
-        "else": {"required": ["kind", "text"]},
+        "then": {
+            "not": {"anyOf": [{"required": ["kind"]}, {"required": ["text"]}]},
+            "properties": {"limit": {"maximum": LIMIT_MAX}},
+        },
+        "else": {
+            "required": ["kind"],
+            "if": {"required": ["text"]},
+            "then": {"properties": {"limit": {"maximum": LIMIT_MAX}}},
+        },
     },
     "StatusStep": _SUCCESSOR,
     "StatusOperation": _SUCCESSOR,

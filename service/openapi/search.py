@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from service import errors
-from service.model.search import DuplicatesBody, SearchBody
+from service.model.search import PAIRS_MAX, DuplicatesBody, SearchBody
 from service.openapi import examples
 from service.openapi.operation import Answer, Body, Operation, Parameter
 from service.openapi.shapes import AnyDocument
@@ -22,6 +22,14 @@ SIMILAR: Final = Parameter(
 )
 
 _Score = Annotated[float, Meta(ge=-1, le=1)]
+_Pairs = Annotated[int, Meta(ge=0, le=PAIRS_MAX)]
+_Exact = Annotated[
+    bool,
+    Meta(
+        description="True: everything was compared with everything. False: some was looked up by "
+        "an index, which may miss a few, or only the nearest of something were taken."
+    ),
+]
 _Matched = Annotated[str, Meta(description="The name, alias or description that was nearest.")]
 
 
@@ -79,6 +87,30 @@ class Duplicates(Struct):
     """What may be the same, best first."""
 
     items: list[DuplicateShown]
+
+
+class PairShown(Struct):
+    """Two entities that may be the same, and by which label of each they are that near."""
+
+    a: AnyDocument
+    b: AnyDocument
+    score: _Score
+    labels: Annotated[list[str], Meta(min_length=2, max_length=2)]
+
+
+class Pairs(Struct):
+    """The nearest pairs of a kind, best first."""
+
+    items: list[PairShown]
+    count: _Pairs
+    exact: _Exact
+
+
+class PairsClosing(Struct):
+    """The last line behind the pairs of a kind: how many there were."""
+
+    count: _Pairs
+    exact: _Exact
 
 
 _FOUND: Final[dict[str, Any]] = {
@@ -140,23 +172,28 @@ def _duplicates() -> Operation:
         summary="Find what may be there twice",
         description="Entities of one kind that are not archived and as near to an entity, or to a "
         "text as a name, as the tenant's threshold says: names and aliases are compared, of an "
-        "entity with a vector of its caller that. `{id}`, or `{kind, text}`.",
+        "entity with a vector of its caller that. `{id}`, or `{kind, text}`. `{kind}` gives the "
+        "nearest pairs of the kind, as they are read: `a` has the smaller id. With `Accept: "
+        "application/x-ndjson` each is a line, and the last one closes them; without it the answer "
+        "is incomplete. A process compares one kind at a time.",
         scopes=("read",),
         body=Body(
             type=DuplicatesBody,
             examples={
                 "entity": {"id": examples.SKILL},
                 "text": {"kind": "skill", "text": "Throwing on the wheel"},
+                "pairs": {"kind": "skill", "min_score": 0.95},
             },
         ),
         answers=(
             Answer(
                 status=200,
                 description="What may be the same.",
-                type=Duplicates,
+                type=(Duplicates, Pairs),
+                line=(PairShown, PairsClosing),
                 headers=("Cache-Control",),
                 example={"items": [_FOUND]},
             ),
         ),
-        problems=(errors.NotFound,),
+        problems=(errors.NotFound, errors.NotAcceptable),
     )

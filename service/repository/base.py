@@ -99,6 +99,7 @@ class Repository:
         self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
         self.retries = Counter[str]()
         self.imports, self.exports = Counter[str](), Counter[str]()
+        self.comparisons = Counter[str]()
 
     def reading(self, reads: Pool) -> Self:
         """Give the same repository with its reads over another pool; what is counted is shared."""

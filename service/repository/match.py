@@ -5,13 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.repository.base import ANSWER_BYTES, Many, One
-
-
-class SkillLabels(Struct, frozen=True):
-    """How many labels skills have, counted as far as was asked."""
-
-    labels: int
+from service.repository.base import ANSWER_BYTES, Many
 
 
 class NamedSkill(Struct, frozen=True):
@@ -58,12 +52,6 @@ class FittingRole(Struct, frozen=True):
         """List what it needs, the weightiest first."""
         pairs = zip(self.weights, self.needed, strict=True)
         return [skill for _, skill in sorted(pairs, key=lambda pair: (-pair[0], pair[1]))]
-
-
-class MatchBreadth(One[SkillLabels], frozen=True):
-    """Count labels of skills, no further than to a number."""
-
-    most: int
 
 
 class MatchSkills(Many[NamedSkill], frozen=True):

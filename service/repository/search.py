@@ -32,6 +32,24 @@ class Label(Struct, frozen=True):
     lexical_384: bytes
 
 
+class PairLabel(Struct, frozen=True):
+    """What a label of an entity is compared by, as the database has it; none: not embedded."""
+
+    id: UUID
+    vector: bytes | None
+    lexical: bytes | None
+
+
+class Pair(Struct, frozen=True):
+    """Two entities, how near they are, and by which label of each."""
+
+    one_id: UUID
+    other_id: UUID
+    score: float
+    one_label: str
+    other_label: str
+
+
 class Breadth(Struct, frozen=True):
     """How many labels something has, counted as far as was asked."""
 
@@ -109,6 +127,31 @@ class SearchLabels(Many[Label], frozen=True):
 
     id: str
     count: int
+
+
+class SearchPairLabels(Many[PairLabel], frozen=True):
+    """List what the next entities of a kind are called."""
+
+    kind: str
+    statuses: Sequence[str]
+    models: Sequence[str]
+    sources: Sequence[str]
+    words: bool
+    after: str
+    count: int
+
+
+class SearchPairs(Many[Pair], frozen=True):
+    """Say how near pairs are."""
+
+    ones: Sequence[UUID]
+    others: Sequence[UUID]
+    kind: str
+    statuses: Sequence[str]
+    models: Sequence[str]
+    sources: Sequence[str]
+    words: bool
+    least: float
 
 
 class TenantSimilar(One[Threshold], frozen=True):

@@ -1,21 +1,21 @@
 """Which skills in force a phrase, or another skill, may stand for: by meaning and by words."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
-
+from service.model.search import IN_FORCE
 from service.model.vector import wire
 from service.repository.base import Context, Repository
 from service.repository.match import (
-    MatchBreadth,
     MatchSkillsExact,
     MatchSkillsNear,
     NamedSkill,
     NearSkill,
 )
-from service.usecases.probes import CALLER, WORDS, Meaning, Words, asker
+from service.usecases.breadth import Breadths, Filters
+from service.usecases.probes import CALLER, WORDS, Meaning, Probe, Words, asker
 
 LEAST_MEANT: Final = 0.70
 LEAST_SPELLED: Final = 0.65
@@ -32,15 +32,12 @@ LABELS_MAX: Final = 60
 EXACT_MAX: Final = 10_000
 """Labels of skills that are all compared; of more an index gives the nearest."""
 
+SKILLS: Final = Filters(kinds=("skill",), statuses=IN_FORCE)
 
-class Probe(Struct, frozen=True):
-    """What skills are compared with: a vector, one of characters, or both.
 
-    It is a phrase, or the skill with this id.
-    """
+class Asked(Probe, frozen=True):
+    """What skills are compared with: a phrase, or the skill with this id."""
 
-    vector: bytes | None
-    lexical: bytes | None
     text: str | None = None
     skill_id: UUID | None = None
 
@@ -54,22 +51,28 @@ class NearSkills:
     """Finds near skills; without `meaning` by words alone. `model` is that of `meaning`."""
 
     def __init__(
-        self, words: Words, meaning: Meaning | None, model: str, *, exact_max: int = EXACT_MAX
+        self,
+        words: Words,
+        meaning: Meaning | None,
+        model: str,
+        *,
+        exact_max: int = EXACT_MAX,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
         self._words = words
         self._meaning = meaning
-        self._exact_max = exact_max
+        self._breadths = Breadths(exact_max, monotonic)
         self._models = (CALLER,) if meaning is None else (model, CALLER)
 
-    async def phrases(self, context: Context, texts: Iterable[str]) -> list[Probe]:
+    async def phrases(self, context: Context, texts: Iterable[str]) -> list[Asked]:
         """Make probes of phrases, one vector after the other: one thread computes them all.
 
         Raises: Unavailable.
         """
         whose = asker(context)
         return [
-            Probe(
+            Asked(
                 None if self._meaning is None else wire(await self._meaning.vector(text, whose)),
                 wire(self._words.embed([text])),
                 text=text,
@@ -77,14 +80,14 @@ class NearSkills:
             for text in texts
         ]
 
-    def skill(self, skill: NamedSkill) -> Probe:
+    def skill(self, skill: NamedSkill) -> Asked:
         """Make a probe of a skill: its words where its vector is of no model that is known."""
         if skill.embedder in self._models:
-            return Probe(skill.embedding_384, None, skill_id=skill.id)
-        return Probe(None, skill.lexical_384, skill_id=skill.id)
+            return Asked(skill.embedding_384, None, skill_id=skill.id)
+        return Asked(None, skill.lexical_384, skill_id=skill.id)
 
     async def near(
-        self, repository: Repository, context: Context, probes: Sequence[Probe]
+        self, repository: Repository, context: Context, probes: Sequence[Asked]
     ) -> list[list[NearSkill]]:
         """Find the few skills that are nearest to each probe, itself left out, nearest first."""
         found: list[list[NearSkill]] = [[] for _ in probes]
@@ -99,8 +102,7 @@ class NearSkills:
             WORDS,
             STANDS_FOR_MAX + 1,
         )
-        breadth = await repository.one(MatchBreadth(self._exact_max + 1), context)
-        if breadth.labels <= self._exact_max:
+        if await self._breadths.is_small(repository, context, SKILLS):
             rows = await repository.many(MatchSkillsExact(*asked), context)
         else:
             rows = await repository.many(MatchSkillsNear(*asked, LABELS_MAX), context)

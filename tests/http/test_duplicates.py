@@ -9,6 +9,7 @@ import pytest_asyncio
 from service.repository.base import Repository
 from service.repository.search import TenantSimilarSet
 from service.settings import Settings
+from service.usecases import duplicates as duplicates_found
 from tests.api import Answer, Api, serving
 from tests.factories import ActorWith, Tenant, skill_body
 from tests.labels import MODEL, Fake, embed, found, lexical, meaning, searching
@@ -99,6 +100,23 @@ async def test_a_name_is_compared_with_those_of_its_kind(
     assert [] == await duplicates(by_meaning, kind="team", text="repairs vessel")
 
 
+async def test_the_best_of_many_labels_counts(
+    by_meaning: Api, superuser: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few are compared at once: each entity once, by its best, the best first."""
+    monkeypatch.setattr(duplicates_found, "AT_ONCE", 1)
+    many = ["mend boat", "paint old wall", "mend old boat"]
+    one = await by_meaning.made("skill", name="a b", aliases=many)
+    second = await by_meaning.made("skill", name="repair boat elderly folk")
+    first = await by_meaning.made("skill", name="repair elderly vessel", aliases=["paint wall"])
+    await embed(superuser, by_meaning.tenant.id)
+    items = await duplicates(by_meaning, id=one["id"], min_score=0.5)
+
+    assert [first["id"], second["id"]] == ids(items)
+    assert pytest.approx(1, abs=1e-4) == items[0]["score"]
+    assert [first["id"]] == ids(await duplicates(by_meaning, id=one["id"], min_score=0.5, limit=1))
+
+
 async def test_what_is_not_embedded_yet_is_compared_by_its_texts(
     by_meaning: Api, superuser: Connection
 ) -> None:
@@ -157,7 +175,7 @@ async def threshold(api: Api, superuser: Connection, least: float | None) -> Non
 async def test_each_tenant_has_a_threshold_of_its_own(
     by_meaning: Api, superuser: Connection, owner: Repository, other_tenant: Tenant
 ) -> None:
-    """0.93 unless it says otherwise; what another tenant says is no matter."""
+    """0.929 unless it says otherwise; what another tenant says is no matter."""
     near = await by_meaning.made("skill", name="mend old boat")
     await embed(superuser, by_meaning.tenant.id)
     for name, least, count in (
@@ -190,7 +208,17 @@ async def test_no_more_than_asked_for_come(by_meaning: Api, superuser: Connectio
     "body, pointer, rule",
     [
         ({}, "/id", "required"),
-        ({"kind": "skill"}, "/text", "required"),
+        ({"kind": "skill", "limit": 10_001}, "/limit", "number-range"),
+        ({"kind": "skill", "text": "a", "limit": 201}, "/limit", "number-range"),
+        (
+            {"id": "0198f3a2-7d5e-7c31-9a44-3f0c2c9f1b77", "limit": 201},
+            "/limit",
+            "number-range",
+        ),
+        ({"kind": "skill", "min_score": 1.5}, "/min_score", "number-range"),
+        ({"kind": "skill", "min_score": "0.9"}, "/min_score", "type"),
+        ({"kind": ["skill"]}, "/kind", "type"),
+        ({"kind": None}, "/kind", "type"),
         ({"text": "a"}, "/kind", "required"),
         ({"id": "0198f3a2-7d5e-7c31-9a44-3f0c2c9f1b77", "kind": "skill"}, "/kind", "exactly-one"),
         ({"id": "1"}, "/id", "uuid"),
