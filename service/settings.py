@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout_ms: int = 5_000
     command_timeout_ms: int = 7_000
     request_timeout_ms: int = 10_000
-    search_exact_max: int = 10_000
+    search_exact_max: int = 5_000
     similar_min: float | None = None
     metrics_token: str | None = None
     rate_limit: Rate | None = None

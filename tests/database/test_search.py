@@ -5,7 +5,7 @@ import math
 import random
 import re
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -271,6 +271,27 @@ async def test_nobody_sees_what_is_not_theirs(
 
             assert seen
             assert seen <= allowed
+
+
+async def test_labels_are_read_by_their_tenant_and_drafts_by_their_author(
+    app: Connection, stock: Stock
+) -> None:
+    """Of the table itself, whatever the statements and the policies of entities leave out."""
+    for actor, tenant in (
+        (stock.large.author, stock.large),
+        (stock.other, stock.large),
+        (stock.small.reader, stock.small),
+        (stock.apart.reader, stock.apart),
+    ):
+        async with acting(app, actor):
+            seen = await app.fetch("SELECT tenant_id, label, private_to FROM app.entity_label")
+        agent = UUID(actor.context.governance_agent_id)
+
+        assert Counter(
+            (row[0], row[5], row[10])
+            for row in stock.rows
+            if row[0] == tenant.id and row[10] in (None, agent)
+        ) == Counter(map(tuple, seen))
 
 
 async def test_own_drafts_are_found(repository: Repository, stock: Stock) -> None:

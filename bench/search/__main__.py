@@ -1,0 +1,113 @@
+"""Measure what is promised of search at size: recall, short pages, times and what they rest on."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bench.ground import embedded
+from bench.machine import QUIET, machine
+from bench.page import Title, page
+from bench.result import Outcome, Row, table
+from bench.running import room, tell, timed, written
+from bench.search import intake, names, steps, tenants
+from bench.search.crowd import Crowd, crowd
+from bench.search.material import material
+
+MEASURES: Final[dict[str, Callable[[Crowd], Outcome]]] = {
+    "tenants": tenants.measure,
+    "names": names.measure,
+    "steps": steps.measure,
+    "intake": intake.measure,
+}
+ROWS: Final = (10_000, 100_000)
+QUICK: Final = (10_000,)
+TITLE: Final = Title(
+    "Benchmarks",
+    """\
+Written by `tox -e bench`, which measures what is promised of the speed of search on tables of
+different sizes. [benchmarks.json](benchmarks.json) has every single number,
+[benchmark.md](benchmark.md) those of the log, [relevance.md](relevance.md) what search finds.""",
+)
+EPILOG: Final = """\
+A run with 100,000 labels takes some five minutes on two cores, one with a million the better part
+of an hour and 12 GB; it wants the machine for itself. The exit code is 1 when a goal was missed."""
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, tell, and write what is asked for; 1 when a goal was missed."""
+    given = _given(arguments)
+    # Whoever ends it with a signal leaves no server and no directory behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    load, begun = os.getloadavg()[0], time.perf_counter()
+    if load > QUIET:
+        tell(f"The machine is at work already (load {load:.1f}): times will be too long.")
+    say = timed(begun)
+    with room() as directory, embedded(directory) as ground:
+        on = machine(str(ground.run("SHOW server_version")[0][0]), load)
+        real = material(given.data, given.cache, say)
+        outcomes: dict[str, Outcome] = {}
+        for rows in given.rows or (QUICK if given.quick else ROWS):
+            with ground.copy(f"rows_{rows}") as place:
+                say(f"filling a table with {rows:,} labels, of {len(real.vectors):,} real ones")
+                made = crowd(place, real, rows, say)
+                outcomes[f"filling {rows:,}"] = _filling(made)
+                for name, measure in MEASURES.items():
+                    if not given.only or name in given.only:
+                        say(f"{name} at {rows:,}")
+                        outcomes[f"{name} {rows:,}"] = measure(made)
+    took = time.perf_counter() - begun
+    lines = [row for outcome in outcomes.values() for row in outcome.rows]
+    tell("\n".join(["", *table(lines), "", f"{took:.0f} s"]))
+    if given.json:
+        raw = {"machine": on, "took_s": round(took, 1), "outcomes": outcomes}
+        given.json.write_bytes(written(raw))
+    if given.page:
+        text = page(TITLE, lines, on, took, quick=given.quick)
+        given.page.write_text(text, encoding="utf-8")
+    return 1 if any(row.met is False for row in lines) else 0
+
+
+def _filling(made: Crowd) -> Outcome:
+    took = made.took_s
+    row = Row(
+        what=f"{made.rows:,} labels: copied in, then indexed",
+        value=made.rows / sum(took.values()),
+        unit="labels/s",
+        how="COPY of entities, tags and labels with both vectors, then both HNSW indexes.",
+        beside=", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in took.items()),
+    )
+    return Outcome([row], {"took_s": took})
+
+
+def _given(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.search",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--rows", action="append", type=int, metavar="N", help="labels; may be given again"
+    )
+    parser.add_argument("--quick", action="store_true", help="10,000 labels only")
+    parser.add_argument(
+        "--only", action="append", choices=MEASURES, help="this measurement; may be given again"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="ESCO files (docs/import.md); else the sample"
+    )
+    parser.add_argument(
+        "--cache", type=Path, required=True, metavar="DIR", help="where vectors are kept"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page there, in Markdown")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

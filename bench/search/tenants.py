@@ -1,0 +1,245 @@
+"""Small tenants and narrow filters in a large table: what is found, how fast, and the naive way."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+from msgspec import UNSET, Struct
+
+from bench.pgbench import BenchError
+from bench.relevance.vectors import MODEL
+from bench.result import Outcome, Row, percentile
+from bench.search.crowd import Crowd, Probe, Tenant
+from service.catalog.load import load as load_catalog
+from service.database.pool import Pool
+from service.database.vectors import as_bytes
+from service.embedding.trigram import Trigram
+from service.model.search import IN_FORCE, KINDS, SearchBody
+from service.model.vector import unit, wire
+from service.repository.base import Repository
+from service.repository.search import SOURCES, SearchExact
+from service.settings import Settings
+from service.usecases.probes import AROUND, CALLER, WORDS
+from service.usecases.search import Search
+
+COUNT: Final = 10
+WARM: Final = 10
+ALIKE: Final = 1e-9
+"""What scores may differ by and still be the same."""
+GOALS_MS: Final = {100_000: 3.0, 1_000_000: 8.0}
+"""On the machine of the research."""
+NAIVE_ROWS: Final = 1_000_000
+NAIVE_RATIO: Final = 12.0
+NAIVE: Final = """
+SELECT entity_id, label_no
+FROM app.entity_label
+ORDER BY
+    embedding_384::public.halfvec(384)
+    OPERATOR (public.<=>) $1::public.vector::public.halfvec(384)
+LIMIT 10
+"""
+TRULY: Final = """
+SELECT entity_id, label_no
+FROM app.entity_label
+ORDER BY (embedding_384 OPERATOR (public.<=>) $1::public.vector) + 0
+LIMIT 10
+"""
+NAIVELY: Final = ("off", "relaxed_order")
+
+
+class _Brought:
+    """Stands where the model is: every question brings its vector."""
+
+    async def vector(self, text: str, whose: str = "") -> bytes:
+        """Refuse: nothing is computed here."""
+        raise BenchError(f"{whose} has brought no vector of {text!r}.")
+
+
+class Asked(Struct, frozen=True):
+    """One kind of question: whose, by which tag, and what came of it, for each probe.
+
+    Units: `…_ms` milliseconds. Shapes: `recalls` are shares of the ten that score best.
+    """
+
+    what: str
+    labels: int
+    ours_ms: list[float]
+    recalls: list[float]
+    short: int
+    exact: int
+    naive_ms: dict[str, list[float]] = {}
+    naive_recalls: dict[str, list[float]] = {}
+
+    @property
+    def p50_ms(self) -> float:
+        """Give the middle of the times."""
+        return percentile(self.ours_ms, 0.5)
+
+    @property
+    def recall(self) -> float:
+        """Give the mean of the recalls."""
+        return sum(self.recalls) / len(self.recalls)
+
+
+def measure(crowd: Crowd) -> Outcome:
+    """Ask each tenant, and the largest by tags."""
+    asked = asyncio.run(_measured(crowd))
+    return Outcome(rows(crowd.rows, asked), {"rows": crowd.rows, "asked": asked})
+
+
+async def _measured(crowd: Crowd) -> list[Asked]:
+    found = []
+    pool = Pool(crowd.ground.url("app"), Settings(pool_min=1, pool_max=1), name="bench")
+    await pool.open()
+    try:
+        repository = Repository(load_catalog(), pool)
+        for tenant in crowd.tenants:
+            what = f"a tenant of {tenant.share:.1%}"
+            found.append(await _asked(repository, crowd, tenant, what))
+        for tag, share in (("tenth", "10 %"), ("hundredth", "1 %")):
+            what = f"a filter of {share} of the largest"
+            found.append(await _asked(repository, crowd, crowd.tenants[-1], what, tag))
+    finally:
+        await pool.close()
+    return found
+
+
+async def _asked(
+    repository: Repository, crowd: Crowd, tenant: Tenant, what: str, tag: str | None = None
+) -> Asked:
+    search = Search(
+        Trigram(),
+        _Brought(),
+        MODEL,
+        exact_max=Settings().search_exact_max,
+        similar_min=None,
+        monotonic=time.monotonic,
+    )
+    bodies = [
+        SearchBody(
+            text=probe.text,
+            embedding_384=probe.vector,
+            limit=COUNT,
+            tag=UNSET if tag is None else tag,
+        )
+        for probe in crowd.probes
+    ]
+    for body in bodies[:WARM]:
+        await search.search(repository, tenant.context, body)
+    times, recalls, short, exact = [], [], 0, 0
+    for probe, body in zip(crowd.probes, bodies, strict=True):
+        begun = time.perf_counter()
+        answer = await search.search(repository, tenant.context, body)
+        times.append(1000 * (time.perf_counter() - begun))
+        best = await repository.many(_exact(probe, tag), tenant.context)
+        least = best[-1].score - ALIKE
+        recalls.append(sum(hit.score >= least for hit in answer.hits) / len(best))
+        short += len(answer.hits) < len(best)
+        exact += answer.exact
+    naive: dict[str, list[float]] = {}
+    naively: dict[str, list[float]] = {}
+    if tag is None:
+        async with _session(crowd, tenant) as session:
+            for how in NAIVELY:
+                naive[how], naively[how] = await _naive(session, crowd.probes, how)
+    return Asked(what, tenant.labels, times, recalls, short, exact, naive, naively)
+
+
+def _exact(probe: Probe, tag: str | None) -> SearchExact:
+    vector, lexical = wire(unit(probe.vector)), wire(Trigram().embed([probe.text]))
+    tags = [] if tag is None else [tag]
+    return SearchExact(
+        *(KINDS, IN_FORCE, (), tags, (), [vector], [lexical], (MODEL, CALLER), SOURCES),
+        *(None, WORDS, AROUND, COUNT),
+    )
+
+
+@asynccontextmanager
+async def _session(crowd: Crowd, tenant: Tenant) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """Have a session of plant_app that works for a tenant."""
+    session = await asyncpg.connect(crowd.ground.url("app"))
+    try:
+        await as_bytes(session)
+        await session.execute("SELECT '[1]'::public.vector")
+        for name in ("tenant_id", "governance_agent_id", "key_id"):
+            value = getattr(tenant.context, name)
+            await session.execute("SELECT set_config($1, $2, FALSE)", f"app.{name}", value)
+        yield session
+    finally:
+        await session.close()
+
+
+async def _naive(
+    session: "asyncpg.Connection[Any]", probes: Sequence[Probe], how: str
+) -> tuple[list[float], list[float]]:
+    """Ask the index of meaning for ten labels, and leave the rest to row security."""
+    times, recalls = [], []
+    await session.execute("SET enable_seqscan = off; SET jit = off")
+    await session.execute(f"SET hnsw.iterative_scan = {how}")
+    vectors = [wire(unit(probe.vector)) for probe in probes[: len(probes) // 2]]
+    for vector in vectors[:WARM]:
+        await session.fetch(NAIVE, vector)
+    for vector in vectors:
+        begun = time.perf_counter()
+        got = await session.fetch(NAIVE, vector)
+        times.append(1000 * (time.perf_counter() - begun))
+        truly = await session.fetch(TRULY, vector)
+        recalls.append(len({*map(tuple, got)} & {*map(tuple, truly)}) / max(1, len(truly)))
+    return times, recalls
+
+
+def rows(count: int, asked: Sequence[Asked]) -> list[Row]:
+    """Make rows of what was asked of a table with so many labels."""
+    found: list[Row] = []
+    for one in asked:
+        where = f"{count:,} labels, {one.what}"
+        ways = f"{one.exact} of {len(one.recalls)} compared whole"
+        naive = {
+            how: f"{percentile(times, 0.5):.1f} ms, recall {sum(shares) / len(shares):.3f}"
+            for (how, times), shares in zip(
+                one.naive_ms.items(), one.naive_recalls.values(), strict=True
+            )
+        }
+        beside = "; ".join([ways, *(f"naive ({how}) {said}" for how, said in naive.items())])
+        found += [
+            Row(what=f"{where}: recall@10", value=one.recall, least=0.95, how=RECALL),
+            Row(what=f"{where}: short pages", value=one.short, most=0, how=SHORT),
+            Row(
+                what=f"{where}: p50",
+                value=one.p50_ms,
+                unit="ms",
+                most=GOALS_MS.get(count),
+                how=TIMES,
+                beside=beside,
+            ),
+        ]
+    smallest = asked[0]
+    slow = percentile(smallest.naive_ms[NAIVELY[-1]], 0.5)
+    found.append(
+        Row(
+            what=f"{count:,} labels, {smallest.what}: naive iterative scan / ours",
+            value=slow / smallest.p50_ms,
+            least=NAIVE_RATIO if count == NAIVE_ROWS else None,
+            how=NAIVE_HOW,
+            beside=f"{slow:.1f} against {smallest.p50_ms:.1f} ms",
+        )
+    )
+    return found
+
+
+RECALL: Final = (
+    "Of the ten entities that score best when everything is compared, the share that search gives, "
+    "over texts with two typos and vectors with noise that are in no table."
+)
+SHORT: Final = "Answers with fewer entities than there are, of ten that were asked for."
+TIMES: Final = (
+    "`service.usecases.search` over one connection, one after the other, warm: the statement with "
+    "its documents, the round trip and the Python around it, without the model."
+)
+NAIVE_HOW: Final = (
+    "Naive is `ORDER BY embedding_384::halfvec(384) <=> … LIMIT 10` under row security, with "
+    "`hnsw.iterative_scan` as named: labels by meaning alone, in the order of the index."
+)
