@@ -3,8 +3,9 @@
 --
 -- The best by meaning and the best by words need not be one label. An entity that is near in both
 -- ways comes before one that is as near in one of them only; of two that share a label comes
--- first the one whose other labels are nearer (p_around). Of several pairs of vectors (one of a pair
--- may be null) the likest counts.
+-- first the one whose other labels are nearer. p_around is what the second counts, a quarter of
+-- what the first does; at 0 the likest label is all. Of several pairs of vectors (one of a pair may
+-- be null) the likest counts.
 --
 -- One SELECT without settings of its own, so that it becomes part of the statement that calls it.
 CREATE FUNCTION app.entity_likeness(
@@ -23,7 +24,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT
     likest.best
-    - 0.2 * coalesce(abs(likest.vector - $6 * likest.lexical), 0)
+    - 4 * $7 * coalesce(abs(likest.vector - $6 * likest.lexical), 0)
     - $7 * (likest.best - likest.mean) AS score,
     likest.vector,
     likest.lexical,
@@ -57,7 +58,7 @@ LIMIT 1;
 END;
 COMMENT ON FUNCTION app.entity_likeness(
     uuid, text[], text[], public.vector[], public.vector[], double precision, double precision
-) IS 'The larger cosine of what the labels of an entity mean and, times p_words, of their characters, less a fifth of what the two differ by, less p_around times what all labels fall behind on average; the cosines; the label that is the likest. NULL: not compared.';
+) IS 'The larger cosine of what the labels of an entity mean and, times p_words, of their characters, less four times p_around of what the two differ by, less p_around times what all labels fall behind on average; the cosines; the label that is the likest. NULL: not compared.';
 GRANT EXECUTE ON FUNCTION app.entity_likeness(
     uuid, text[], text[], public.vector[], public.vector[], double precision, double precision
 ) TO plant_app, plant_readonly;

@@ -134,15 +134,8 @@ def build_app(
     app[AUTHENTICATOR] = Authenticator(
         repository, app[CLOCK], _tokens(settings, repository, app[CLOCK])
     )
-    app[rates.RATES] = rates.Rates(
-        *(
-            rates.Buckets(name, rate, app[CLOCK]) if rate else None
-            for name, rate in (
-                ("key", settings.rate_limit),
-                ("address", settings.address_rate_limit),
-            )
-        )
-    )
+    limits = settings.rate_limit, settings.address_rate_limit
+    app[rates.RATES] = rates.limited(*limits, app[CLOCK])
     app.on_response_prepare.append(rates.tell)
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])

@@ -86,6 +86,14 @@ class Rates(NamedTuple):
     addresses: Buckets | None = None
 
 
+def limited(keys: Rate | None, addresses: Rate | None, clock: Clock) -> Rates:
+    """Make the buckets of those that are limited."""
+    return Rates(
+        Buckets("key", keys, clock) if keys else None,
+        Buckets("address", addresses, clock) if addresses else None,
+    )
+
+
 RATES: Final = web.AppKey("rates", Rates)
 LEFT: Final = web.RequestKey("rate_left", Left)
 

@@ -2,10 +2,10 @@
 -- Find what is nearest to some vectors among everything that a search is about.
 --
 -- An entity is as like as its likest label by meaning, where labels have vectors of the models, and
--- as its likest by words, which count for `words` of that: the larger of the two, less a fifth of
--- what they differ by, less `around` times what its labels fall behind that on average. Of several
--- pairs of vectors the likest counts; one of a pair may be null. No index has the vectors as they
--- are compared here.
+-- as its likest by words, which count for `words` of that: the larger of the two, less four times
+-- `around` of what they differ by, less `around` times what its labels fall behind on average. Of
+-- several pairs of vectors the likest counts; one of a pair may be null. No index has the vectors
+-- as they are compared here.
 --
 -- param: $1 kinds text[]
 -- param: $2 statuses text[]

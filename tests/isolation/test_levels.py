@@ -169,8 +169,11 @@ async def bring(api: Api) -> None:
 async def find(api: Api, superuser: Connection) -> None:
     """Search, and ask for duplicates; the service goes along the indexes first."""
     one = (await api.made("skill"))["id"]
+    for ending in ("boat", "boats"):
+        await api.made("skill", name=f"repair wooden {ending}")
     await embed(superuser, api.tenant.id, model=None)
-    for path, body in (("", {"text": "a"}), ("/duplicates", {"id": one})):
+    bodies = ("", {"text": "a"}), ("/duplicates", {"id": one}), ("/duplicates", {"kind": "skill"})
+    for path, body in bodies:
         answer = await api.post(f"/v1/search{path}", body)
         assert 200 == answer.status, answer.body
 
