@@ -127,9 +127,14 @@ async def test_it_answers_only_who_asks(
         ):
             answer = await found.read(read)
             assert (200, True) == (answer.status, from_replica(answer)), read
-        for search, body in (("", {"text": "a"}), ("/duplicates", {"id": made.json["id"]})):
-            answer = await found.api.post(f"/v1/search{search}", body, Prefer="replica")
-            assert (200, True) == (answer.status, from_replica(answer)), search
+        for search, body in (
+            ("search", {"text": "a"}),
+            ("search/duplicates", {"id": made.json["id"]}),
+            ("search/duplicates", {"kind": "skill"}),
+            ("match", {"skills": [{"text": "a"}]}),
+        ):
+            answer = await found.api.post(f"/v1/{search}", body, Prefer="replica")
+            assert (200, True) == (answer.status, from_replica(answer)), body
 
 
 async def test_receipts_come_from_it_once_they_can(

@@ -340,10 +340,14 @@ async def test_without_a_model_letters_are_compared(by_words: Api, superuser: Co
     own = [await by_words.made("skill", name=f"{n}", embedding_384=brought[n]) for n in (0, 1)]
     # What its own words come to is no caller's vector.
     words = lexical("qqq")
-    await by_words.made("skill", name="qqq")
-    await by_words.made("skill", name="ooo", embedding_384=words)
+    strangers = [
+        await by_words.made("skill", name="qqq"),
+        await by_words.made("skill", name="ooo", embedding_384=words),
+    ]
     await embed(superuser, by_words.tenant.id, model=None)
     found = await pairs(by_words)
+    for stranger in strangers:
+        assert [] == (await by_words.post(PATH, {"id": stranger["id"]})).json["items"]
 
     assert {(one["id"], other["id"]), (own[0]["id"], own[1]["id"])} == set(ids(found))
 

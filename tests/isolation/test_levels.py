@@ -167,13 +167,15 @@ async def bring(api: Api) -> None:
 
 
 async def find(api: Api, superuser: Connection) -> None:
-    """Search, and ask for duplicates; the service goes along the indexes first."""
+    """Search, and ask for duplicates and pairs; the service goes along the indexes first."""
     one = (await api.made("skill"))["id"]
-    for ending in ("boat", "boats"):
-        await api.made("skill", name=f"repair wooden {ending}")
+    await api.made("skill")
     await embed(superuser, api.tenant.id, model=None)
-    bodies = ("", {"text": "a"}), ("/duplicates", {"id": one}), ("/duplicates", {"kind": "skill"})
-    for path, body in bodies:
+    for path, body in (
+        ("", {"text": "a"}),
+        ("/duplicates", {"id": one}),
+        ("/duplicates", {"kind": "skill", "min_score": -1}),
+    ):
         answer = await api.post(f"/v1/search{path}", body)
         assert 200 == answer.status, answer.body
 
