@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-NUMBERS: Final = re.compile(rb"\[[-\d.,\s]+\]")
+NUMBERS: Final = re.compile(rb"\[(?:[-\d.,\s]|null)+\]")
 
 
 def written(raw: dict[str, Any]) -> bytes:

