@@ -241,6 +241,9 @@ async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
         "as_of": BEGIN + timedelta(days=365),
         "walk": WALK_MAX,
         "filters": json.dumps({"status": ["active", "certified"]}),
+        "models": ["test", "caller"],
+        "sources": ["name", "alias"],
+        "words": True,
     }
 
 
