@@ -36,6 +36,7 @@ UNREADABLE: Final = {
     "app.import_tell": _ASSIGNED,
     "app.amendment_take_step": _COMPOSITE,
     "app.amendment_step_once": _COMPOSITE,
+    "app.batch_once": _COMPOSITE,
 }
 
 

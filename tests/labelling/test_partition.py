@@ -424,9 +424,9 @@ async def test_the_table_is_as_the_one_of_all(ground: Ground, labeller: Worker) 
     """Storage, statistics, checks, keys, triggers, row security, privileges: none is forgotten."""
     await create(ground.repository, ground.tenant.author, "skill", skill_body())
     await ground.own().embedded(Wanted(Counted(), 0), unheard)
-    ours, alls = [await _shape(ground.superuser, one) for one in (ground.name, DEFAULT[4:])]
+    ours, theirs = [await _shape(ground.superuser, one) for one in (ground.name, DEFAULT[4:])]
 
-    assert alls == ours
+    assert theirs == ours
 
 
 async def _shape(superuser: Connection, table: str) -> list[tuple[Any, ...]]:
