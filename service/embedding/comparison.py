@@ -1,8 +1,8 @@
 """A comparison of many vectors in a process of its own: what waits for it serves others meanwhile.
 
 A thread would do for the processor, but each of its steps would wait for the interpreter, which a
-busy service hardly ever leaves free: it took five times as long. The process ends with whoever
-waits for it, gives its memory back, and lets everything else go before it.
+busy service hardly ever leaves free. The process ends with whoever waits for it, gives its memory
+back, and lets everything else go before it.
 """
 
 import os

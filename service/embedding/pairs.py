@@ -1,7 +1,7 @@
 """Which of many vectors are near to each other: all are compared with all, in blocks.
 
-Exact, and in memory: 1.7 KB for each vector. The products of whole vectors would take five times
-as long, so 48 numbers stand for each one first: its parts along the 47 directions in which a
+Exact, and in memory: 1.7 KB for each vector. The products of whole vectors are eight
+times the work, so 48 numbers stand for each one first: its parts along the 47 directions in which a
 sample of them is longest, and the length of what remains. The product of these is never less than
 that of the vectors (Cauchy-Schwarz), and few pairs are left for which it is large enough.
 
