@@ -2,9 +2,9 @@
 -- depends: 0030.match
 --
 -- The best by meaning and the best by words need not be one label. An entity that is near in both
--- ways comes before one that is as near in one of them only; of two that share a label comes
--- first the one whose other labels are nearer (p_around). Of several pairs of vectors (one of a pair
--- may be null) the likest counts.
+-- ways comes before one that is as near in one of them only; of two that share a label comes first
+-- the one whose other labels are nearer (p_around). Of several pairs of vectors (one of a pair may
+-- be null) the likest counts.
 --
 -- One SELECT without settings of its own, so that it becomes part of the statement that calls it.
 CREATE FUNCTION app.entity_likeness(
