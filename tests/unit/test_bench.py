@@ -11,6 +11,7 @@ from bench.audit.inserts import quartiles
 from bench.machine import Machine
 from bench.page import Title, page
 from bench.result import Row, percentile, shown, table
+from bench.running import written
 
 ROW = Row(what="catch-up", value=26_000.0, unit="entries/s", least=25_000, how="By the clock.")
 TITLE = Title("Benchmark", "Of something.")
@@ -116,3 +117,11 @@ def test_catching_up_begins_with_the_last_look_that_saw_nothing_placed() -> None
     caught = Caught(looks)
     assert 50.0 == caught.rate
     assert [40.0] == caught.between()
+
+
+def test_numbers_of_a_list_stand_in_one_line() -> None:
+    """So that a person can read the file; what was not found is among them."""
+    text = written({"places": [1, None, 3], "names": ["a", "b"]}).decode()
+
+    assert '"places": [ 1, null, 3 ]' in text
+    assert '"names": [\n' in text
