@@ -60,6 +60,24 @@ $$;
 COMMENT ON FUNCTION app.link_of(jsonb, text, uuid)
 IS 'What a document says of a link beside the id of its target; NULL where there is none.';
 
+-- As app.agent_amend does, and before the agent: it could only wait for the team while it holds the
+-- agent, for which a certification of the team may wait.
+CREATE FUNCTION app.lock_teams(p_bodies jsonb[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT
+FROM app.base_entity
+WHERE
+    base_entity.tenant_id = app.tenant_id()
+    AND base_entity.id = ANY(ARRAY(
+        SELECT (line.body ->> 'team_id')::uuid FROM unnest(p_bodies) AS line (body)
+    ))
+ORDER BY base_entity.id
+FOR SHARE
+$$;
+COMMENT ON FUNCTION app.lock_teams(jsonb[]) IS 'Locks the teams that bodies of agents name, before the agents.';
+
 CREATE FUNCTION app.link_once(
     p_kind text, p_id uuid, p_etags text, p_target_kind text, p_target_id uuid, p_link jsonb,
     p_request jsonb
@@ -77,6 +95,9 @@ BEGIN
         IF FOUND THEN
             RETURN v_answer;
         END IF;
+    END IF;
+    IF p_target_kind = 'team' THEN
+        PERFORM app.lock_teams(ARRAY[jsonb_build_object('team_id', p_target_id)]);
     END IF;
     SELECT
         base_entity.id, base_entity.version, base_entity.document,
@@ -128,5 +149,6 @@ IS 'Makes a link, or with the JSON null removes it, once for each key; what alre
 
 GRANT EXECUTE ON FUNCTION
 app.linked_patch(jsonb, text, uuid, jsonb), app.link_of(jsonb, text, uuid),
+app.lock_teams(jsonb[]),
 app.link_once(text, uuid, text, text, uuid, jsonb, jsonb)
 TO plant_app;

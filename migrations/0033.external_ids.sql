@@ -30,6 +30,7 @@ DECLARE
     v_answer app.answer;
     v_body jsonb := p_body || jsonb_build_object('external_id', p_external_id);
     v_locked uuid;
+    v_moves boolean := FALSE;
 BEGIN
     IF p_request <> 'null' THEN
         SELECT remembered.* INTO v_answer FROM app.remembered(p_request) AS remembered;
@@ -54,6 +55,10 @@ BEGIN
         EXIT WHEN NOT FOUND OR p_is_new OR v_answer.id = v_locked;
         IF (v_answer.document::jsonb -> 'parent_ids') <> (v_body -> 'parent_ids') THEN
             PERFORM app.lock_parents(ARRAY[v_body]);
+            v_moves := TRUE;
+        END IF;
+        IF p_kind = 'agent' THEN
+            PERFORM app.lock_teams(ARRAY[v_body]);
         END IF;
         PERFORM FROM app.base_entity
         WHERE base_entity.tenant_id = app.tenant_id() AND base_entity.id = v_answer.id
@@ -64,10 +69,13 @@ BEGIN
         RETURN app.create_once(p_kind, v_body, p_request);
     END IF;
     IF p_is_new THEN
-        PERFORM app.require_etag(v_answer.etag, '');
+        RAISE EXCEPTION 'It is there already: send If-Match with its ETag to change it.'
+            USING ERRCODE = 'PL002',
+            DETAIL = jsonb_build_object('current_etag', '"' || v_answer.etag || '"')::text;
     END IF;
     IF v_answer.id IS NULL THEN
-        RAISE EXCEPTION 'No % with this external id is visible to you.',
+        RAISE EXCEPTION
+            'No % with this external id is visible to you: If-None-Match: * creates it.',
             replace(p_kind, '_', ' ')
             USING ERRCODE = 'PL001';
     END IF;
@@ -77,6 +85,9 @@ BEGIN
     END IF;
     IF (v_answer.document::jsonb -> 'parent_ids') = (v_body -> 'parent_ids') THEN
         v_body := v_body - 'parent_ids';
+    ELSIF v_body ? 'parent_ids' AND NOT v_moves THEN
+        -- They changed before the entity was locked: to lock parents now would be too late.
+        RAISE EXCEPTION 'The parents have just changed.' USING ERRCODE = '40001';
     END IF;
     PERFORM app.import_amend(p_kind, ARRAY[v_answer.id], ARRAY[v_body], NULL);
     SELECT

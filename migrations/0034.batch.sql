@@ -49,6 +49,13 @@ BEGIN
         FROM jsonb_array_elements(p_operations) AS operation (value)
     ) AS given
     WHERE given.body IS NOT NULL;
+    PERFORM app.lock_teams(array_agg(given.body))
+    FROM (
+        SELECT coalesce(operation.value -> 'body', operation.value -> 'patch') AS body
+        FROM jsonb_array_elements(p_operations) AS operation (value)
+        WHERE operation.value ->> 'kind' = 'agent'
+    ) AS given
+    WHERE given.body ? 'team_id';
     PERFORM FROM app.base_entity
     WHERE
         base_entity.tenant_id = app.tenant_id()

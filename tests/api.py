@@ -128,9 +128,8 @@ class Api:
         given = {"Authorization": f"Bearer {self.actor.key}", **(headers or {})}
         sent = {name: value for name, value in given.items() if value is not None}
         # The client warns of a large body that is no file.
+        raw = raw if body is None else json.dumps(body).encode()
         data = raw if raw is None or len(raw) < LARGE else io.BytesIO(raw)
-        if body is not None:
-            data = json.dumps(body).encode()
         if data is not None:
             sent.setdefault("Content-Type", "application/json")
         async with self._session.request(

@@ -11,7 +11,7 @@ from typing import Final
 
 from bench.machine import machine
 from bench.page import Title, page
-from bench.relevance import finding, matching, named, rivals
+from bench.relevance import duplicates, finding, matching, named, rivals
 from bench.relevance.session import Session, session
 from bench.relevance.vectors import MODEL
 from bench.result import Outcome, table
@@ -21,6 +21,7 @@ MEASURES: Final[dict[str, Callable[[Session], Outcome]]] = {
     "named": named.measure,
     "finding": finding.measure,
     "matching": matching.measure,
+    "duplicates": duplicates.measure,
     "rivals": rivals.measure,
 }
 TITLE: Final = Title(

@@ -15,14 +15,17 @@ The threshold is chosen on the first half, the least at which no more than 4 of 
 alarms, and holds for the second. What else may be scored than meaning alone stands beside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
 from msgspec import Struct
 
-from bench.result import Row
+from bench.relevance.session import Session
+from bench.result import Outcome, Row
+from service.model.vector import DIMENSIONS, unwired
+from service.usecases.duplicates import SAME_MEANING
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Numbers, Numbers], Numbers]
@@ -66,7 +69,28 @@ class Best(Struct, frozen=True):
     aside: Numbers
 
 
-def measure(labels: Labels, threshold: float) -> list[Row]:
+def measure(session: Session) -> Outcome:
+    """Measure names and aliases of skills by the service's own way and threshold, and by others."""
+    named = [
+        one for one in session.stock.labels if one.kind == "skill" and one.source != "description"
+    ]
+    labels = Labels(
+        ids=[str(one.entity_id) for one in named],
+        sources=[one.source for one in named],
+        texts=[one.text for one in named],
+        meant=_numbers(one.vector for one in named),
+        spelled=_numbers(one.lexical for one in named),
+    )
+    return Outcome(measured(labels, SAME_MEANING), {"threshold": SAME_MEANING})
+
+
+def _numbers(vectors: Iterable[bytes]) -> Numbers:
+    """Read vectors as the server has them: singles behind four bytes of length."""
+    raw = b"".join(map(unwired, vectors))
+    return np.frombuffer(raw, ">f4").astype(np.float32).reshape(-1, DIMENSIONS)
+
+
+def measured(labels: Labels, threshold: float) -> list[Row]:
     """Measure the service's way at its threshold, then each way at one chosen on the first half."""
     _, entities = np.unique(np.array(labels.ids), return_inverse=True)
     halves = np.array([crc32(one.encode()) % 2 for one in labels.ids])

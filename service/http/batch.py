@@ -17,13 +17,14 @@ from service.errors import (
 )
 from service.http.answers import JSON, PRIVATE, entry_named
 from service.http.caller import Caller, caller
-from service.http.conflicts import Refused, explained, stepping
+from service.http.conflicts import HIDDEN, Refused, explained, stepping
 from service.http.reading import REPOSITORY
 from service.http.request import JSON as JSON_BODY
 from service.http.request import check_media, raw_query, read_body
 from service.http.turns import Turns
 from service.http.writing import Write
-from service.model.batch import Prepared, encoded, prepare, within
+from service.model.batch import Batch, prepare, within
+from service.model.batch_operation import Prepared
 from service.model.etag import quoted
 from service.model.kinds import BY_NAME
 from service.model.query import parameters
@@ -36,6 +37,8 @@ AT_ONCE: Final = 2
 """Batches of one process that are read and done at a time; each takes a connection."""
 
 WAITING_MAX: Final = 8
+HERE: Final = " You cannot see it: an earlier operation makes it, or it is another's draft."
+
 TURNS: Final = web.AppKey("batches", Turns)
 
 
@@ -60,16 +63,31 @@ async def batch(request: web.Request) -> web.StreamResponse:
         raise MalformedJson("The body is empty.")
     check_media(request, JSON_BODY)
     body = await read_body(request, BODY_MAX)
-    async with request.app[TURNS].turn(WAITING_MAX):
+    async with request.app[TURNS].turn(WAITING_MAX, who.context.tenant_id):
         # In a thread: 16 MiB take longer to check than others should wait.
-        operations = await asyncio.to_thread(prepare, body)
-        sent = await asyncio.to_thread(encoded, operations)
-        query = BatchRun(sent.decode(), write.request_json(sent))
+        batch, sent = await _prepared(body)
+        operations = batch.operations
+        query = BatchRun(sent.decode(), write.request_json(batch.canonical(sent)))
         try:
             done = await write.done(query)
         except Problem as problem:
             raise await _pointed(problem, repository, who, operations) from problem
     return _answer(write, operations, done)
+
+
+async def _prepared(body: bytes) -> tuple[Batch, bytes]:
+    """Check the operations in a thread; whoever gives up has their turn until that has ended."""
+
+    def prepared() -> tuple[Batch, bytes]:
+        batch = prepare(body)
+        return batch, batch.encoded()
+
+    task = asyncio.ensure_future(asyncio.to_thread(prepared))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _pointed(
@@ -82,6 +100,8 @@ async def _pointed(
     operation = operations[place]
     if isinstance(problem, Conflict | InvalidBody):
         problem = await _explained(problem, repository, who, operation)
+        # What is undone with the batch is not there to be named.
+        problem.detail = problem.detail.replace(HIDDEN, HERE)
     problem.detail = f"/operations/{place}: {problem.detail}"
     problem.errors = tuple(within(fault, place, operation) for fault in problem.errors) or (
         FieldError(f"/operations/{place}", problem.slug, problem.title),

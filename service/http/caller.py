@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from aiohttp import web
 from msgspec import Struct
 
-from service.errors import ScopeMissing, Unauthenticated
+from service.errors import RateLimited, ScopeMissing, Unauthenticated
 from service.http.clock import Clock
 from service.http.lookups import Lookups
 from service.http.rates import require_address, take_by_address, take_by_key
@@ -69,8 +69,9 @@ class Authenticator:
         return found
 
     def remembers(self, key: str) -> bool:
-        """Say whether the key was good a moment ago."""
-        return self._known.get(key_hash(key), (0.0, None))[0] >= self._clock.monotonic()
+        """Say whether the key has been good before, or is a token, which is known by itself."""
+        is_token = self._tokens is not None and looks_like_token(key)
+        return is_token or key_hash(key) in self._known
 
     def _remember(self, digest: bytes, found: Identity | None, now: float) -> None:
         if found is None:
@@ -101,7 +102,10 @@ async def caller(request: web.Request, *scopes: str) -> Caller:
         if not authenticator.remembers(key):
             require_address(request)
         identity = await authenticator.identity(key)
-    except Unauthenticated:
+    except RateLimited:
+        raise
+    except Exception:
+        # Whatever kept it from being known.
         take_by_address(request)
         raise
     take_by_key(request, str(identity.key_id))

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from service.errors import MalformedRequest, NotFound
+from service.errors import NotFound
 from service.http.caller import caller
 from service.http.conflicts import explained
 from service.http.reading import REPOSITORY
@@ -75,13 +75,11 @@ class Links:
     async def _said(self, request: web.Request) -> bytes:
         """Read what the link says beside who is linked.
 
-        Raises: MalformedRequest, and what `read_json` raises.
+        Raises: what `read_json` raises.
         """
-        if self._linked.body is not None:
-            return payload(await read_json(request, self._linked.body))
-        if request.can_read_body:
-            raise MalformedRequest("The path says it all: send this request without a body.")
-        return b"{}"
+        if not request.can_read_body:
+            return payload(self._linked.body())
+        return payload(await read_json(request, self._linked.body))
 
     def _id(self, request: web.Request, name: str, kind: Kind) -> str:
         text = request.match_info[name]

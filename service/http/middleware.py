@@ -32,7 +32,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         if isinstance(problem, PreconditionFailed) and names_weak_only(request):
             problem.detail = WEAK
         request[SLUG] = problem.slug
-        problems.report(problem, identity, request.method, request.rel_url.raw_path)
+        problems.report(problem, identity, request.method, _route(request))
         if request.writer.output_size > 0:
             # Half an answer is out: cutting the connection is the only way left to say no.
             raise ConnectionError("the answer had begun") from exc
@@ -43,6 +43,12 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     """Put the request id on an answer; streams are prepared before their handler returns."""
     response.headers["Request-Id"] = request.get(REQUEST_ID) or request_id(request)
     response.headers["Server"] = "plant"
+
+
+def _route(request: web.Request) -> str:
+    """Name the route: a path may have a client's own words in it."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "an unknown path"
 
 
 def _client_is_gone(request: web.BaseRequest) -> bool:

@@ -52,6 +52,7 @@ class Write:
         self._request = request
         self._repository = repository
         self._context = who.context
+        self._identity = who.identity
         key = None
         if request.method in KEYED:
             key = idempotency_key(request.headers.get("Idempotency-Key"))
@@ -118,6 +119,9 @@ class Write:
 
     def answer(self, row: Written, location: str | None = None) -> web.Response:
         """Answer with what was done, or would be; `location` is where it is when it is new."""
+        if not self.dry and row.audit_id is None:
+            # It would be a read that leaves no entry.
+            require(self._identity, "read")
         return rehearsed(row) if self.dry else written(row, location)
 
 

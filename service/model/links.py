@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from service.model.kinds import BY_NAME, Kind
-from service.model.puts import SkillNeed
+from service.model.puts import Membership, SkillNeed
 
 
 class Linked(NamedTuple):
@@ -16,7 +16,7 @@ class Linked(NamedTuple):
     target: Kind
     own_id: str
     target_id: str
-    body: type[Struct] | None = None
+    body: type[Struct] = Membership
 
 
 LINKED: Final = (

@@ -22,3 +22,7 @@ class SkillNeed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a job role needs one skill."""
 
     relation: Relation = "essential"
+
+
+class Membership(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That the one belongs to the other: there is nothing more to say."""

@@ -130,7 +130,7 @@ def _body(body: Body, schema_of: SchemaOf) -> Schema:
         return {"required": True, "content": dict.fromkeys(body.media, lines)}
     examples = {name: {"value": value} for name, value in body.examples.items()}
     content = {"schema": schema_of(body.type), "examples": examples}
-    return {"required": True, "content": dict.fromkeys(body.media, content)}
+    return {"required": body.required, "content": dict.fromkeys(body.media, content)}
 
 
 def _lines(line: Schema) -> Schema:

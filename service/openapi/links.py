@@ -10,7 +10,7 @@ from service.model.kinds import KINDS, Kind
 from service.model.links import LINKED, Linked
 from service.openapi import examples, filters
 from service.openapi.headers import IF_MATCH, KEYED, PREFER
-from service.openapi.kinds import WRITTEN, a, entity_id, following, name_of, tag_of
+from service.openapi.kinds import REHEARSED, WRITTEN, a, entity_id, following, name_of, tag_of
 from service.openapi.operation import Answer, Body, Link, Operation, Parameter
 from service.openapi.shapes import Cursor, Dependent
 
@@ -70,13 +70,16 @@ def _named(linked: Linked) -> str:
     return f"{name_of(first)}{name_of(second)}"
 
 
-def _answer(linked: Linked, words: str) -> Answer:
+def _answer(linked: Linked, words: str, *, there: bool) -> Answer:
+    shown = _SHOWN[linked.kind.name]
+    if not there:
+        shown = {name: [] if isinstance(one, list) else None for name, one in shown.items()}
     return Answer(
         status=200,
         description=words,
         type=linked.kind.document,
-        headers=WRITTEN,
-        example=examples.document(linked.kind.name, version=2) | _SHOWN[linked.kind.name],
+        headers=WRITTEN if there else (*REHEARSED, "Audit-Entry"),
+        example=examples.document(linked.kind.name, version=2) | shown,
         links=following(linked.kind),
     )
 
@@ -90,9 +93,8 @@ _MET: Final = (
 
 
 def _put(linked: Linked) -> Operation:
-    body = None
-    if linked.body is not None:
-        body = Body(type=linked.body, examples={"optional": {"relation": "optional"}})
+    example = {"relation": "optional"} if linked.kind.name == "job_role" else {}
+    body = Body(type=linked.body, examples={"link": example}, required=False)
     return Operation(
         id=f"put{_named(linked)}",
         method="PUT",
@@ -105,8 +107,8 @@ def _put(linked: Linked) -> Operation:
         scopes=("write",),
         parameters=(*_ids(linked), IF_MATCH, *KEYED),
         body=body,
-        answers=(_answer(linked, "It is linked."),),
-        problems=_MET if body else (*_MET, errors.InvalidBody),
+        answers=(_answer(linked, "It is linked.", there=True),),
+        problems=_MET,
     )
 
 
@@ -121,7 +123,7 @@ def _delete(linked: Linked) -> Operation:
         "If-Match names. Where there is no such link: 404.",
         scopes=("write",),
         parameters=(*_ids(linked), IF_MATCH, PREFER),
-        answers=(_answer(linked, "It is removed."),),
+        answers=(_answer(linked, "It is removed.", there=False),),
         problems=_MET,
     )
 

@@ -36,6 +36,7 @@ class Body(Struct, frozen=True, kw_only=True):
 
     type: Any
     media: tuple[str, ...] = (JSON,)
+    required: bool = True
     examples: dict[str, Any] = {}
 
 

@@ -9,13 +9,13 @@ Source: https://www.rfc-editor.org/rfc/rfc8725 (best current practices).
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, Final
 
 import jwt
 from msgspec import Struct
 
 from service.errors import Unauthenticated
+from service.usecases.keys import NAME
 from service.values import Claims
 
 ALGORITHMS: Final = {"RS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
@@ -24,6 +24,9 @@ ALGORITHMS: Final = {"RS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 LENGTH_MAX: Final = 4_096
 LEEWAY_S: Final = 10
 KEYS_MAX: Final = 100
+TIME_MAX: Final = 2**33
+"""Seconds of Unix time, in the year 2242; neither infinity nor NaN is less."""
+
 RSA_BITS_MIN: Final = 2_048
 REFUSED: Final = "The token is not valid here: {}."
 
@@ -56,8 +59,9 @@ def key_id_of(token: str) -> str | None:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError:
         raise Unauthenticated(REFUSED.format("it cannot be read")) from None
-    if header.get("alg") not in ALGORITHMS:
-        raise Unauthenticated(REFUSED.format(f"it takes {', '.join(ALGORITHMS)}"))
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise Unauthenticated(REFUSED.format(f"it is not signed with {', '.join(ALGORITHMS)}"))
     if "crit" in header:
         raise Unauthenticated(REFUSED.format("it has an extension that is not known"))
     found = header.get("kid")
@@ -126,7 +130,7 @@ def verified(
         raise Unauthenticated(REFUSED.format("it is for another audience")) from None
     except jwt.MissingRequiredClaimError as missing:
         raise Unauthenticated(REFUSED.format(f"it has no {missing.claim}")) from None
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise Unauthenticated(REFUSED.format("its signature is not the issuer's")) from None
     expires_at = _in_time(claims, now)
     return Said(
@@ -148,11 +152,11 @@ def _in_time(claims: Mapping[str, Any], now: datetime) -> datetime:
         raise Unauthenticated(REFUSED.format("it has expired"))
     if begins - LEEWAY_S > seconds:
         raise Unauthenticated(REFUSED.format("it is not valid yet"))
-    return datetime.fromtimestamp(min(expires, 2**33), UTC)
+    return datetime.fromtimestamp(expires, UTC)
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < TIME_MAX
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> object:
@@ -169,6 +173,8 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     found = _claim(claims, name)
     if not isinstance(found, str) or not found:
         raise Unauthenticated(REFUSED.format(f"it has no {name}"))
+    if NAME.fullmatch(found) is None:
+        raise Unauthenticated(REFUSED.format(f"its {name} is no name of one that is here"))
     return found
 
 

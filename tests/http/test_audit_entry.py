@@ -60,7 +60,7 @@ async def links(api: Api, kind: str) -> AsyncIterator[tuple[str, Answer]]:
         kinds = [linked.kind if name == linked.own_id else linked.target for name in names]
         name = "".join(map(name_of, kinds))
         path, headers = linked.path.format_map(ids), {"If-Match": "*"}
-        body: dict[str, str] | None = {} if linked.body else None
+        body: dict[str, str] = {}
         yield f"put{name}", await api.send("PUT", path, body, headers=headers)
         yield f"delete{name}", await api.send("DELETE", path, headers=headers)
 

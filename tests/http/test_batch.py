@@ -207,6 +207,9 @@ class TestRefused:
             (creating(skill_body(parent_ids=["$ref:none"])), "/body/parent_ids/0", "ref"),
             (creating(skill_body(parent_ids=["x"])), "/body/parent_ids/0", "uuid"),
             (creating(skill_body(), extra=1), "/extra", "unknown-field"),
+            (creating(skill_body(parent_ids=[["$"]])), "/body/parent_ids/0", "type"),
+            (creating(skill_body(description="x" * 2**20)), "", "size"),
+            ({**STEP, "id": NEVER, "to": "archived", "successor_id": ""}, "/successor_id", "uuid"),
             (amending("x", {}), "/id", "uuid"),
             (amending("$ref:none", {}), "/id", "ref"),
             (amending(NEVER, {}, "x"), "/if_match", "etag"),
@@ -248,6 +251,38 @@ class TestRefused:
         answer = await api.post("/v1/batch", body)
 
         assert (pointer, rule) in refused(answer)[2]
+
+    async def test_more_references_than_can_be_looked_up_are_refused(self, api: Api) -> None:
+        """At one past ten thousand, before anything is done."""
+        many = [{"id": f"01900000-0000-7000-8000-{n:012}"} for n in range(500)]
+        role = {"name": "x", "description": "x", "required_skills": many}
+        answer = await run(api, *(creating(role, "job_role") for _ in range(21)))
+
+        assert (422, "invalid-body", [("/operations/20", "size")]) == refused(answer)
+
+    async def test_a_list_that_is_nested_is_refused(self, api: Api) -> None:
+        """However deep."""
+        deep = "[" * 800 + '"$"' + "]" * 800
+        body = json.dumps({"operations": [creating(skill_body(parent_ids=["?"]))]})
+        answer = await api.send("POST", "/v1/batch", raw=body.replace('["?"]', deep).encode())
+
+        assert answer.status in {400, 422}, answer.body
+
+    async def test_a_large_body_is_cut_before_it_is_looked_at(self, api: Api) -> None:
+        """Beyond 1 MiB: too many operations, an odd member, no batch at all, and a good one."""
+        large = skill_body(description="x" * 9_000, governance_notes="y" * 9_000)
+        good = [creating({**large, "name": f"large {n}"}) for n in range(80)]
+        bodies = [
+            {"operations": good},
+            {"operations": good * 7},
+            {"operations": good, "x": 1},
+            {"operations": {"a": good}},
+            {"operations": [*good, 1]},
+        ]
+        found = [await api.post("/v1/batch", body, Prefer="tx=rollback") for body in bodies]
+
+        assert [200, 422, 400, 400, 422] == [answer.status for answer in found]
+        assert ("/operations/80", "type") in refused(found[4])[2]
 
     async def test_a_member_given_twice_is_refused(self, api: Api) -> None:
         """Wherever it stands."""
