@@ -19,13 +19,13 @@ STATEMENT_S: Final = 30
 SILENT_S: Final = 15
 """A session that says nothing for so long is ended by the server, and its locks with it."""
 
-BRISK: Final = {
-    "statement_timeout": f"{STATEMENT_S}s",
-    "idle_in_transaction_session_timeout": f"{SILENT_S}s",
-    "idle_session_timeout": f"{SILENT_S}s",
-    "transaction_timeout": f"{2 * STATEMENT_S}s",
+PATIENT: Final = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "client_connection_check_interval": "1s",
 }
-PATIENT: Final = {**dict.fromkeys(BRISK, "0"), "client_connection_check_interval": "1s"}
 
 
 class Lone:
@@ -72,7 +72,7 @@ class Lone:
     def _server_settings(self) -> dict[str, str]:
         return {
             "application_name": f"plant {self._name}",
-            **(PATIENT if self._patient else BRISK),
+            **(PATIENT if self._patient else _brisk()),
             "lock_timeout": str(self._settings.lock_timeout_ms),
             "default_transaction_isolation": "read committed",
             "default_transaction_read_only": "on" if self._read_only else "off",
@@ -111,3 +111,12 @@ class Lone:
         connection = self.connection
         async with connection.transaction(isolation="read_committed"):
             yield connection
+
+
+def _brisk() -> dict[str, str]:
+    return {
+        "statement_timeout": f"{STATEMENT_S}s",
+        "idle_in_transaction_session_timeout": f"{SILENT_S}s",
+        "idle_session_timeout": f"{SILENT_S}s",
+        "transaction_timeout": f"{2 * STATEMENT_S}s",
+    }
