@@ -23,6 +23,8 @@ step() {
     local name="$1" begun="$SECONDS" code=0
     shift
     printf -- '--- %s\n' "$name"
+    # There before it is followed, however late the step begins.
+    : >"$logs/$name"
     timeout --kill-after=30 "$longest" "$@" </dev/null >"$logs/$name" 2>&1 &
     local command="$!"
     tail --pid="$command" --lines=+1 --follow --quiet "$logs/$name"
