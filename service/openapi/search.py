@@ -43,14 +43,17 @@ class PartsShown(Struct):
 
 
 class HitShown(Struct):
-    """An entity that was found.
-
-    `score` is the larger of `vector` and 0.95 of `lexical`, less a fifth of what these two differ
-    by, less a twentieth of what the labels of the entity fall behind that on average.
-    """
+    """An entity that was found."""
 
     entity: AnyDocument
-    score: _Score
+    score: Annotated[
+        _Score,
+        Meta(
+            description="The larger of `vector` and 0.95 of `lexical`, less a fifth of what these "
+            "two differ by, less a twentieth of what the labels of the entity fall behind that on "
+            "average."
+        ),
+    ]
     parts: PartsShown
     matched_label: _Matched
 
