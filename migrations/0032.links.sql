@@ -78,6 +78,21 @@ FOR SHARE
 $$;
 COMMENT ON FUNCTION app.lock_teams(jsonb[]) IS 'Locks the teams that bodies of agents name, before the agents.';
 
+CREATE FUNCTION app.require_etag(p_etag text, p_wanted text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_etag <> ALL(string_to_array(p_wanted, ',')) THEN
+        RAISE EXCEPTION 'The entity has changed since you read it.'
+            USING ERRCODE = 'PL002',
+            DETAIL = jsonb_build_object('current_etag', '"' || p_etag || '"')::text;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION app.require_etag(text, text)
+IS 'Raises PL002 where a tag is none of those that a list with commas names; NULL names all.';
+
 CREATE FUNCTION app.link_once(
     p_kind text, p_id uuid, p_etags text, p_target_kind text, p_target_id uuid, p_link jsonb,
     p_request jsonb
@@ -113,11 +128,7 @@ BEGIN
         RAISE EXCEPTION 'No % with this id is visible to you.', replace(p_kind, '_', ' ')
             USING ERRCODE = 'PL001';
     END IF;
-    IF v_answer.etag <> ALL(string_to_array(p_etags, ',')) THEN
-        RAISE EXCEPTION 'The entity has changed since you read it.'
-            USING ERRCODE = 'PL002',
-            DETAIL = jsonb_build_object('current_etag', '"' || v_answer.etag || '"')::text;
-    END IF;
+    PERFORM app.require_etag(v_answer.etag, p_etags);
     v_document := v_answer.document::jsonb;
     v_link := app.link_of(v_document, p_target_kind, p_target_id);
     IF v_link = p_link THEN
@@ -149,6 +160,6 @@ IS 'Makes a link, or with the JSON null removes it, once for each key; what alre
 
 GRANT EXECUTE ON FUNCTION
 app.linked_patch(jsonb, text, uuid, jsonb), app.link_of(jsonb, text, uuid),
-app.lock_teams(jsonb[]),
+app.lock_teams(jsonb[]), app.require_etag(text, text),
 app.link_once(text, uuid, text, text, uuid, jsonb, jsonb)
 TO plant_app;

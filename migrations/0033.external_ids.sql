@@ -4,21 +4,6 @@
 -- What is sent is the whole of it: a field that is left out is emptied, but for a vector, which
 -- no document shows. Where the entity is so already nothing is written.
 
-CREATE FUNCTION app.require_etag(p_etag text, p_wanted text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF p_etag <> ALL(string_to_array(p_wanted, ',')) THEN
-        RAISE EXCEPTION 'The entity has changed since you read it.'
-            USING ERRCODE = 'PL002',
-            DETAIL = jsonb_build_object('current_etag', '"' || p_etag || '"')::text;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION app.require_etag(text, text)
-IS 'Raises PL002 where a tag is none of those that a list with commas names; NULL names all.';
-
 CREATE FUNCTION app.put_once(
     p_kind text, p_external_id text, p_etags text, p_is_new boolean, p_body jsonb,
     p_request jsonb
@@ -107,7 +92,7 @@ COMMENT ON FUNCTION app.put_once(text, text, text, boolean, jsonb, jsonb)
 IS 'Creates what has an external id, or makes it what is sent, once for each key; what is so already stays, without an entry.';
 
 GRANT EXECUTE ON FUNCTION
-app.require_etag(text, text), app.put_once(text, text, text, boolean, jsonb, jsonb),
+app.put_once(text, text, text, boolean, jsonb, jsonb),
 app.differs(jsonb, jsonb), app.lock_parents(jsonb[]),
 app.import_amend(text, uuid[], jsonb[], text)
 TO plant_app;

@@ -1,16 +1,14 @@
 """GET /v1/{kinds}/{id}/dependents: what would break."""
 
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
-import msgspec
 from aiohttp import web
 
 from service.errors import NotFound
-from service.http.answers import joined
 from service.http.caller import caller
-from service.http.clock import CLOCK
-from service.http.entities import CURSORS
+from service.http.paging import paged, place_of
 from service.http.reading import reading
 from service.http.request import path_id, raw_query
 from service.model.kinds import KINDS, Kind
@@ -31,11 +29,9 @@ class Dependents:
         """Return a page of those that refer to an entity, newest first."""
         who = await caller(request, "read")
         query = page_query(raw_query(request))
-        identity, codec = path_id(request), request.app[CURSORS]
+        identity = path_id(request)
         listing = query.listing(who.context.tenant_id, self._kind.name, identity, "dependents")
-        before = FIRST
-        if query.cursor is not None:
-            (before,) = codec.decode(query.cursor, listing, request.app[CLOCK].now())
+        before = place_of(request, query, listing) or FIRST
         repository = reading(request)
         rows = await repository.many(
             EntityDependents(self._kind.name, identity, before, query.limit + 1), who.context
@@ -44,13 +40,8 @@ class Dependents:
             found = await repository.maybe(EntityById(self._kind.name, identity), who.context)
             if found is None:
                 raise NotFound(f"No {self._kind.title} with this id is visible to you.")
-        page, cursor, link = rows[: query.limit], None, None
-        if len(rows) > query.limit:
-            cursor = codec.encode(listing, (str(page[-1].id),), request.app[CLOCK].now())
-            path = f"/v1/{self._kind.path}/{identity}/dependents"
-            link = f'<{path}?limit={query.limit}&cursor={cursor}>; rel="next"'
-        items = (msgspec.json.encode(row).decode() for row in page)
-        return joined(items, b'"next_cursor":' + msgspec.json.encode(cursor), link)
+        path = f"/v1/{self._kind.path}/{identity}/dependents"
+        return paged(request, query, listing, path, rows, attrgetter("id"))
 
 
 def routes() -> list[web.RouteDef]:

@@ -1,14 +1,15 @@
 """The routes of the past: an entity's versions, and what changed between two of them."""
 
+from operator import attrgetter
+
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
 from service.errors import NotFound
-from service.http.answers import JSON, PRIVATE, joined
+from service.http.answers import JSON, PRIVATE
 from service.http.caller import caller
-from service.http.clock import CLOCK
-from service.http.entities import CURSORS
+from service.http.paging import paged, place_of
 from service.http.reading import reading
 from service.http.request import path_id, raw_query
 from service.model.difference import Operation, difference
@@ -72,23 +73,15 @@ class History:
         """Return a page of an entity's versions, newest first."""
         who = await caller(request, "read")
         query = page_query(raw_query(request))
-        identity, codec = path_id(request), request.app[CURSORS]
+        identity = path_id(request)
         listing = query.listing(who.context.tenant_id, self._kind.name, identity, "version")
-        before = VERSION_MAX + 1
-        if query.cursor is not None:
-            (place,) = codec.decode(query.cursor, listing, request.app[CLOCK].now())
-            before = int(place)
+        before = int(place_of(request, query, listing) or VERSION_MAX + 1)
         found = EntityVersions(self._kind.name, identity, before, query.limit + 1)
         rows = await reading(request).many(found, who.context)
         if not rows and query.cursor is None:
             raise NotFound(f"No {self._kind.title} with this id is visible to you.")
-        page, cursor, link = rows[: query.limit], None, None
-        if len(rows) > query.limit:
-            cursor = codec.encode(listing, (str(page[-1].version),), request.app[CLOCK].now())
-            path = f"/v1/{self._kind.path}/{identity}/versions"
-            link = f'<{path}?limit={query.limit}&cursor={cursor}>; rel="next"'
-        items = (msgspec.json.encode(_shown(row)).decode() for row in page)
-        return joined(items, b'"next_cursor":' + msgspec.json.encode(cursor), link)
+        path = f"/v1/{self._kind.path}/{identity}/versions"
+        return paged(request, query, listing, path, rows, attrgetter("version"), _shown)
 
     async def diff(self, request: web.Request) -> web.StreamResponse:
         """Return what turns one version of an entity into another."""

@@ -116,7 +116,6 @@ def verified(
             algorithms=[signing.algorithm],
             issuer=issuer,
             audience=audience,
-            leeway=LEEWAY_S,
             options={
                 "require": ["exp", "iss", "aud"],
                 "verify_exp": False,
