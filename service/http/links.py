@@ -9,17 +9,14 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from service.errors import NotFound
 from service.http.caller import caller
 from service.http.conflicts import explained
 from service.http.reading import REPOSITORY
-from service.http.request import raw_query, read_json
+from service.http.request import path_id, raw_query, read_json
 from service.http.writing import Write
 from service.model.decode import payload
-from service.model.kinds import Kind
 from service.model.links import LINKED, Linked
 from service.model.query import parameters
-from service.model.strict import is_uuid
 from service.repository.entities import EntityLink
 
 NONE: Final = b"null"
@@ -51,8 +48,8 @@ class Links:
         parameters(raw_query(request))
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
-        identity = self._id(request, linked.own_id, linked.kind)
-        target = self._id(request, linked.target_id, linked.target)
+        identity = path_id(request, linked.own_id, linked.kind)
+        target = path_id(request, linked.target_id, linked.target)
         etags = write.etags()
         link = await self._said(request) if wanted else NONE
         query = EntityLink(
@@ -80,12 +77,6 @@ class Links:
         if not request.can_read_body:
             return payload(self._linked.body())
         return payload(await read_json(request, self._linked.body))
-
-    def _id(self, request: web.Request, name: str, kind: Kind) -> str:
-        text = request.match_info[name]
-        if not is_uuid(text):
-            raise NotFound(f"No {kind.title} with this id is visible to you.")
-        return text.lower()
 
 
 class _Nothing(msgspec.Struct):

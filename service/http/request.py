@@ -23,7 +23,7 @@ from service.errors import (
 )
 from service.model import etag
 from service.model.decode import decode
-from service.model.kinds import KINDS
+from service.model.kinds import KINDS, Kind
 from service.model.strict import is_uuid
 
 T = TypeVar("T", bound=Struct)
@@ -92,14 +92,15 @@ def refuse_repeated(request: web.BaseRequest) -> None:
         raise MalformedRequest(f"The header {name} is given more than once.")
 
 
-def path_id(request: web.Request, name: str = "id") -> str:
+def path_id(request: web.Request, name: str = "id", kind: Kind | None = None) -> str:
     """Return a UUID of the path in lower case; what is none names nothing.
 
+    `kind`: what it is the id of, where that is not what the path begins with.
     Raises: NotFound, in the words that a UUID of nothing gets.
     """
     text = request.match_info[name]
     if not is_uuid(text):
-        kind = KINDS.get(request.path.split("/")[2])
+        kind = kind or KINDS.get(request.path.split("/")[2])
         raise NotFound(f"No {kind.title} with this id is visible to you." if kind else None)
     return text.lower()
 
