@@ -16,7 +16,8 @@ from service.embedding.embedder import model_of
 from service.embedding.trigram import Trigram
 from service.model.vector import unit
 from service.usecases.search import Search
-from tests.sessions import Connection
+from tests.factories import Actor
+from tests.sessions import Connection, acting
 
 MODEL = "fake/1"
 WORDS = model_of(Trigram())
@@ -77,7 +78,9 @@ def searching(
 
 ENTITIES = """
 SELECT base.tenant_id, base.id, base.entity_type, base.name, base.description, base.aliases,
-    base.private_to, coalesce(skill.embedding_384, industry.embedding_384)::real[] AS brought
+    CASE WHEN base.status IN ('draft', 'under_review') THEN base.governance_agent_id END
+        AS private_to,
+    coalesce(skill.embedding_384, industry.embedding_384)::real[] AS brought
 FROM app.base_entity AS base
 LEFT JOIN app.skill_entity AS skill USING (tenant_id, id)
 LEFT JOIN app.industry_entity AS industry USING (tenant_id, id)
@@ -121,6 +124,20 @@ async def embed(
         " OR entity_id = ANY($2))", tenant, wanted,
     )  # fmt: skip
     await superuser.executemany(ADD, _numbered(rows))
+
+
+async def seen_by(superuser: Connection, actor: Actor, identity: object) -> list[tuple[str, str]]:
+    """Give source and text of the labels of an entity that an agent sees through the service."""
+    async with acting(superuser, actor):
+        await superuser.execute("SET LOCAL ROLE plant_app")
+        return [
+            (row["source"], row["label"])
+            for row in await superuser.fetch(
+                "SELECT source, label FROM app.entity_label WHERE entity_id = $1"
+                " ORDER BY source, label",
+                identity,
+            )
+        ]
 
 
 def _numbered(rows: Sequence[Any]) -> list[tuple[Any, ...]]:

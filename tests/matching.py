@@ -13,7 +13,9 @@ from tests.labels import ADD, MODEL, WORDS, Fake, meaning
 from tests.sessions import Connection
 
 ENTITIES = """
-SELECT tenant_id, id, entity_type, name, aliases, private_to FROM app.base_entity
+SELECT tenant_id, id, entity_type, name, aliases,
+    CASE WHEN status IN ('draft', 'under_review') THEN governance_agent_id END AS private_to
+FROM app.base_entity
 WHERE tenant_id = $1 AND entity_type = coalesce($2, entity_type)
 """
 

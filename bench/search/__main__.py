@@ -14,13 +14,14 @@ from bench.machine import QUIET, machine
 from bench.page import Title, page
 from bench.result import Outcome, Row, table
 from bench.running import room, tell, timed, written
-from bench.search import intake, names, steps, tenants
+from bench.search import intake, isolated, names, steps, tenants
 from bench.search.crowd import Crowd, crowd
 from bench.search.material import material
 from bench.search.plot import drawn, lines
 
 MEASURES: Final[dict[str, Callable[[Crowd], Outcome]]] = {
     "tenants": tenants.measure,
+    "isolated": isolated.measure,
     "names": names.measure,
     "steps": steps.measure,
     "intake": intake.measure,

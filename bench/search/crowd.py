@@ -46,6 +46,7 @@ Records = list[tuple[Any, ...]]
 class Tenant(Struct, frozen=True):
     """One of the tenants: who asks for it, and how many labels it has."""
 
+    name: str
     actor: Actor
     share: float
     labels: int
@@ -107,7 +108,7 @@ async def _filled(
         for actor, share in zip(actors, SHARES, strict=True):
             wanted = math.ceil(rows * (REST if share is None else share))
             count = await _tenant(connection, actor, wanted, made)
-            tenants.append(Tenant(actor, count / rows, count))
+            tenants.append(Tenant(f"t-{len(tenants):04}", actor, count / rows, count))
         await connection.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
         copied = clock()
         tell(f"{sum(one.labels for one in tenants):,} labels; building indexes")

@@ -6,7 +6,8 @@ from html import escape
 from typing import Final
 
 from bench.result import percentile
-from bench.search.tenants import NAIVELY, Asked
+from bench.search.naive import NAIVELY
+from bench.search.tenants import Asked
 
 WIDTH: Final = 720
 HEIGHT: Final = 420

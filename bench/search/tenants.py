@@ -2,20 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-import asyncpg
 from msgspec import UNSET, Struct
 
 from bench.pgbench import BenchError
 from bench.relevance.vectors import MODEL
 from bench.result import Outcome, Row, percentile
 from bench.search.crowd import Crowd, Probe, Tenant
+from bench.search.naive import NAIVE_HOW, NAIVELY, Each, ask_naively
 from service.catalog.load import load as load_catalog
 from service.database.pool import Pool
-from service.database.vectors import as_bytes
 from service.embedding.trigram import Trigram
 from service.model.search import IN_FORCE, KINDS, SearchBody
 from service.model.vector import unit, wire
@@ -33,21 +31,10 @@ GOALS_MS: Final = {100_000: 3.0, 1_000_000: 8.0}
 """On the machine of the research."""
 NAIVE_ROWS: Final = 1_000_000
 NAIVE_RATIO: Final = 12.0
-NAIVE: Final = """
-SELECT entity_id, label_no
-FROM app.entity_label
-ORDER BY
-    embedding_384::public.halfvec(384)
-    OPERATOR (public.<=>) $1::public.vector::public.halfvec(384)
-LIMIT 10
-"""
-TRULY: Final = """
-SELECT entity_id, label_no
-FROM app.entity_label
-ORDER BY (embedding_384 OPERATOR (public.<=>) $1::public.vector) + 0
-LIMIT 10
-"""
-NAIVELY: Final = ("off", "relaxed_order")
+
+
+Question = tuple[Tenant, str, str | None]
+"""Who asks, what that is called, and the tag that what is found has to have."""
 
 
 class _Brought:
@@ -86,29 +73,34 @@ class Asked(Struct, frozen=True):
 
 def measure(crowd: Crowd) -> Outcome:
     """Ask each tenant, and the largest by tags."""
-    asked = asyncio.run(_measured(crowd))
-    return Outcome(rows(crowd.rows, asked), {"rows": crowd.rows, "asked": asked})
+    largest = crowd.tenants[-1]
+    questions: list[Question] = [
+        *((tenant, f"a tenant of {tenant.share:.1%}", None) for tenant in crowd.tenants),
+        (largest, "a filter of 10 % of the largest", "tenth"),
+        (largest, "a filter of 1 % of the largest", "hundredth"),
+    ]
+    asked = ask(crowd, questions)
+    found = [*rows(crowd.rows, asked), _beside_naive(crowd.rows, asked[0])]
+    return Outcome(found, {"rows": crowd.rows, "asked": asked})
 
 
-async def _measured(crowd: Crowd) -> list[Asked]:
-    found = []
+def ask(crowd: Crowd, questions: Sequence[Question]) -> list[Asked]:
+    """Ask tenants, over one connection, for what is near to each probe."""
+    return asyncio.run(_all_asked(crowd, questions))
+
+
+async def _all_asked(crowd: Crowd, questions: Sequence[Question]) -> list[Asked]:
     pool = Pool(crowd.ground.url("app"), Settings(pool_min=1, pool_max=1), name="bench")
     await pool.open()
     try:
         repository = Repository(load_catalog(), pool)
-        for tenant in crowd.tenants:
-            what = f"a tenant of {tenant.share:.1%}"
-            found.append(await _asked(repository, crowd, tenant, what))
-        for tag, share in (("tenth", "10 %"), ("hundredth", "1 %")):
-            what = f"a filter of {share} of the largest"
-            found.append(await _asked(repository, crowd, crowd.tenants[-1], what, tag))
+        return [await _asked(repository, crowd, *question) for question in questions]
     finally:
         await pool.close()
-    return found
 
 
 async def _asked(
-    repository: Repository, crowd: Crowd, tenant: Tenant, what: str, tag: str | None = None
+    repository: Repository, crowd: Crowd, tenant: Tenant, what: str, tag: str | None
 ) -> Asked:
     search = Search(
         Trigram(),
@@ -139,12 +131,10 @@ async def _asked(
         recalls.append(sum(hit.score >= least for hit in answer.hits) / len(best))
         short += len(answer.hits) < len(best)
         exact += answer.exact
-    naive: dict[str, list[float]] = {}
-    naively: dict[str, list[float]] = {}
+    naive: Each = {}
+    naively: Each = {}
     if tag is None:
-        async with _session(crowd, tenant) as session:
-            for how in NAIVELY:
-                naive[how], naively[how] = await _naive(session, crowd.probes, how)
+        naive, naively = await ask_naively(crowd, tenant)
     return Asked(what, tenant.labels, times, recalls, short, exact, naive, naively)
 
 
@@ -155,40 +145,6 @@ def _exact(probe: Probe, tag: str | None) -> SearchExact:
         *(KINDS, IN_FORCE, (), tags, (), [vector], [lexical], (MODEL, CALLER), SOURCES),
         *(None, WORDS, AROUND, COUNT),
     )
-
-
-@asynccontextmanager
-async def _session(crowd: Crowd, tenant: Tenant) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """Have a session of plant_app that works for a tenant."""
-    session = await asyncpg.connect(crowd.ground.url("app"))
-    try:
-        await as_bytes(session)
-        await session.execute("SELECT '[1]'::public.vector")
-        for name in ("tenant_id", "governance_agent_id", "key_id"):
-            value = getattr(tenant.context, name)
-            await session.execute("SELECT set_config($1, $2, FALSE)", f"app.{name}", value)
-        yield session
-    finally:
-        await session.close()
-
-
-async def _naive(
-    session: "asyncpg.Connection[Any]", probes: Sequence[Probe], how: str
-) -> tuple[list[float], list[float]]:
-    """Ask the index of meaning for ten labels, and leave the rest to row security."""
-    times, recalls = [], []
-    await session.execute("SET enable_seqscan = off; SET jit = off")
-    await session.execute(f"SET hnsw.iterative_scan = {how}")
-    vectors = [wire(unit(probe.vector)) for probe in probes[: len(probes) // 2]]
-    for vector in vectors[:WARM]:
-        await session.fetch(NAIVE, vector)
-    for vector in vectors:
-        begun = time.perf_counter()
-        got = await session.fetch(NAIVE, vector)
-        times.append(1000 * (time.perf_counter() - begun))
-        truly = await session.fetch(TRULY, vector)
-        recalls.append(len({*map(tuple, got)} & {*map(tuple, truly)}) / max(1, len(truly)))
-    return times, recalls
 
 
 def rows(count: int, asked: Sequence[Asked]) -> list[Row]:
@@ -216,18 +172,18 @@ def rows(count: int, asked: Sequence[Asked]) -> list[Row]:
                 beside=beside,
             ),
         ]
-    smallest = asked[0]
-    slow = percentile(smallest.naive_ms[NAIVELY[-1]], 0.5)
-    found.append(
-        Row(
-            what=f"{count:,} labels, {smallest.what}: naive iterative scan / ours",
-            value=slow / smallest.p50_ms,
-            least=NAIVE_RATIO if count == NAIVE_ROWS else None,
-            how=NAIVE_HOW,
-            beside=f"{slow:.1f} against {smallest.p50_ms:.1f} ms",
-        )
-    )
     return found
+
+
+def _beside_naive(count: int, smallest: Asked) -> Row:
+    slow = percentile(smallest.naive_ms[NAIVELY[-1]], 0.5)
+    return Row(
+        what=f"{count:,} labels, {smallest.what}: naive iterative scan / ours",
+        value=slow / smallest.p50_ms,
+        least=NAIVE_RATIO if count == NAIVE_ROWS else None,
+        how=NAIVE_HOW,
+        beside=f"{slow:.1f} against {smallest.p50_ms:.1f} ms",
+    )
 
 
 RECALL: Final = (
@@ -238,8 +194,4 @@ SHORT: Final = "Answers with fewer entities than there are, of ten that were ask
 TIMES: Final = (
     "`service.usecases.search` over one connection, one after the other, warm: the statement with "
     "its documents, the round trip and the Python around it, without the model."
-)
-NAIVE_HOW: Final = (
-    "Naive is `ORDER BY embedding_384::halfvec(384) <=> … LIMIT 10` under row security, with "
-    "`hnsw.iterative_scan` as named: labels by meaning alone, in the order of the index."
 )

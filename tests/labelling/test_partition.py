@@ -16,8 +16,9 @@ from service.repository.base import Repository
 from service.repository.doctor import ServerClock
 from service.repository.search import SearchExact, SearchNear
 from tests.erasing import erased
-from tests.factories import Tenant, active_skill, amend, create, skill_body, step
+from tests.factories import Actor, Tenant, active_skill, amend, create, skill_body, step
 from tests.labelling.ground import Counted, Meddling, Worker, of_meaning, of_spelling
+from tests.labels import seen_by
 from tests.placed import place_all
 from tests.sessions import Connect, Connection, become, until_blocked
 
@@ -63,6 +64,10 @@ class Ground:
     async def said(self) -> list[tuple[str, str]]:
         """Give source and label of all."""
         return [(row["source"], row["label"]) for row in await self.rows()]
+
+    async def seen(self, identity: object, actor: Actor | None = None) -> list[tuple[str, str]]:
+        """Give source and label of an entity's that an agent sees; by default a reader."""
+        return await seen_by(self.superuser, actor or self.tenant.reader, identity)
 
     async def places(self, tenant: Tenant | None = None) -> set[str]:
         """Name the tables in which its labels stand."""
@@ -223,13 +228,12 @@ async def test_labels_are_written_into_the_table_afterwards(
     await ground.own().isolated()
     later = await create(ground.repository, ground.tenant.author, "skill", skill_body())
     await labeller.embedded(ground.tenant, Counted())
-    private = [row["private_to"] for row in await ground.rows() if row["entity_id"] == later.id]
+    private = [await ground.seen(later.id), await ground.seen(later.id, ground.tenant.author)]
     await step(ground.repository, ground.tenant.author, "skill", later.id, "under_review")
-    public = [row["private_to"] for row in await ground.rows() if row["entity_id"] == later.id]
 
     assert {ground.name} == await ground.places()
-    assert [ground.tenant.author.context.governance_agent_id] * 2 == list(map(str, private))
-    assert [None] * 2 == public
+    assert [0, 2] == [len(seen) for seen in private]
+    assert 2 == len(await ground.seen(later.id))
 
 
 async def test_an_erasure_reaches_the_table(ground: Ground, labeller: Worker) -> None:
@@ -261,15 +265,15 @@ async def _born(ground: Ground, _: Any) -> object:
 
 
 @pytest.mark.parametrize(
-    "happens, said, drafts",
+    "happens, said, seen",
     [
-        (_submitted, [("description", "What it is."), ("name", "One")], {False}),
-        (_renamed, [("description", "What it is.")], {True}),
-        (_born, [("description", "What it is."), ("name", "One")], {True}),
+        (_submitted, [("description", "What it is."), ("name", "One")], 2),
+        (_renamed, [("description", "What it is.")], 0),
+        (_born, [("description", "What it is."), ("name", "One")], 0),
     ],
 )
 async def test_what_changes_while_vectors_are_computed_is_right_at_once(
-    ground: Ground, labeller: Worker, happens: Happening, said: Any, drafts: set[bool]
+    ground: Ground, labeller: Worker, happens: Happening, said: Any, seen: int
 ) -> None:
     """No label that is not said any more, none private for ever; the rest comes behind the log."""
     made = await create(ground.repository, ground.tenant.author, "skill", skill_body(name="One"))
@@ -283,7 +287,7 @@ async def test_what_changes_while_vectors_are_computed_is_right_at_once(
 
     assert 1 == pos
     assert said == [(row["source"], row["label"]) for row in rows if row["entity_id"] == made.id]
-    assert drafts == {row["private_to"] is not None for row in rows}
+    assert seen == len(await ground.seen(made.id))
     assert {(row["source"], row["label"]) for row in await ground.superuser.fetch(
         "SELECT source, label FROM app.wanted_label WHERE tenant_id = $1", ground.tenant.id
     )} == set(await ground.said())  # fmt: skip
@@ -321,7 +325,7 @@ async def test_what_changes_while_labels_are_moved_is_right_at_once(
     await happening[0]
 
     assert [("description", "What it is.")] == await ground.said()
-    assert [None] == [row["private_to"] for row in await ground.rows()]
+    assert [("description", "What it is.")] == await ground.seen(made.id)
     assert {ground.name} == await ground.places()
 
 
@@ -347,7 +351,7 @@ async def test_who_is_amid_changing_an_entity_is_waited_for(
     await moving
 
     assert [("description", "What it is.")] == await ground.said()
-    assert [None] == [row["private_to"] for row in await ground.rows()]
+    assert [("description", "What it is.")] == await ground.seen(made.id)
 
 
 async def test_without_the_locks_nothing_is_done(

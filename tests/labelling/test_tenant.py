@@ -25,6 +25,7 @@ from tests.factories import (
     step,
 )
 from tests.labelling.ground import WORDS, Counted, Meddling, Worker, of_meaning, of_spelling, worker
+from tests.labels import seen_by
 from tests.placed import place_all
 from tests.postgres import Server
 from tests.sessions import Connect, Connection, pid, sent, until_blocked
@@ -263,17 +264,48 @@ async def test_the_vector_of_the_caller_may_change_and_go(
     }
 
 
+@pytest.mark.parametrize("embedded", ["draft", "under_review"])
 async def test_labels_of_a_draft_are_its_agents_until_it_is_one_no_longer(
+    repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker, embedded: str
+) -> None:
+    """Others see them from the step on, and no longer when it has become a draft again."""
+    made = await create(repository, tenant.author, "skill", skill_body(name="One"))
+    if embedded == "draft":
+        await labeller.embedded(tenant, Counted())
+    seen = [await seen_by(superuser, tenant.reader, made.id)]
+    await step(repository, tenant.author, "skill", made.id, "under_review")
+    await labeller.embedded(tenant, Counted())
+    seen.append(await seen_by(superuser, tenant.reader, made.id))
+    await step(repository, tenant.author, "skill", made.id, "draft")
+    seen.append(await seen_by(superuser, tenant.reader, made.id))
+    own = await seen_by(superuser, tenant.author, made.id)
+    all_ = [("description", "What it is."), ("name", "One")]
+
+    assert [[], all_, []] == seen
+    assert all_ == own
+
+
+async def test_no_step_of_the_life_cycle_writes_a_label(
     repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker
 ) -> None:
-    """private_to is that of the entity, before and after."""
+    """From draft to archived, and once back: each row stays where it is."""
     made = await create(repository, tenant.author, "skill", skill_body())
     await labeller.embedded(tenant, Counted())
-    before = {row["private_to"] for row in await labels(superuser, made.id)}
-    await step(repository, tenant.author, "skill", made.id, "under_review")
+    where = "SELECT ctid::text, xmin::text FROM app.entity_label WHERE entity_id = $1 ORDER BY 1"
+    before = await superuser.fetch(where, made.id)
+    for actor, status in (
+        (tenant.author, "under_review"),
+        (tenant.certifier, "draft"),
+        (tenant.author, "under_review"),
+        (tenant.certifier, "certified"),
+        (tenant.author, "active"),
+        (tenant.author, "deprecated"),
+        (tenant.author, "archived"),
+    ):
+        await step(repository, actor, "skill", made.id, status)
 
-    assert {tenant.author.context.governance_agent_id} == {str(one) for one in before}
-    assert {None} == {row["private_to"] for row in await labels(superuser, made.id)}
+    assert 2 == len(before)
+    assert before == await superuser.fetch(where, made.id)
 
 
 async def test_an_entity_that_changes_meanwhile_is_embedded_as_it_is_then(
@@ -292,13 +324,12 @@ async def test_an_entity_that_changes_meanwhile_is_embedded_as_it_is_then(
 async def test_a_draft_that_is_submitted_meanwhile_stays_nobodys_secret(
     repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker
 ) -> None:
-    """Labels are not written as private when the entity is not private any more."""
+    """Others see the labels of an entity that was submitted while they were computed."""
     made = await create(repository, tenant.author, "skill", skill_body())
     vectors = Meddling(lambda: step(repository, tenant.author, "skill", made.id, "under_review"))
     await labeller.embedded(tenant, vectors)
-    rows = await labels(superuser, made.id)
 
-    assert (2, {None}) == (len(rows), {row["private_to"] for row in rows})
+    assert 2 == len(await seen_by(superuser, tenant.reader, made.id))
 
 
 async def test_an_erasure_meanwhile_leaves_no_label_of_what_was_erased(
@@ -392,7 +423,8 @@ async def test_what_a_draft_said_before_stays_its_author_s(
     await step(repository, tenant.author, "skill", made.id, "under_review")
     rows = await labels(superuser, made.id)
 
-    assert [("What it is.", None)] == [(row["label"], row["private_to"]) for row in rows]
+    assert ["What it is."] == [row["label"] for row in rows]
+    assert [("description", "What it is.")] == await seen_by(superuser, tenant.reader, made.id)
 
 
 async def test_a_model_that_comes_again_embeds_again(

@@ -87,3 +87,47 @@ def test_0031_leaves_the_tables_of_tenants_and_lets_more_be_undone(
     assert [(table, "A")] == with_it == again
     assert [(table, None)] == without
     assert [(None,)] == cluster.run("SELECT to_regclass('app.entity_label')", database)
+
+
+LABELLED = """
+INSERT INTO app.tenant (tenant_id, name) VALUES ('{tenant}', 'labelled');
+INSERT INTO app.governance_agent (tenant_id, id, name)
+VALUES ('{tenant}', '{agent}', 'author');
+ALTER TABLE app.base_entity DISABLE TRIGGER USER;
+INSERT INTO app.base_entity (
+    tenant_id, id, entity_type, name, description, status, created_at, updated_at, version_hash,
+    last_entry_id, governance_agent_id, document
+)
+SELECT '{tenant}', gen_random_uuid(), 'skill', status, 'It is done.', status, now(), now(),
+    sha256(''), gen_random_uuid(), '{agent}', '{{}}'
+FROM unnest(ARRAY['draft', 'under_review', 'certified']) AS status;
+ALTER TABLE app.base_entity ENABLE TRIGGER USER;
+INSERT INTO app.entity_label (
+    tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
+    embedding_384, lexical_384, private_to
+)
+SELECT tenant_id, entity_id, 0, entity_type, source, label, text_sha256, 'test/1',
+    vector, vector, private_to
+FROM app.wanted_label
+CROSS JOIN (SELECT ('[1' || repeat(',0', 383) || ']')::public.vector) AS given (vector)
+WHERE source = 'name';
+"""
+PRIVATE = "SELECT label, private_to IS NOT NULL FROM app.entity_label ORDER BY label"
+
+
+def test_0037_and_its_rollback_keep_drafts_private_and_nothing_else(
+    cluster: Cluster, database: str
+) -> None:
+    """What is under review was everybody's before, and may become a draft again."""
+    url = cluster.url("plant_owner", database)
+    tenant, agent = (f"00000000-0000-7000-8000-00000000000{n}" for n in (2, 3))
+    apply(url)
+    cluster.run(LABELLED.format(tenant=tenant, agent=agent), database)
+    with_it = cluster.run(PRIVATE, database)
+    roll_back(url, to="0036.entity_likeness")
+    without = cluster.run(PRIVATE, database)
+    apply(url)
+
+    assert [("certified", False), ("draft", True), ("under_review", True)] == with_it
+    assert [("certified", False), ("draft", True), ("under_review", False)] == without
+    assert with_it == cluster.run(PRIVATE, database)
