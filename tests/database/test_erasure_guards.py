@@ -165,15 +165,18 @@ class TestEntities:
     async def test_what_another_transaction_began_is_not_gone_on_with(
         self, repository: Repository, superuser: Connection, tenant: Tenant
     ) -> None:
-        """A row that names the present version, and is not of this transaction."""
+        """A row that names the present version and another transaction, or the other way round."""
         made = await active_skill(repository, tenant)
         of_another = BEGIN.replace("version)", "version, transaction_id)")
         of_another = of_another.replace("$3)", "$3, '7')")
         async with undone(superuser, tenant.author) as savepoint:
             await superuser.execute(of_another, tenant.id, made.id, made.version)
-            state = await savepoint.state(ASK, made.id)
+            states = [await savepoint.state(ASK, made.id)]
+        async with undone(superuser, tenant.author) as savepoint:
+            await superuser.execute(BEGIN, tenant.id, made.id, made.version - 1)
+            states.append(await savepoint.state(ASK, made.id))
 
-        assert "PL013" == state
+        assert ["PL013", "PL013"] == states
 
     async def test_nothing_begins_as_erased(
         self, repository: Repository, superuser: Connection, tenant: Tenant
