@@ -36,7 +36,8 @@ BODY_MAX: Final = 16 * 1024 * 1024
 AT_ONCE: Final = 2
 """Batches of one process that are read and done at a time; each takes a connection."""
 
-WAITING_MAX: Final = 8
+PLACES: Final = 16
+"""Batches whose bodies are taken in or wait for their turn: 256 MiB at most."""
 HERE: Final = " You cannot see it: an earlier operation makes it, or it is another's draft."
 
 TURNS: Final = web.AppKey("batches", Turns)
@@ -62,16 +63,17 @@ async def batch(request: web.Request) -> web.StreamResponse:
     if not request.can_read_body:
         raise MalformedJson("The body is empty.")
     check_media(request, JSON_BODY)
-    body = await read_body(request, BODY_MAX)
-    async with request.app[TURNS].turn(WAITING_MAX, who.context.tenant_id):
-        # In a thread: 16 MiB take longer to check than others should wait.
-        batch, sent = await _prepared(body)
-        operations = batch.operations
-        query = BatchRun(sent.decode(), write.request_json(batch.canonical(sent)))
-        try:
-            done = await write.done(query)
-        except Problem as problem:
-            raise await _pointed(problem, repository, who, operations) from problem
+    async with request.app[TURNS].place(PLACES, who.context.tenant_id) as turn:
+        body = await read_body(request, BODY_MAX)
+        async with turn:
+            # In a thread: 16 MiB take longer to check than others should wait.
+            batch, sent = await _prepared(body)
+            operations = batch.operations
+            query = BatchRun(sent.decode(), write.request_json(batch.canonical(sent)))
+            try:
+                done = await write.done(query)
+            except Problem as problem:
+                raise await _pointed(problem, repository, who, operations) from problem
     return _answer(write, operations, done)
 
 

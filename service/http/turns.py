@@ -1,4 +1,4 @@
-"""Takes those whom nobody knows in turn: they keep nothing from those who have a key."""
+"""Takes those who ask for much in turn, so that they keep nothing from all others."""
 
 import asyncio
 from collections import Counter
@@ -14,28 +14,38 @@ class Turns:
 
     def __init__(self, at_once: int) -> None:
         self._inside = asyncio.Semaphore(at_once)
-        self._waiting = 0
+        self._placed = 0
         self._of = Counter[str]()
 
     @asynccontextmanager
-    async def turn(self, waiting_max: int, whose: str | None = None) -> AsyncIterator[None]:
-        """Have one's turn, unless so many wait already, those inside included.
+    async def turn(self, places: int) -> AsyncIterator[None]:
+        """Have one of so many places, and one's turn.
 
-        Of those who are somebody's no more than half may be of the same.
+        Raises: Unavailable.
+        """
+        async with self.place(places) as turn, turn:
+            yield
+
+    @asynccontextmanager
+    async def place(
+        self, places: int, whose: str | None = None
+    ) -> AsyncIterator[asyncio.Semaphore]:
+        """Have one of so many places, those inside included; gives what one's turn is had by.
+
+        Of the places no more than a quarter may be of the same whose they are.
 
         Raises: Unavailable.
         """
         own = 0 if whose is None else self._of[whose]
-        if self._waiting >= waiting_max or own >= max(1, waiting_max // 2):
+        if self._placed >= places or own >= max(1, places // 4):
             raise Unavailable(BUSY)
-        self._waiting += 1
+        self._placed += 1
         if whose is not None:
             self._of[whose] += 1
         try:
-            async with self._inside:
-                yield
+            yield self._inside
         finally:
-            self._waiting -= 1
+            self._placed -= 1
             if whose is not None:
                 self._of[whose] -= 1
                 if not self._of[whose]:

@@ -346,18 +346,17 @@ class TestKeys:
         uses = []
         for _ in range(2):
             await superuser.fetch("SELECT app.authenticate($1)", hashed)
-            uses.append(await superuser.fetchrow(where, key))
+            uses += await superuser.fetch(where, key)
         await superuser.execute(
             "UPDATE app.api_key SET last_used_at = last_used_at - interval '61 s'"
             " WHERE id = $1::text::uuid",
             key,
         )
         await superuser.fetch("SELECT app.authenticate($1)", hashed)
-        later = await superuser.fetchrow(where, key)
+        (later,) = await superuser.fetch(where, key)
 
         assert uses[0] == uses[1]
         assert uses[0]["last_used_at"] is not None
-        assert later is not None
         assert uses[0]["last_used_at"] < later["last_used_at"]
 
 
@@ -399,7 +398,7 @@ async def test_a_step_of_an_amendment_is_answered_once_for_a_request(
     for _ in range(2):
         async with acting(superuser, tenant.certifier):
             await superuser.execute("SET LOCAL ROLE plant_app")
-            answers.append(await superuser.fetchrow(once, made.id, under.etag, request))
+            answers += await superuser.fetch(once, made.id, under.etag, request)
 
     assert [False, True] == [row["replayed"] for row in answers]
     assert answers[0]["audit_id"] == answers[1]["audit_id"]

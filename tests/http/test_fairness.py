@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import asyncpg
@@ -11,7 +12,7 @@ import pytest_asyncio
 from msgspec import structs
 
 from service.errors import Unauthenticated
-from service.http import caller, lookups, upload
+from service.http import batch, caller, lookups, upload
 from service.http.clock import Clock
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke
@@ -20,7 +21,7 @@ from service.usecases.import_session import IMPORTS_EACH
 from tests.api import Answer, Api
 from tests.bench import until
 from tests.edge import Served, Wire, served
-from tests.factories import Actor, ActorWith, Tenant
+from tests.factories import Actor, ActorWith, Tenant, skill_body, unique
 from tests.imports import many, ndjson, state
 from tests.moved import Moved
 from tests.postgres import Server
@@ -312,6 +313,33 @@ class TestUploads:
             refused.headers["Retry-After"],
         )
         assert b'"created":1' in theirs.body.splitlines()[-1]
+
+
+class TestBatches:
+    """Their bodies are large: who sends one takes a place before the first byte is read."""
+
+    async def test_one_tenant_leaves_room_for_others(
+        self, service: Served, api: Api, other_tenant: Tenant
+    ) -> None:
+        """Its slow batches take a quarter of the places; one more of it is to try again."""
+        headers = {**CHUNKED, "Content-Type": "application/json"}
+        slow = [Wire.open(service.url) for _ in range(batch.PLACES // 4)]
+        async with AsyncExitStack() as stack:
+            for wire in [await stack.enter_async_context(one) for one in slow]:
+                await wire.ask(api.actor, "/v1/batch", "POST", headers)
+                await chunk(wire, b'{"operations"')
+
+            async def asked(one: Api = api) -> Answer:
+                body = skill_body(name=unique("batch"))
+                operation = {"op": "create", "kind": "skill", "body": body}
+                return await one.post("/v1/batch", {"operations": [operation]})
+
+            refused = await until(asked, lambda answer: answer.status == 503)
+            theirs = await asked(api.of(other_tenant))
+        await until(asked, lambda answer: answer.status == 200)
+
+        assert ("unavailable", "1") == (refused.problem, refused.headers["Retry-After"])
+        assert 200 == theirs.status
 
 
 async def chunk(wire: Wire, data: bytes) -> None:
