@@ -38,6 +38,7 @@ TESTS = (
     "tests/cli",
     "tests/migrations",
     "tests/sealing",
+    "tests/labelling",
     "tests/attacks",
 )
 PYTEST = (
