@@ -80,7 +80,7 @@ def measure(crowd: Crowd) -> Outcome:
         (largest, "a filter of 1 % of the largest", "hundredth"),
     ]
     asked = ask(crowd, questions)
-    found = [*rows(crowd.rows, asked), _beside_naive(crowd.rows, asked[0])]
+    found = [*rows(crowd.rows, asked), beside_naive(crowd.rows, asked[0])]
     return Outcome(found, {"rows": crowd.rows, "asked": asked})
 
 
@@ -175,7 +175,8 @@ def rows(count: int, asked: Sequence[Asked]) -> list[Row]:
     return found
 
 
-def _beside_naive(count: int, smallest: Asked) -> Row:
+def beside_naive(count: int, smallest: Asked) -> Row:
+    """Compare how the smallest tenant is answered with the naive way."""
     slow = percentile(smallest.naive_ms[NAIVELY[-1]], 0.5)
     return Row(
         what=f"{count:,} labels, {smallest.what}: naive iterative scan / ours",

@@ -73,6 +73,20 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
             return self._capped(call)
         return f"SELECT * FROM {call}"  # noqa: S608 - checked names only
 
+    @property
+    def batched(self) -> str:
+        """Write the text for a call among others: always one row, its number last.
+
+        The number is null where the function gives no row.
+        """
+        count = len(self.params) + len(CONTEXT)
+        arguments = ", ".join(f"${number}" for number in range(1, count + 1))
+        names = ", ".join([*(column.name for column in self.returns), "nth"])
+        return (
+            f"SELECT answer.* FROM (SELECT) AS asked LEFT JOIN q.{self.function}({arguments}) "  # noqa: S608
+            f"WITH ORDINALITY AS answer ({names}) ON TRUE"
+        )
+
     def capped(self, bytes_max: int) -> "Statement":
         """Give the same statement for a reader who has room for so many bytes of documents.
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import asyncpg
 
+from service.database.connection import Connection
 from service.database.plans import PLANS
-from service.database.pool import STATEMENT_CACHE, Connection
+from service.database.pool import STATEMENT_CACHE
 from service.database.vanished import VANISHED
 from service.database.vectors import as_bytes
 from service.errors import Unavailable

@@ -7,16 +7,23 @@ statement, transaction-local), which is why connections go back without a reset 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
+from typing import Any, Final, Literal
 
 import asyncpg
-from msgspec import Struct
 
+from service.database.connection import Connection
 from service.database.gate import Gate
-from service.database.plans import PLANS
-from service.database.vanished import VANISHED
+from service.database.session_settings import session_settings
+from service.database.statistics import PoolStatistics
 from service.database.vectors import as_bytes
 from service.errors import Unavailable
 from service.settings import Settings
@@ -30,38 +37,7 @@ CLOSE_S_MAX: Final = 5.0
 BUSY: Final = "The service is busy. Nothing was done: try again."
 
 
-class PoolStatistics(Struct, frozen=True):
-    """What a pool is doing at this moment, and what it has refused since it opened.
-
-    `size` counts connections that are open: those that are `idle` and those that are lent.
-    """
-
-    size: int
-    idle: int
-    waiting: int
-    refused: int
-    timeouts: int
-
-    @property
-    def in_use(self) -> int:
-        """Count the connections that are lent."""
-        return self.size - self.idle
-
-
-if TYPE_CHECKING:
-    _Connection = asyncpg.Connection[Any]
-else:
-    _Connection = asyncpg.Connection
-
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
-
-
-class Connection(_Connection):
-    """A connection that keeps no state of a session and so needs no reset between users."""
-
-    def get_reset_query(self) -> str:
-        """Send nothing when the connection goes back: there is nothing to take away."""
-        return ""
 
 
 class Pool:
@@ -106,24 +82,9 @@ class Pool:
             max_inactive_connection_lifetime=IDLE_LIFETIME_S,
             statement_cache_size=STATEMENT_CACHE,
             max_cached_statement_lifetime=0,
-            server_settings=self._server_settings(),
+            server_settings=session_settings(settings, self._name, read_only=self._read_only),
             init=as_bytes,
         )
-
-    def _server_settings(self) -> dict[str, str]:
-        settings = self._settings
-        return {
-            "application_name": f"plant {self._name}",
-            "statement_timeout": str(settings.statement_timeout_ms),
-            "lock_timeout": str(settings.lock_timeout_ms),
-            "idle_in_transaction_session_timeout": str(settings.request_timeout_ms),
-            "transaction_timeout": str(settings.request_timeout_ms),
-            "default_transaction_read_only": "on" if self._read_only else "off",
-            # What a write asks after it waited for a lock must see what was committed meanwhile.
-            "default_transaction_isolation": "read committed",
-            **PLANS,
-            **VANISHED,
-        }
 
     async def close(self) -> None:
         """Wait for what is under way, then end the connections that did not come back."""
@@ -134,26 +95,60 @@ class Pool:
         except TimeoutError:
             self._pool.terminate()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+    def connection(self) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
         """Lend a connection; it goes back whatever happens.
 
         Raises: Unavailable.
         """
+        return self._lend(self._queued())
+
+    def connection_for_queued(self) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
+        """Lend a connection for those who are in the queue already, by `enter`.
+
+        Raises: Unavailable.
+        """
+        return self._lend(nullcontext())
+
+    @asynccontextmanager
+    async def _lend(
+        self, queue: AbstractContextManager[None]
+    ) -> AsyncIterator[asyncpg.Connection[Any]]:
         if self._pool is None:
             raise Unavailable("The service is starting. Nothing was done: try again.")
-        connection = await self._acquired(self._pool)
+        connection = await self._acquired(self._pool, queue)
         try:
             yield connection
         finally:
             await self._pool.release(connection)
 
-    async def _acquired(self, pool: asyncpg.Pool[Any]) -> Any:
+    def enter(self) -> object:
+        """Be in the queue for a connection; gives what `leave` needs.
+
+        Raises: Unavailable.
+        """
         if self.full:
             raise self.refusal()
+        return self._gate.enter()
+
+    def leave(self, waiter: object, *, served: bool) -> None:
+        """Be in the queue no longer, with a connection or without."""
+        self._gate.leave(waiter, served=served)
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
+        waiter, served = self.enter(), False
         try:
-            with self._gate.queued():
+            yield
+            served = True
+        finally:
+            self.leave(waiter, served=served)
+
+    async def _acquired(self, pool: asyncpg.Pool[Any], queue: AbstractContextManager[None]) -> Any:
+        try:
+            with queue:
                 return await pool.acquire(timeout=self._acquire_s)
+        except Unavailable:
+            raise
         except TimeoutError:
             self._timeouts += 1
             raise Unavailable(BUSY) from None

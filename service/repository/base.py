@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, get_args
 
 import asyncpg
@@ -19,19 +19,20 @@ from msgspec import Struct, structs
 
 from service.catalog.load import Catalog
 from service.catalog.statement import Statement
+from service.database.batcher import Batcher
 from service.database.pool import Pool
 from service.errors import Problem
 from service.refusal import Refusal
+from service.repository.retries import TRIES_MAX, pause_s
 from service.sqlstate import classify, demoted, retry_kind
 
 R = TypeVar("R", bound=Struct)
+T = TypeVar("T")
+Send = Callable[[], Awaitable[T]]
+Lend = Callable[[], AbstractAsyncContextManager["asyncpg.Connection[Any]"]]
 
-TRIES_MAX: Final = 4
 ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Of documents in one answer, give or take the last one."""
-
-RETRY_S: Final = 0.02
-"""Mean pause before the first repetition; it doubles and is drawn at random."""
 
 
 Effect = Literal["read", "note", "write"]
@@ -78,6 +79,8 @@ class Maybe(Query[R], Generic[R], frozen=True):
     """A statement that returns one row or none."""
 
     cardinality = "maybe"
+    batched: ClassVar[bool] = False
+    """Whether such reads go together when many come at once."""
 
 
 class Many(Query[R], Generic[R], frozen=True):
@@ -96,6 +99,7 @@ class Repository:
         self.catalog = catalog
         self.pool = pool
         self.reads = reads or pool
+        self.batcher = Batcher(self.reads)
         self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
         self.retries = Counter[str]()
         self.imports, self.exports = Counter[str](), Counter[str]()
@@ -105,6 +109,7 @@ class Repository:
         """Give the same repository with its reads over another pool; what is counted is shared."""
         other = copy.copy(self)
         other.reads = reads
+        other.batcher = Batcher(reads)
         return other
 
     async def one(self, query: One[R], context: Context | None = None, **how: Any) -> R:
@@ -125,7 +130,7 @@ class Repository:
         """Run a write for its answer alone: what COMMIT would check is checked, all is undone."""
         statement, row = self._binding(type(query))
         arguments = structs.astuple(query) + context.arguments
-        found = await self._tried(statement, arguments, self.pool.rehearsal)
+        found = await self._repeated(_sender(self.pool.rehearsal, statement, arguments))
         would: R = row(*found[0].values())
         return would
 
@@ -152,6 +157,10 @@ class Repository:
         timeout_s: float | None = None,
     ) -> list[R]:
         statement, row = self._binding(type(query))
+        if context is not None and connection is None and getattr(query, "batched", False):
+            arguments = structs.astuple(query) + context.arguments
+            fetch = partial(self.batcher.fetch, statement.query, statement.batched, arguments)
+            return [row(*values) for values in await self._repeated(fetch)]
         return await self._sent(
             statement,
             row,
@@ -181,27 +190,18 @@ class Repository:
             found = await connection.fetch(statement.query, *arguments, timeout=timeout_s)
         else:
             pool = self.reads if effect == "read" else self.pool
-            found = await self._tried(
-                statement, arguments, pool.connection, writes=effect == "write"
-            )
+            send = _sender(pool.connection, statement, arguments)
+            found = await self._repeated(send, writes=effect == "write")
         return [row(*record.values()) for record in found]
 
-    async def _tried(
-        self,
-        statement: Statement,
-        arguments: tuple[object, ...],
-        lend: Callable[[], AbstractAsyncContextManager[asyncpg.Connection[Any]]],
-        *,
-        writes: bool = False,
-    ) -> list[Any]:
-        """Send a statement that is a transaction of its own; repeat what failed without effect.
+    async def _repeated(self, send: Send[T], *, writes: bool = False) -> T:
+        """Send what is a transaction of its own; repeat what failed without effect.
 
         Raises: Problem.
         """
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                async with lend() as connection:
-                    return await connection.fetch(statement.query, *arguments)
+                return await send()
             except Problem:
                 raise
             except Exception as exc:
@@ -229,9 +229,12 @@ class Repository:
         return bound
 
 
-def pause_s(attempt: int) -> float:
-    """Draw the pause before a repetition: longer each time, never the same for two writers."""
-    return random.uniform(0, 2 * RETRY_S * 2 ** (attempt - 1))  # noqa: S311 - jitter
+def _sender(lend: Lend, statement: Statement, arguments: tuple[object, ...]) -> Send[list[Any]]:
+    async def send() -> list[Any]:
+        async with lend() as connection:
+            return await connection.fetch(statement.query, *arguments)
+
+    return send
 
 
 def stem(query: type[Query[Any]]) -> str:

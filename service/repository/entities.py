@@ -59,6 +59,8 @@ class ListedById(Struct, frozen=True):
 class EntityById(Maybe[Document], frozen=True):
     """Find one entity that the caller may see."""
 
+    batched = True
+
     kind: str
     id: str
 

@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from service.errors import Problem
-from service.repository.base import TRIES_MAX, Context, One, Query, Repository
+from service.repository.base import Context, One, Query, Repository
 from service.repository.imports import ImportBegin, ImportEnd
+from service.repository.retries import TRIES_MAX
 from service.usecases.places import place
 
 T = TypeVar("T")

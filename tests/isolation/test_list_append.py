@@ -22,7 +22,7 @@ from msgspec import Struct
 from service.catalog.load import Catalog
 from service.database.pool import Isolation
 from service.errors import Problem
-from service.repository.base import TRIES_MAX, pause_s
+from service.repository.retries import TRIES_MAX, pause_s
 from service.settings import Settings
 from service.sqlstate import is_database_failure, retry_kind
 from tests.isolation.acts import change, etag_of, see, skill

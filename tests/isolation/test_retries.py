@@ -20,9 +20,10 @@ from msgspec import structs
 from service.catalog.load import Catalog
 from service.database.pool import Isolation, Pool
 from service.errors import Unavailable
-from service.repository.base import RETRY_S, TRIES_MAX, Repository, pause_s
+from service.repository.base import Repository
 from service.repository.entities import EntityStep
 from service.repository.keys import KeyRotate
+from service.repository.retries import RETRY_S, TRIES_MAX, pause_s
 from service.settings import Settings
 from tests.api import PATHS
 from tests.bench import Bench, unavailable

@@ -16,8 +16,9 @@ import pytest
 from service.catalog.load import Catalog
 from service.database import postmaster
 from service.database.embedded import EmbeddedServer, embedded_server
-from service.database.pool import Pool, PoolStatistics
+from service.database.pool import Pool
 from service.database.roles import ensure_login_roles
+from service.database.statistics import PoolStatistics
 from service.database.target import Target
 from service.errors import OutcomeUnknown, Problem, Unavailable
 from service.migrate.runner import apply

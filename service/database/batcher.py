@@ -1,0 +1,145 @@
+"""Point reads that come together travel together: one round trip for all that wait.
+
+While a connection is free a read goes at once and alone. Who comes when all lanes are taken waits
+for one, and goes with everybody else who waits for the same statement. Each read of a batch brings
+its own context and gives exactly one row, so that no answer can be taken for another's.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import Any, Final
+
+from service.database.pool import Pool
+from service.errors import Problem
+
+LANES_MAX: Final = 4
+"""Connections that reads have at a time; with more the batches are smaller, and nothing is won."""
+
+BATCH_MAX: Final = 32
+"""Reads of one batch: the documents of so many are in memory together."""
+
+TURNS_MAX: Final = 16
+"""Batches for which a lane keeps its connection while others may want one."""
+
+Row = tuple[Any, ...]
+
+
+class _Waiting:
+    """A read in the queue: what it asks, and where its rows go; None: it has to go alone."""
+
+    __slots__ = ("arguments", "batched", "rows", "waiter")
+
+    def __init__(self, batched: str, arguments: Row, waiter: object) -> None:
+        self.batched = batched
+        self.arguments = arguments
+        self.waiter = waiter
+        self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
+
+
+class Batcher:
+    """Sends reads that give a row or none over a few connections of a pool.
+
+    `sent` counts round trips, `read` the reads that they carried.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lanes_max = max(1, min(LANES_MAX, pool.size_max // 2))
+        self._taken = 0
+        self._queue = deque[_Waiting]()
+        self._lanes = set[asyncio.Task[None]]()
+        self.sent = self.read = 0
+
+    async def fetch(self, single: str, batched: str, arguments: Row) -> list[Row]:
+        """Run a statement of one row or none; `batched` gives a row always, and last its number.
+
+        Raises: Problem, and what the server raises.
+        """
+        if self._taken == self._lanes_max:
+            rows = await self._queued(batched, arguments)
+            if rows is not None:
+                return rows
+            # Somebody's in the batch has failed, and none of them is told whose.
+            return await self._alone(single, arguments)
+        self._taken += 1
+        try:
+            return await self._alone(single, arguments)
+        finally:
+            self._leave()
+
+    async def _alone(self, single: str, arguments: Row) -> list[Row]:
+        async with self._pool.connection() as connection:
+            self.sent, self.read = self.sent + 1, self.read + 1
+            return [tuple(record) for record in await connection.fetch(single, *arguments)]
+
+    async def _queued(self, batched: str, arguments: Row) -> list[Row] | None:
+        waiting = _Waiting(batched, arguments, self._pool.enter())
+        self._queue.append(waiting)
+        return await waiting.rows
+
+    def _leave(self) -> None:
+        """Give a lane to those who wait, or back."""
+        if self._queue:
+            lane = asyncio.get_running_loop().create_task(self._lane())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        else:
+            self._taken -= 1
+
+    async def _lane(self) -> None:
+        try:
+            async with self._pool.connection_for_queued() as connection:
+                for _ in range(TURNS_MAX):
+                    batch = self._next()
+                    if not batch:
+                        break
+                    await self._send(connection, batch)
+        except Problem as problem:
+            # No connection came free for as long as anybody waits for one.
+            while self._queue:
+                waiting = self._taken_from_queue(served=False)
+                if not waiting.rows.done():
+                    waiting.rows.set_exception(type(problem)(problem.detail))
+        finally:
+            self._leave()
+
+    def _next(self) -> list[_Waiting]:
+        """Take those who wait for the same statement as the first; who has given up is left out."""
+        batch: list[_Waiting] = []
+        others: list[_Waiting] = []
+        while self._queue and len(batch) < BATCH_MAX:
+            if batch and self._queue[0].batched != batch[0].batched:
+                others.append(self._queue.popleft())
+                continue
+            waiting = self._taken_from_queue(served=True)
+            if not waiting.rows.done():
+                batch.append(waiting)
+        self._queue.extendleft(reversed(others))
+        return batch
+
+    def _taken_from_queue(self, *, served: bool) -> _Waiting:
+        waiting = self._queue.popleft()
+        self._pool.leave(waiting.waiter, served=served and not waiting.rows.done())
+        return waiting
+
+    async def _send(self, connection: Any, batch: list[_Waiting]) -> None:
+        self.sent, self.read = self.sent + 1, self.read + len(batch)
+        found: list[list[Row] | None] = [None] * len(batch)
+        try:
+            # What fails is met by each of them, or not, when it goes alone.
+            with suppress(Exception):
+                records = await connection.fetchmany(
+                    batch[0].batched, [waiting.arguments for waiting in batch]
+                )
+                if len(records) == len(batch):
+                    found = [_rows(record) for record in records]
+        finally:
+            for waiting, rows in zip(batch, found, strict=True):
+                if not waiting.rows.done():
+                    waiting.rows.set_result(rows)
+
+
+def _rows(record: Any) -> list[Row]:
+    *values, number = record
+    return [] if number is None else [tuple(values)]
