@@ -25,6 +25,7 @@ from service.model.kinds import KINDS
 from service.model.query import list_query
 from service.repository.base import Repository
 from service.settings import Settings
+from tests.catalogued import strays
 
 ID = "0190a1b2-0000-7000-8000-000000000001"
 GOOD = b'{"name":"Go","description":"d","category":"technical"}'
@@ -98,6 +99,7 @@ async def read_answer(reader: asyncio.StreamReader, *, bodyless: bool = False) -
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     length = 0 if bodyless else int(headers.get("content-length", 0))
     body = await reader.readexactly(length)
+    assert [] == strays("", int(first.split()[1]), headers, body)
     return Answer(int(first.split()[1]), headers, body)
 
 
