@@ -19,6 +19,7 @@ from service.http import (
     batch,
     compliance,
     dependents,
+    deprecation,
     duplicates,
     entities,
     exports,
@@ -46,6 +47,7 @@ from service.http.tokens import Tokens, TokenSettings
 from service.http.turns import Turns
 from service.labelling.standing import LabelStanding
 from service.model.cursor import CursorCodec
+from service.openapi.registry import OPERATIONS
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.keys import SecretByName
@@ -137,6 +139,8 @@ def build_app(
     limits = settings.rate_limit, settings.address_rate_limit
     app[rates.RATES] = rates.limited(*limits, app[CLOCK])
     app.on_response_prepare.append(rates.tell)
+    app[deprecation.DEPRECATED] = deprecation.fields(OPERATIONS)
+    app.on_response_prepare.append(deprecation.tell)
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])
     app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
