@@ -16,6 +16,7 @@ from service import errors
 from service.catalog.load import load
 from service.database.pool import Pool
 from service.http import middleware, request
+from service.http.accept import accepted
 from service.http.metrics import METRICS, Metrics
 from service.http.reading import REPOSITORY
 from service.http.runner import Runner
@@ -149,7 +150,7 @@ async def item(http: web.Request) -> web.Response:
         "key": request.bearer(http),
         "if_match": request.if_match(http).strong,
         "if_none_match": getattr(request.if_none_match(http), "strong", None),
-        "accepted": request.accepted(http, "application/json", "text/plain"),
+        "accepted": accepted(http, "application/json", "text/plain"),
     }
     return web.json_response(found)
 
@@ -592,15 +593,23 @@ class TestHeaders:
             ("application/json;q=0, */*", "text/plain"),
             ("application/json;charset=utf-8", "application/json"),
             ("TEXT/PLAIN", "text/plain"),
+            ("application/json;q=0.5, text/plain", "text/plain"),
+            ("application/json;q=0.5, text/plain;q=0.500", "application/json"),
+            ("*/*;q=0.9, application/json;q=0.1", "text/plain"),
+            ("application/*;q=0.2, */*;q=0.1", "application/json"),
+            ("text/plain;Q=0.9, text/plain;q=0.1, application/json;q=0.8", "text/plain"),
+            ("text/plain;format=flowed;q=0.9, application/json;q=0.8", "text/plain"),
+            ("text/plain;q=1.001, application/json;q=0.8", "text/plain"),
+            ("text/html, application/xhtml+xml, */*;q=0.8", "application/json"),
             ("application/json; q=0.000, text/plain; q=0", None),
             ("image/*", None),
             (";;,,", None),
         ],
     )
-    async def test_accept_is_matched_by_what_it_names(
+    async def test_accept_is_matched_by_what_is_liked_best(
         self, service: Service, accept: str, expected: str | None
     ) -> None:
-        """The first type that we offer and the client takes."""
+        """By the quality of the range that names a type most exactly, then by our order."""
         answer = await service.send(
             "GET", f"/item/{ID}", Authorization="Bearer k", If_Match="*", Accept=accept
         )
