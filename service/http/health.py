@@ -52,8 +52,10 @@ async def ready(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """Return counters in the text format of Prometheus."""
     token = request.app[METRICS_TOKEN]
-    if token and not _opens(request.headers.get("Authorization", ""), token):
-        raise Unauthenticated("/metrics needs the token of PLANT_METRICS_TOKEN.")
+    given = request.headers.get("Authorization")
+    if token and not _opens(given or "", token):
+        refused = Unauthenticated.unasked if given is None else Unauthenticated
+        raise refused("/metrics needs the token of PLANT_METRICS_TOKEN.")
     body = generate_latest(request.app[METRICS].registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -116,10 +116,12 @@ def bearer(request: web.BaseRequest, header: str = "Authorization") -> str:
     """
     value = request.headers.get(header)
     if value is None:
-        raise Unauthenticated(f"Send a key as `{header}: Bearer <key>`. {KEYS_ARE_MADE}")
+        raise Unauthenticated.unasked(f"Send a key as `{header}: Bearer <key>`. {KEYS_ARE_MADE}")
     found = _BEARER.fullmatch(value)
     if found is None:
-        raise Unauthenticated(f"{header} must have the form `Bearer <key>`. {KEYS_ARE_MADE}")
+        raise Unauthenticated.unasked(
+            f"{header} must have the form `Bearer <key>`. {KEYS_ARE_MADE}"
+        )
     return found[1]
 
 

@@ -136,9 +136,18 @@ class Tokens:
         claims = verified(token, signing, told.issuer, told.audience, told.names, self._clock.now())
         found = await self._repository.maybe(_lookup(claims), writes=False)
         if found is None:
-            raise Unauthenticated(REFUSED.format("no key of `plant key create --issuer` is for it"))
+            raise Unauthenticated(REFUSED.format(_unmet(claims)))
         ends = (one for one in (found.expires_at, claims.expires_at) if one is not None)
         return msgspec.structs.replace(found, expires_at=min(ends))
+
+
+def _unmet(claims: Said) -> str:
+    """Say what no row has been made for, as the token names it."""
+    scopes = ", ".join(scope for scope in SCOPES if scope in claims.scopes) or "none"
+    return (
+        f"no key of `plant key create --issuer` is for tenant {claims.tenant}, "
+        f"agent {claims.agent} and no more than its scopes ({scopes})"
+    )
 
 
 def _lookup(claims: Said) -> TokenAuthenticate:

@@ -279,8 +279,9 @@ class TestRefused:
             ({"sub": "mallory"}, "no key"),
             ({"tenant": None}, "no tenant"),
             ({"tenant": ["a"]}, "no tenant"),
-            ({"tenant": "nobody"}, "no key"),
-            ({"scope": None}, "no key"),
+            ({"tenant": "nobody"}, "is for tenant nobody, agent alice and no more than"),
+            ({"scope": None}, "its scopes (none)"),
+            ({"scope": "openid read"}, "its scopes (read)"),
             ({"scope": {"read": 1}}, "no key"),
         ],
     )
@@ -292,7 +293,7 @@ class TestRefused:
 
         assert (401, "unauthenticated") == (answer.status, answer.problem)
         assert said in answer.json["detail"]
-        assert "WWW-Authenticate" in answer.headers
+        assert answer.headers["WWW-Authenticate"].endswith('error="invalid_token"')
 
     async def test_another_tenants_name_takes_a_row_of_that_tenant(
         self, client: Api, tenant: Tenant, other_tenant: Tenant, issuer: Issuer
