@@ -39,7 +39,7 @@ from service.http import (
     search,
     tokens,
 )
-from service.http.caller import AUTHENTICATOR, Authenticator
+from service.http.caller import AUTHENTICATOR, Authenticator, recall
 from service.http.clock import CLOCK, Clock
 from service.http.deadline import REQUEST_S, deadline
 from service.http.label_metrics import LabelCollector
@@ -140,6 +140,7 @@ def build_app(
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK], issued)
     limits = settings.rate_limit, settings.address_rate_limit
     app[rates.RATES] = rates.limited(*limits, app[CLOCK])
+    app.on_response_prepare.append(recall)
     app.on_response_prepare.append(rates.tell)
     app[deprecation.DEPRECATED] = deprecation.fields(OPERATIONS)
     app.on_response_prepare.append(deprecation.tell)
