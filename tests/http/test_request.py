@@ -248,7 +248,7 @@ class TestProblems:
         """RFC 9110 wants a challenge."""
         answer = await service.send("GET", "/problem/unauthenticated")
 
-        assert answer.headers["www-authenticate"] == 'Bearer realm="plant"'
+        assert answer.headers["www-authenticate"] == 'Bearer realm="plant", error="invalid_token"'
 
     async def test_412_gives_the_current_tag(self, service: Service) -> None:
         """The header ETag repeats current_etag."""

@@ -79,5 +79,5 @@ def test_the_doctor_asks_an_address(unused_tcp_port: int) -> None:
 def test_sources_are_told_apart() -> None:
     """An address has its scheme."""
     assert [True, True, False] == [
-        is_address(one) for one in ("https://a", "http://127.0.0.1/x", "/etc/https.json")
+        is_address(one) for one in ("https://id.example", "http://127.0.0.1/x", "/etc/https.json")
     ]
