@@ -179,10 +179,10 @@ class TestDashboard:
         plugins.register_default_plugins()
         given = dashboard()
         given["panels"][0]["fieldConfig"]["defaults"]["unti"] = "s"
-        given["titel"] = "Plant"
+        given["heading"] = "Plant"
         kept = json.loads(JSONEncoder().encode(Dashboard.from_json(given)))
 
-        assert ["/titel", "/panels/0/fieldConfig/defaults/unti"] == sorted(
+        assert ["/heading", "/panels/0/fieldConfig/defaults/unti"] == sorted(
             lost(given, kept), key=len
         )
 
