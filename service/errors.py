@@ -34,6 +34,16 @@ class InvalidCursor(Problem, slug="invalid-cursor", status=400):
 class Unauthenticated(Problem, slug="unauthenticated", status=401):
     """Send a key as `Authorization: Bearer <key>`."""
 
+    challenge = 'error="invalid_token"'
+    """What RFC 6750 says of a key or token that came; nothing where none did."""
+
+    @classmethod
+    def unasked(cls, detail: str) -> "Unauthenticated":
+        """Refuse where no key came in Authorization that could be wrong."""
+        refusal = cls(detail)
+        refusal.challenge = ""
+        return refusal
+
 
 class ScopeMissing(Problem, slug="scope-missing", status=403):
     """The key lacks the scope that this request needs."""

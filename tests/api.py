@@ -19,6 +19,7 @@ from service.model.kinds import KINDS
 from service.settings import Settings
 from service.usecases.near_skills import NearSkills
 from service.usecases.search import Search
+from tests.catalogued import strays
 from tests.described import faults
 from tests.factories import (
     Actor,
@@ -142,7 +143,8 @@ class Api:
         ) as response:
             answer = Answer(response.status, response.headers, await response.read())
         known = data if isinstance(data, bytes) else None
-        said = faults(method, path, known, answer.status, answer.headers, answer.body)
+        said = strays(path, answer.status, answer.headers, answer.body)
+        said += faults(method, path, known, answer.status, answer.headers, answer.body)
         assert not said, said
         return answer
 

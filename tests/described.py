@@ -52,7 +52,7 @@ def faults(
         where, answer = answer["$ref"], _at(answer["$ref"])
     else:
         where = f"{where}/responses/{status}"
-    said = [*_headers(answer, headers)]
+    said = [*_headers(answer, headers, operation)]
     if method != "HEAD":
         said += _body(where, answer, headers, body)
     if status in {200, 201} and sent:
@@ -105,7 +105,9 @@ def invalid(pointer: str, value: Any) -> list[str]:
     ]
 
 
-def _headers(answer: dict[str, Any], headers: Mapping[str, str]) -> Iterator[str]:
+def _headers(
+    answer: dict[str, Any], headers: Mapping[str, str], operation: dict[str, Any]
+) -> Iterator[str]:
     listed = answer["headers"]
     for name, given in listed.items():
         header = _at(given["$ref"])
@@ -117,6 +119,8 @@ def _headers(answer: dict[str, Any], headers: Mapping[str, str]) -> Iterator[str
         typed: Any = int(value) if header["schema"]["type"] == "integer" else value
         yield from (f"{name}: {fault}" for fault in invalid(f"{given['$ref']}/schema", typed))
     more = {name.title() for name in headers} - {name.title() for name in listed}
+    if operation.get("deprecated"):
+        more -= {"Deprecation", "Sunset", "Link"}
     yield from (f"{name} is not described" for name in sorted(more - UNSAID))
 
 

@@ -53,16 +53,20 @@ class NoSuchTenant(Refusal):
     exit_code = 64
 
 
+class WrongEmbed(Refusal):
+    """The arguments do not fit together."""
+
+    exit_code = 64
+
+
 def register(subparsers: Subparsers) -> None:
     """Add `embed`."""
     parser = add_command(subparsers, "embed", _embed, EMBED)
     parser.add_argument("what", nargs="?", choices=["check"], help="compare instead of embedding")
     parser.add_argument("--tenant", metavar="NAME", help="whose labels; everybody's without it")
     parser.add_argument("--all", action="store_true", help="compute every vector anew")
-    parser.add_argument(
-        "--sample", type=_sample, default=SAMPLE, metavar="N", help=f"labels to check ({SAMPLE})"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws others (0)")
+    parser.add_argument("--sample", type=_sample, metavar="N", help=f"labels to check ({SAMPLE})")
+    parser.add_argument("--seed", type=int, metavar="N", help="draws others (0)")
     add_json(parser)
 
 
@@ -72,7 +76,25 @@ def _sample(text: str) -> int:
     return int(text)
 
 
+def _fitting(arguments: argparse.Namespace) -> None:
+    """Refuse what would be ignored.
+
+    Raises: WrongEmbed.
+    """
+    checking = arguments.what == "check"
+    if checking and arguments.all:
+        raise WrongEmbed(
+            "check changes nothing: --all does not go with it.", "Leave one of them out."
+        )
+    for name in ("sample", "seed"):
+        if not checking and getattr(arguments, name) is not None:
+            raise WrongEmbed(
+                f"--{name} goes with check only.", f"Write `plant embed check --{name} …`."
+            )
+
+
 def _embed(arguments: argparse.Namespace) -> int:
+    _fitting(arguments)
     output = Output(as_json=arguments.json)
     settings = load()
     with existing_database(settings, output.say) as target:
@@ -131,7 +153,7 @@ async def _checked(work: Work, arguments: argparse.Namespace, tenants: list[Tena
     found: dict[str, Drift] = {}
     for tenant in tenants:
         sample = await work.repository.many(
-            LabelSample(tenant.tenant_id, arguments.seed, arguments.sample),
+            LabelSample(tenant.tenant_id, arguments.seed or 0, arguments.sample or SAMPLE),
             connection=work.lone.connection,
         )
         found[tenant.name] = await compared(sample, work.vectors)

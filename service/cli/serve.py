@@ -27,6 +27,7 @@ from service.labelling.standing import LabelStanding
 from service.refusal import Refusal
 from service.sealing.standing import Standing
 from service.settings import Settings, load
+from service.usecases.issuer_keys import is_address, keys_of
 from service.usecases.sample import SampleKeys, ensure_sample
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ def register(subparsers: Subparsers) -> None:
 
 def _serve(arguments: argparse.Namespace) -> int:
     settings = load()
+    if settings.jwks is not None and not is_address(settings.jwks):
+        keys_of(settings.jwks)
     output = Output()
     configure(settings.log_format, requests=settings.request_log == "on")
     with (

@@ -25,5 +25,8 @@ def examine(settings: Settings, tell: Callable[[str], None]) -> Iterator[Check]:
         yield machine.disk({machine.OURS: settings.data_dir})
         return
     from service.doctor.database import examine_server
+    from service.doctor.issuer import tokens
 
+    if settings.jwks is not None:
+        yield tokens(settings, settings.jwks)
     yield from examine_server(settings, tell)

@@ -19,6 +19,7 @@ from service.http import (
     batch,
     compliance,
     dependents,
+    deprecation,
     duplicates,
     entities,
     exports,
@@ -36,16 +37,17 @@ from service.http import (
     receipts,
     reference,
     search,
+    tokens,
 )
-from service.http.caller import AUTHENTICATOR, Authenticator
+from service.http.caller import AUTHENTICATOR, Authenticator, recall
 from service.http.clock import CLOCK, Clock
 from service.http.deadline import REQUEST_S, deadline
 from service.http.label_metrics import LabelCollector
 from service.http.log_metrics import LogCollector
-from service.http.tokens import Tokens, TokenSettings
 from service.http.turns import Turns
 from service.labelling.standing import LabelStanding
 from service.model.cursor import CursorCodec
+from service.openapi.registry import OPERATIONS
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.keys import SecretByName
@@ -131,12 +133,17 @@ def build_app(
     counted.registry.register(LogCollector(app[health.STANDING]))
     counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
-    app[AUTHENTICATOR] = Authenticator(
-        repository, app[CLOCK], _tokens(settings, repository, app[CLOCK])
-    )
+    issued = _tokens(settings, repository, app[CLOCK])
+    if issued is not None:
+        app[tokens.TOKENS] = issued
+        app.cleanup_ctx.append(tokens.begun)
+    app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK], issued)
     limits = settings.rate_limit, settings.address_rate_limit
     app[rates.RATES] = rates.limited(*limits, app[CLOCK])
+    app.on_response_prepare.append(recall)
     app.on_response_prepare.append(rates.tell)
+    app[deprecation.DEPRECATED] = deprecation.fields(OPERATIONS)
+    app.on_response_prepare.append(deprecation.tell)
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])
     app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
@@ -168,17 +175,17 @@ def finders_by(settings: Settings, meaning: Meaning | None = None, model: str = 
     )
 
 
-def _tokens(settings: Settings, repository: Repository, clock: Clock) -> Tokens | None:
+def _tokens(settings: Settings, repository: Repository, clock: Clock) -> tokens.Tokens | None:
     """Have what finds identities by tokens, where somebody may issue them."""
     if not (settings.jwks and settings.jwt_issuer and settings.jwt_audience):
         return None
-    told = TokenSettings(
+    told = tokens.TokenSettings(
         keys=settings.jwks,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         names=settings.jwt_claims,
     )
-    return Tokens(told, repository, clock)
+    return tokens.Tokens(told, repository, clock)
 
 
 def _prove(app: web.Application, repository: Repository, *, public: bool) -> None:

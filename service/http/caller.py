@@ -5,6 +5,8 @@ That there is no such key is remembered too, for less than it takes to make one 
 """
 
 from collections import OrderedDict
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -13,7 +15,7 @@ from msgspec import Struct
 from service.errors import RateLimited, ScopeMissing, Unauthenticated
 from service.http.clock import Clock
 from service.http.lookups import Lookups
-from service.http.rates import require_address, take_by_address, take_by_key
+from service.http.rates import LEFT, RATES, require_address, take_by_address, take_by_key
 from service.http.request import KEYS_ARE_MADE, bearer, request_id
 from service.http.request_log import WHO
 from service.http.tokens import Tokens, looks_like_token
@@ -29,6 +31,10 @@ UNKNOWN_S: Final = 0.5
 """A key is random: nobody asks for it before it is there. This only spares the database."""
 UNKNOWN_MAX: Final = 1_000
 UNKNOWN: Final = f"The key is unknown, expired or revoked. {KEYS_ARE_MADE}"
+
+
+_UNASKED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+"""What a path or method gets that there is not, whoever asks; it counts for nobody."""
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -73,6 +79,11 @@ class Authenticator:
         is_token = self._tokens is not None and looks_like_token(key)
         return is_token or key_hash(key) in self._known
 
+    def recalled(self, key: str) -> Identity | None:
+        """Give whose key this is as far as it is remembered, and ask nobody."""
+        until, found = self._known.get(key_hash(key), (0.0, None))
+        return found if until >= self._clock.monotonic() else None
+
     def _remember(self, digest: bytes, found: Identity | None, now: float) -> None:
         if found is None:
             self._known.pop(digest, None)
@@ -113,6 +124,17 @@ async def caller(request: web.Request, *scopes: str) -> Caller:
     context = context_of(identity, request)
     request[WHO] = context
     return Caller(identity=identity, context=context)
+
+
+async def recall(request: web.Request, response: web.StreamResponse) -> None:
+    """Let also what was refused before anybody was looked up tell a known key what it has left."""
+    keys = request.app[RATES].keys
+    if response.status not in _UNASKED or keys is None or LEFT in request:
+        return
+    with suppress(Unauthenticated):
+        known = request.app[AUTHENTICATOR].recalled(bearer(request))
+        if known is not None:
+            request[LEFT] = keys.left(str(known.key_id))
 
 
 def require(identity: Identity, *scopes: str, header: str | None = None) -> None:

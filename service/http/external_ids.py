@@ -1,6 +1,7 @@
 """Entities by the ids that their callers gave them: find, create, make them what is sent."""
 
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
@@ -23,7 +24,7 @@ from service.model.decode import payload
 from service.model.etag import if_none_match as condition_of
 from service.model.external_ids import path_fault
 from service.model.kinds import KINDS, Kind
-from service.model.query import parameters
+from service.model.query import BAD_ESCAPE, parameters
 from service.repository.entities import EntityByExternalId, EntityPut, Written
 
 CONDITION: Final = (
@@ -47,7 +48,7 @@ class ExternalIds:
         who = await caller(request, "read")
         parameters(raw_query(request))
         condition = if_none_match(request)
-        external_id = request.match_info["external_id"]
+        external_id = _of_path(request)
         found = None
         if path_fault(external_id) is None:
             query = EntityByExternalId(self._kind.name, external_id)
@@ -127,9 +128,9 @@ class ExternalIds:
     def _named(self, request: web.Request, body: msgspec.Struct) -> str:
         """Give the external id of the path, which that of the body may repeat.
 
-        Raises: InvalidBody.
+        Raises: InvalidBody, MalformedRequest.
         """
-        external_id = request.match_info["external_id"]
+        external_id = _of_path(request)
         fault = path_fault(external_id, getattr(body, "external_id", None))
         if fault is not None:
             raise InvalidBody(
@@ -140,6 +141,21 @@ class ExternalIds:
 
     def _absent(self) -> NotFound:
         return NotFound(f"No {self._kind.title} with this external id is visible to you.")
+
+
+def _of_path(request: web.Request) -> str:
+    """Give the external id of the path; the framework takes an escape that is none for itself.
+
+    Raises: MalformedRequest.
+    """
+    raw = request.raw_path.partition("?")[0].encode("utf-8", "surrogateescape")
+    try:
+        unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedRequest("The path is not UTF-8 in percent encoding.") from None
+    if BAD_ESCAPE.search(raw):
+        raise MalformedRequest("The path has a % that two hexadecimal digits do not follow.")
+    return request.match_info["external_id"]
 
 
 def _is_new(request: web.Request) -> bool:

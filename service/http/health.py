@@ -14,6 +14,7 @@ from service.http.metrics import METRICS
 from service.http.rates import LEFT, Left
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
+from service.http.tokens import TOKENS
 from service.labelling.standing import LabelStanding
 from service.model.query import parameters
 from service.repository.keys import HealthPing
@@ -31,7 +32,13 @@ async def live(_: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Tell whether the database answers too, 503 when it does not; how log and labels stand."""
-    standing = {"log": request.app[STANDING].shown(), "labels": request.app[LABELS].shown()}
+    standing: dict[str, Any] = {
+        "log": request.app[STANDING].shown(),
+        "labels": request.app[LABELS].shown(),
+    }
+    issued = request.app.get(TOKENS)
+    if issued is not None:
+        standing["tokens"] = {"keys": issued.keys.count, "failing": issued.keys.failing}
     try:
         await request.app[REPOSITORY].one(HealthPing())
     except Problem as problem:
@@ -45,8 +52,10 @@ async def ready(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """Return counters in the text format of Prometheus."""
     token = request.app[METRICS_TOKEN]
-    if token and not _opens(request.headers.get("Authorization", ""), token):
-        raise Unauthenticated("/metrics needs the token of PLANT_METRICS_TOKEN.")
+    given = request.headers.get("Authorization")
+    if token and not _opens(given or "", token):
+        refused = Unauthenticated.unasked if given is None else Unauthenticated
+        raise refused("/metrics needs the token of PLANT_METRICS_TOKEN.")
     body = generate_latest(request.app[METRICS].registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

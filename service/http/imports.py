@@ -105,8 +105,8 @@ async def _certified(request: web.Request, who: Caller) -> Context:
     Raises: Unauthenticated, ScopeMissing, OwnWork.
     """
     key = bearer(request, CERTIFIER)
-    # A key of another tenant is told apart from none by nothing.
-    refusal = Unauthenticated("The certifier's key is unknown, expired or revoked.")
+    # A key of another tenant is told apart from none by nothing; Authorization itself was good.
+    refusal = Unauthenticated.unasked("The certifier's key is unknown, expired or revoked.")
     try:
         # Looked up anew: with a key that was revoked just now every line would be refused.
         certifier = await request.app[AUTHENTICATOR].identity(key, anew=True)

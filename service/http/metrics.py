@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -37,6 +37,7 @@ class Metrics:
             registry=self.registry,
         )
         self.registry.register(_DatabaseCollector(repository, replica))
+        ProcessCollector(registry=self.registry)
 
     def refuse(self, method: str) -> None:
         """Count a request that was refused at the door, where no route is known."""

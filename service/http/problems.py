@@ -44,7 +44,12 @@ def _special_headers(problem: Problem, answer: web.Response) -> None:
     members = problem.extensions
     match problem:
         case errors.Unauthenticated():
-            answer.headers["WWW-Authenticate"] = 'Bearer realm="plant"'
+            answer.headers["WWW-Authenticate"] = _challenge(problem.challenge)
+        case errors.ScopeMissing():
+            needed = members.get("required_scope")
+            # A list is of scopes of which one is enough, which the field cannot say.
+            scope = f', scope="{needed}"' if isinstance(needed, str) else ""
+            answer.headers["WWW-Authenticate"] = _challenge(f'error="insufficient_scope"{scope}')
         case errors.MethodNotAllowed():
             answer.headers["Allow"] = _listed(members.get("allowed"))
         case errors.UnsupportedMediaType():
@@ -58,6 +63,11 @@ def _special_headers(problem: Problem, answer: web.Response) -> None:
             answer.force_close()
         case _:
             pass
+
+
+def _challenge(said: str) -> str:
+    """Say how to authenticate, and what was wrong with how somebody did (RFC 6750)."""
+    return f'Bearer realm="plant", {said}' if said else 'Bearer realm="plant"'
 
 
 def _listed(values: object) -> str:

@@ -8,12 +8,13 @@ from aiohttp import web
 from msgspec import Struct
 
 from service.errors import Unavailable
+from service.http.accept import accepted
 from service.http.answers import JSON, PRIVATE
 from service.http.caller import caller
 from service.http.deadline import extend
 from service.http.protocol import ending_with_client
 from service.http.reading import REPOSITORY, reading
-from service.http.request import accepted, path_id, raw_query
+from service.http.request import path_id, raw_query
 from service.model.kinds import KINDS, Kind
 from service.model.log import ReceiptQuery, amendment_receipt_query, receipt_query
 from service.proof.receipt import Receipt, format_tlog_proof

@@ -15,7 +15,6 @@ from service.errors import (
     BodyTooLarge,
     MalformedJson,
     MalformedRequest,
-    NotAcceptable,
     NotFound,
     Unauthenticated,
     UnsupportedMediaType,
@@ -117,10 +116,12 @@ def bearer(request: web.BaseRequest, header: str = "Authorization") -> str:
     """
     value = request.headers.get(header)
     if value is None:
-        raise Unauthenticated(f"Send a key as `{header}: Bearer <key>`. {KEYS_ARE_MADE}")
+        raise Unauthenticated.unasked(f"Send a key as `{header}: Bearer <key>`. {KEYS_ARE_MADE}")
     found = _BEARER.fullmatch(value)
     if found is None:
-        raise Unauthenticated(f"{header} must have the form `Bearer <key>`. {KEYS_ARE_MADE}")
+        raise Unauthenticated.unasked(
+            f"{header} must have the form `Bearer <key>`. {KEYS_ARE_MADE}"
+        )
     return found[1]
 
 
@@ -145,20 +146,6 @@ def if_none_match(request: web.BaseRequest) -> etag.Condition | None:
     Raises: MalformedRequest.
     """
     return etag.if_none_match(request.headers.get("If-None-Match"))
-
-
-def accepted(request: web.BaseRequest, *offered: str) -> str:
-    """Choose the first offered media type that the client takes.
-
-    Raises: NotAcceptable.
-    """
-    ranges = ",".join(request.headers.getall("Accept", ()))
-    chosen = _chosen(ranges, offered) if ranges else offered[0]
-    if chosen is None:
-        raise NotAcceptable(
-            f"This resource answers with {' or '.join(offered)}.", extensions={"offered": offered}
-        )
-    return chosen
 
 
 def check_media(request: web.BaseRequest, media: tuple[str, ...]) -> None:
@@ -229,22 +216,3 @@ def _is_media(given: str, media: tuple[str, ...]) -> bool:
     suffix = f"+{parsed.suffix}" if parsed.suffix else ""
     charset = parsed.parameters.get("charset", "utf-8").lower()
     return f"{parsed.type}/{parsed.subtype}{suffix}" in media and charset in {"utf-8", "utf8"}
-
-
-@lru_cache(maxsize=64)
-def _chosen(ranges: str, offered: tuple[str, ...]) -> str | None:
-    """Match media ranges by what they name; the quality only says whether it is zero.
-
-    Source: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
-    """
-    taken: dict[str, bool] = {}
-    for part in ranges.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        zero = any(re.fullmatch(r"q\s*=\s*0(\.0{0,3})?", piece) for piece in parameters)
-        taken[name] = taken.get(name, False) or not zero
-    for media in offered:
-        kin = (media, f"{media.partition('/')[0]}/*", "*/*")
-        named = next((name for name in kin if name in taken), None)
-        if named is not None and taken[named]:
-            return media
-    return None

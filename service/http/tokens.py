@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Final
 
 import aiohttp
 import msgspec
@@ -12,15 +12,16 @@ from aiohttp import web
 
 from service.errors import Unauthenticated, Unavailable
 from service.http.clock import Clock
+from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.keys import Identity, TokenAuthenticate
+from service.usecases.issuer_keys import BYTES_MAX, is_address, keys_in, keys_of
 from service.usecases.keys import SCOPES
 from service.usecases.tokens import (
     REFUSED,
     Said,
     SigningKey,
     key_id_of,
-    signing_keys,
     verified,
 )
 from service.values import Claims
@@ -34,7 +35,6 @@ AGAIN_S: Final = 5.0
 """How long nobody reads them again after that was tried: a token may name a key that is none."""
 
 FETCH_S: Final = 3.0
-BYTES_MAX: Final = 1024 * 1024
 
 
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +55,16 @@ class IssuerKeys:
         self._keys: dict[str | None, SigningKey] = {}
         self._read_at = self._tried_at = float("-inf")
         self._reading = asyncio.Lock()
+        self.failing: str | None = None
+
+    @property
+    def count(self) -> int:
+        """Tell how many keys are known."""
+        return len(self._keys)
+
+    async def begin(self) -> None:
+        """Read the keys before anybody needs them: what keeps one from it is said at once."""
+        await self._renew(None)
 
     async def key(self, key_id: str | None) -> SigningKey:
         """Find the key that a token names; without a name the only one there is.
@@ -80,28 +90,31 @@ class IssuerKeys:
                 return
             self._tried_at = now
             try:
-                self._keys = signing_keys(await self._document())
+                self._keys = await self._read()
                 self._read_at = now
-            except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as error:
-                log.warning("the keys of the issuer cannot be read: %s", type(error).__name__)
+                self.failing = None
+            except (OSError, TimeoutError, ValueError, aiohttp.ClientError, Refusal) as error:
+                self.failing = _words(error)
+                log.warning("the keys of the issuer cannot be read: %s", self.failing)
 
-    async def _document(self) -> Mapping[str, Any]:
-        if not self._source.startswith(("http://", "https://")):
-            raw = await asyncio.to_thread(Path(self._source).read_bytes)
-        else:
-            timeout = aiohttp.ClientTimeout(total=FETCH_S)
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(self._source, allow_redirects=False) as answer,
-            ):
-                answer.raise_for_status()
-                raw = await answer.content.read(BYTES_MAX + 1)
-        if len(raw) > BYTES_MAX:
-            raise ValueError("too long")
-        found = msgspec.json.decode(raw)
-        if not isinstance(found, dict):
-            raise ValueError("no object")  # noqa: TRY004 - what it says is wrong
-        return found
+    async def _read(self) -> dict[str | None, SigningKey]:
+        if not is_address(self._source):
+            return await asyncio.to_thread(keys_of, self._source)
+        timeout = aiohttp.ClientTimeout(total=FETCH_S)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(self._source, allow_redirects=False) as answer,
+        ):
+            if answer.status != HTTPStatus.OK:
+                raise ValueError(f"the answer is {answer.status}")
+            return keys_in(await answer.content.read(BYTES_MAX + 1))
+
+
+def _words(error: Exception) -> str:
+    """Say what went wrong; of what the network says the sort alone, which names no address."""
+    if isinstance(error, Refusal | ValueError) and not isinstance(error, aiohttp.ClientError):
+        return str(error).partition("\n")[0]
+    return type(error).__name__
 
 
 class Tokens:
@@ -109,7 +122,7 @@ class Tokens:
 
     def __init__(self, told: TokenSettings, repository: Repository, clock: Clock) -> None:
         self._told = told
-        self._keys = IssuerKeys(told.keys, clock)
+        self.keys = IssuerKeys(told.keys, clock)
         self._repository = repository
         self._clock = clock
 
@@ -118,14 +131,23 @@ class Tokens:
 
         Raises: Unauthenticated, Unavailable.
         """
-        signing = await self._keys.key(key_id_of(token))
+        signing = await self.keys.key(key_id_of(token))
         told = self._told
         claims = verified(token, signing, told.issuer, told.audience, told.names, self._clock.now())
         found = await self._repository.maybe(_lookup(claims), writes=False)
         if found is None:
-            raise Unauthenticated(REFUSED.format("no key of `plant key create --issuer` is for it"))
+            raise Unauthenticated(REFUSED.format(_unmet(claims)))
         ends = (one for one in (found.expires_at, claims.expires_at) if one is not None)
         return msgspec.structs.replace(found, expires_at=min(ends))
+
+
+def _unmet(claims: Said) -> str:
+    """Say what no row has been made for, as the token names it."""
+    scopes = ", ".join(scope for scope in SCOPES if scope in claims.scopes) or "none"
+    return (
+        f"no key of `plant key create --issuer` is for tenant {claims.tenant}, "
+        f"agent {claims.agent} and no more than its scopes ({scopes})"
+    )
 
 
 def _lookup(claims: Said) -> TokenAuthenticate:
@@ -134,6 +156,14 @@ def _lookup(claims: Said) -> TokenAuthenticate:
 
 
 TOKENS: Final = web.AppKey("tokens", Tokens)
+
+
+async def begun(app: web.Application) -> AsyncIterator[None]:
+    """Read the keys while the service starts, which waits for nobody."""
+    reading = asyncio.create_task(app[TOKENS].keys.begin())
+    yield
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
 
 
 def looks_like_token(bearer: str) -> bool:

@@ -30,7 +30,7 @@ PARAMETERS_MAX: Final = 200
 _SINGLE: Final = frozenset({"limit", "cursor", "as_of"})
 _AS_OF_FILTERS: Final = frozenset({"status"})
 """What the log can be asked for besides the kind; the rest is known of the present only."""
-_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _LENGTHS: Final = {"name": 255, "external_id": 255, "tag": 64, "scheme": 64}
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "status": get_args(fields.Status),
@@ -163,7 +163,7 @@ def _pairs(raw: str) -> Iterable[tuple[str, str]]:
     data = raw.encode("utf-8", "surrogateescape")
     if data.count(b"&") >= PARAMETERS_MAX:
         raise MalformedRequest(f"The query has more than {PARAMETERS_MAX} parameters.")
-    if _BAD_ESCAPE.search(data):
+    if BAD_ESCAPE.search(data):
         raise MalformedRequest("The query has a % that two hexadecimal digits do not follow.")
     for pair in data.split(b"&"):
         if pair:

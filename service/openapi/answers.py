@@ -39,6 +39,8 @@ def operation(one: Operation, schema_of: SchemaOf) -> Schema:
     if one.body is not None:
         written["requestBody"] = _body(one.body, schema_of)
     written["responses"] = _responses(one, schema_of)
+    if one.deprecated is not None:
+        written["deprecated"] = True
     return written
 
 

@@ -177,9 +177,16 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         pattern='^"(key|address)";q=[0-9]+;w=[0-9]+$',
     ),
     "WWW-Authenticate": {
-        **_text("How to authenticate.", 'Bearer realm="plant"'),
+        **_text(
+            "How to authenticate, and `invalid_token` where a key or token came (RFC 6750).",
+            'Bearer realm="plant", error="invalid_token"',
+        ),
         "required": True,
     },
+    "Scope-Challenge": _text(
+        "Of `scope-missing`: the scope that is needed (RFC 6750).",
+        'Bearer realm="plant", error="insufficient_scope", scope="certify"',
+    ),
     "Accept": {**_text("The media types that are taken.", "application/json"), "required": True},
     "Accept-Patch": _text(
         "The media types that PATCH takes (RFC 5789).",
@@ -214,6 +221,7 @@ NAMES: Final = {
     "Current-ETag": "ETag",
     "Optional-Retry-After": "Retry-After",
     "Replica-Applied": "Preference-Applied",
+    "Scope-Challenge": "WWW-Authenticate",
 }
 
 LIMITED: Final = ("RateLimit", "RateLimit-Policy")
@@ -221,6 +229,7 @@ LIMITED: Final = ("RateLimit", "RateLimit-Policy")
 
 OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
+    403: ("Scope-Challenge",),
     412: ("Current-ETag",),
     415: ("Accept", "Accept-Patch"),
 }

@@ -24,6 +24,7 @@ _FIRST: Final = re.compile(r"\d{3} [^.]+\. ?")
 
 _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXTS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
+_WHOLE: Final[Schema] = {"type": "integer"}
 _STATUS: Final[Schema] = {"$ref": "#/components/schemas/Status"}
 _STATES: Final = list(dict.fromkeys((*get_args(Status), *get_args(AmendmentStatus))))
 """Of entities and of amendments."""
@@ -52,10 +53,8 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
             "type": "string",
             "description": "Of a time that has yet to come: the time by which changes are stamped.",
         },
-        "fitting": {
-            "type": "integer",
-            "description": "Of several entities that are too large together: how many fit.",
-        },
+        "fitting": _WHOLE
+        | {"description": "Of several entities that are too large together: how many fit."},
     },
     errors.ScopeMissing: {
         "required_scope": {
@@ -86,10 +85,8 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
     },
     errors.InvalidBody: {
         "allowed": _TEXTS | {"description": "Of a `model`: those that are known."},
-        "fitting": {
-            "type": "integer",
-            "description": "Of a search or match whose entities are too large: how many fit.",
-        },
+        "fitting": _WHOLE
+        | {"description": "Of a search or match whose entities are too large: how many fit."},
     },
     errors.StepNotAllowed: {
         "allowed": {
@@ -107,11 +104,12 @@ EXTENSIONS: Final[dict[type[Problem], Schema]] = {
         "current_version": {"type": "integer", "description": "The version of the entity now."},
     },
     errors.InUse: {
+        "count": _WHOLE | {"description": "How many in force depend on it."},
         "dependents": {
             "type": "array",
             "items": {"$ref": "#/components/schemas/Dependent"},
-            "description": "Those in force that depend on it, as far as you see them.",
-        }
+            "description": "Twenty of them at most, as far as you see them.",
+        },
     },
     errors.PreconditionFailed: {
         "current_etag": {"type": "string", "description": "The ETag that the entity has now."}

@@ -6,7 +6,8 @@ from service import errors
 from service.openapi import examples
 from service.openapi.headers import IF_NONE_MATCH
 from service.openapi.operation import Answer, Operation
-from service.openapi.shapes import Alive, Me, Ready
+from service.openapi.shapes import Alive, Me
+from service.openapi.standing_shapes import Ready
 
 _PAGE = ("ETag", "Cache-Control")
 _HTML = (*_PAGE, "Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options")

@@ -125,28 +125,6 @@ class Alive(Struct):
     status: Literal["ok"]
 
 
-class LogStanding(Struct):
-    """How the log stands, as this process knows it: it never makes the service unready."""
-
-    role: Literal["leader", "follower", "off"]
-    size: Annotated[int, Meta(ge=0, description="Entries that are sealed.")]
-    positions: Annotated[int, Meta(ge=0, description="Entries that have a place.")]
-    waiting_s: Annotated[
-        float | None, Meta(description="Age of the oldest entry that has no place yet.")
-    ]
-    refused: Annotated[
-        str | None, Meta(description="Why the log is not continued; docs/audit.md has each reason.")
-    ]
-
-
-class Ready(Struct):
-    """Whether the database answers too, and how the log stands."""
-
-    status: Literal["ok", "not ready"]
-    database: str
-    log: LogStanding
-
-
 class ImportOutcome(Struct, kw_only=True):
     """What became of one line, or of an entity that no line was about."""
 

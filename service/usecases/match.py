@@ -177,5 +177,5 @@ def _absent(what: str, pointers: Sequence[str]) -> NotFound:
     message = f"no {what} with this id is visible to you"
     return NotFound(
         f"{pointers[0]}: {message}.",
-        errors=[FieldError(pointer, "reference", message) for pointer in pointers],
+        errors=[FieldError(pointer, "exists", message) for pointer in pointers],
     )

@@ -139,3 +139,21 @@ def test_no_database_is_made(environ: dict[str, str], tmp_path: Path) -> None:
 def test_what_it_cannot_read_is_wrong_usage(environ: dict[str, str], words: list[str]) -> None:
     """A sample has one label at least."""
     assert 64 == run(environ, *words).returncode
+
+
+@pytest.mark.parametrize(
+    "words, named",
+    [
+        (("check", "--all"), "--all"),
+        (("--sample", "5"), "--sample"),
+        (("--seed", "0"), "--seed"),
+        (("--all", "--seed", "1"), "--seed"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    environ: dict[str, str], words: tuple[str, ...], named: str
+) -> None:
+    """64, naming it, before a database is looked for."""
+    ended = run(environ, *words)
+
+    assert (64, True) == (ended.returncode, named in ended.stderr)

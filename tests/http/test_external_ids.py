@@ -245,6 +245,16 @@ async def test_any_id_finds_its_entity(api: Api, external_id: str) -> None:
     assert 304 == same.status
 
 
+@pytest.mark.parametrize("sent", ["%FF", "a%C3", "%ED%A0%80", "%", "50%", "%zz"])
+async def test_what_is_no_text_is_no_id(api: Api, sent: str) -> None:
+    """400, and no entity gets the escape itself for its id."""
+    path = f"{PATHS['skill']}/by-external-id/{sent}"
+    found = await api.get(path)
+    made = await api.send("PUT", path, skill_body(), headers={"If-None-Match": "*"})
+
+    assert [(400, "malformed-request")] * 2 == [(one.status, one.problem) for one in (found, made)]
+
+
 @pytest.mark.parametrize("kind", NAMES)
 async def test_what_is_not_yours_is_not_there(api: Api, other_tenant: Tenant, kind: str) -> None:
     """Another tenant's is in nobody's way; of another agent's draft the id is taken."""

@@ -275,8 +275,8 @@ async def test_the_tenants_threshold_holds(by_meaning: Api, superuser: Connectio
 
 
 async def test_lines_are_the_items_and_a_last_one(by_meaning: Api, superuser: Connection) -> None:
-    """With Accept: application/x-ndjson; nothing found is a whole answer too."""
-    wish = {"Accept": "application/x-ndjson"}
+    """Where these are liked better; nothing found is a whole answer too."""
+    wish = {"Accept": "application/json;q=0.5, application/x-ndjson"}
     empty = await by_meaning.post(PATH, {"kind": "skill"}, **wish)
     for name in ("mend boat", "repair vessel", "mend vessel"):
         await by_meaning.made("skill", name=name)

@@ -99,6 +99,25 @@ class TestByKey:
         assert (404, '"key";r=0;t=60') == (absent.status, absent.headers["RateLimit"])
         assert 429 == over.status
 
+    async def test_what_is_no_route_tells_a_known_key_too(
+        self, settings: Settings, app_url: str, tenant: Tenant
+    ) -> None:
+        """Neither a path nor a method that there is not counts; of nobody known nothing is said."""
+        async with limited(settings, app_url, tenant, Still(), rate_limit=Rate(3, 60)) as api:
+            strange = await api.get("/v1/nothing")
+            await api.get("/v1/me")
+            told = [
+                await api.get("/v1/nothing"),
+                await api.send("DELETE", "/v1/skills"),
+                await api.send("GET", "/v1/nothing", headers={"Authorization": None}),
+            ]
+            after = await api.get("/v1/me")
+
+        assert [404, 405, 404] == [one.status for one in told]
+        assert [None, '"key";r=2;t=20', '"key";r=2;t=20', None, '"key";r=1;t=40'] == [
+            one.headers.get("RateLimit") for one in (strange, *told, after)
+        ]
+
     async def test_without_the_setting_there_is_none(self, api: Api) -> None:
         """Nothing is said of a limit."""
         answer = await api.get("/v1/me")

@@ -16,6 +16,7 @@ from service import errors
 from service.catalog.load import load
 from service.database.pool import Pool
 from service.http import middleware, request
+from service.http.accept import accepted
 from service.http.metrics import METRICS, Metrics
 from service.http.reading import REPOSITORY
 from service.http.runner import Runner
@@ -25,6 +26,7 @@ from service.model.kinds import KINDS
 from service.model.query import list_query
 from service.repository.base import Repository
 from service.settings import Settings
+from tests.catalogued import strays
 
 ID = "0190a1b2-0000-7000-8000-000000000001"
 GOOD = b'{"name":"Go","description":"d","category":"technical"}'
@@ -98,6 +100,7 @@ async def read_answer(reader: asyncio.StreamReader, *, bodyless: bool = False) -
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     length = 0 if bodyless else int(headers.get("content-length", 0))
     body = await reader.readexactly(length)
+    assert [] == strays("", int(first.split()[1]), headers, body)
     return Answer(int(first.split()[1]), headers, body)
 
 
@@ -147,7 +150,7 @@ async def item(http: web.Request) -> web.Response:
         "key": request.bearer(http),
         "if_match": request.if_match(http).strong,
         "if_none_match": getattr(request.if_none_match(http), "strong", None),
-        "accepted": request.accepted(http, "application/json", "text/plain"),
+        "accepted": accepted(http, "application/json", "text/plain"),
     }
     return web.json_response(found)
 
@@ -245,7 +248,7 @@ class TestProblems:
         """RFC 9110 wants a challenge."""
         answer = await service.send("GET", "/problem/unauthenticated")
 
-        assert answer.headers["www-authenticate"] == 'Bearer realm="plant"'
+        assert answer.headers["www-authenticate"] == 'Bearer realm="plant", error="invalid_token"'
 
     async def test_412_gives_the_current_tag(self, service: Service) -> None:
         """The header ETag repeats current_etag."""
@@ -590,15 +593,23 @@ class TestHeaders:
             ("application/json;q=0, */*", "text/plain"),
             ("application/json;charset=utf-8", "application/json"),
             ("TEXT/PLAIN", "text/plain"),
+            ("application/json;q=0.5, text/plain", "text/plain"),
+            ("application/json;q=0.5, text/plain;q=0.500", "application/json"),
+            ("*/*;q=0.9, application/json;q=0.1", "text/plain"),
+            ("application/*;q=0.2, */*;q=0.1", "application/json"),
+            ("text/plain;Q=0.9, text/plain;q=0.1, application/json;q=0.8", "text/plain"),
+            ("text/plain;format=flowed;q=0.9, application/json;q=0.8", "text/plain"),
+            ("text/plain;q=1.001, application/json;q=0.8", "text/plain"),
+            ("text/html, application/xhtml+xml, */*;q=0.8", "application/json"),
             ("application/json; q=0.000, text/plain; q=0", None),
             ("image/*", None),
             (";;,,", None),
         ],
     )
-    async def test_accept_is_matched_by_what_it_names(
+    async def test_accept_is_matched_by_what_is_liked_best(
         self, service: Service, accept: str, expected: str | None
     ) -> None:
-        """The first type that we offer and the client takes."""
+        """By the quality of the range that names a type most exactly, then by our order."""
         answer = await service.send(
             "GET", f"/item/{ID}", Authorization="Bearer k", If_Match="*", Accept=accept
         )

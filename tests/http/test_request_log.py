@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from service.cli.logs import REQUESTS
+from service.cli.logs import REQUESTS, JsonLines
 from service.http.request_log import traced
 from tests.api import Api
-from tests.factories import skill_body, unique
+from tests.factories import skill_body
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -64,21 +64,55 @@ async def test_a_refusal_says_what_it_was(api: Api, told: pytest.LogCaptureFixtu
     )  # fmt: skip
 
 
-async def test_it_has_nobodys_text(api: Api, told: pytest.LogCaptureFixture) -> None:
-    """Neither key, body, query nor what a path has of a client's own."""
-    secret = unique("secret").replace(" ", "-")
-    await api.post("/v1/skills", skill_body(name=secret, description=secret))
-    await api.post("/v1/skills", {secret: 1})
-    await api.get(f"/v1/skills?name={secret}")
-    await api.get(f"/v1/skills/by-external-id/{secret}")
-    await api.get(f"/{secret}")
-    await api.send(
-        "GET", "/v1/me", headers={"X-Secret": secret, "Authorization": f"Bearer {secret}"}
-    )
+PLACES = (
+    *("method", "path", "query-name", "query-value", "external-id", "body", "member", "accept"),
+    *("agent", "cookie", "forwarded", "etag", "key", "certifier", "idempotency", "media", "trace"),
+    *("request-id", "prefer"),
+)
+"""Where a client may put text of its own."""
 
-    assert 6 == len(lines(told))
-    assert secret not in told.text
-    assert api.actor.key not in told.text
+
+@pytest.mark.parametrize("form", [logging.Formatter("%(message)s"), JsonLines()])
+async def test_it_has_nobodys_text(
+    api: Api, told: pytest.LogCaptureFixture, form: logging.Formatter
+) -> None:
+    """Neither key, body, header, query nor what a path or a method has of a client's own."""
+    marked = {place: f"marked{number}x" for number, place in enumerate(PLACES)}
+    headers: dict[str, str | None] = {
+        "Accept": marked["accept"],
+        "User-Agent": marked["agent"],
+        "Cookie": marked["cookie"],
+        "X-Forwarded-For": marked["forwarded"],
+        "Idempotency-Key": marked["idempotency"],
+        "traceparent": marked["trace"],
+        "Prefer": marked["prefer"],
+        "Certifier-Authorization": f"Bearer {marked['certifier']}",
+        "Request-Id": f'"{marked["request-id"]}"',  # one that is none: else it is echoed
+    }
+    body = skill_body(name=marked["body"], description=marked["body"])
+    external = f"/v1/skills/by-external-id/{marked['external-id']}"
+    requests: list[tuple[str, str, Any, dict[str, str | None]]] = [
+        ("POST", "/v1/skills", body, {}),
+        ("POST", "/v1/skills", {marked["member"]: marked["body"]}, {}),
+        ("POST", "/v1/skills", body, {"Content-Type": marked["media"]}),
+        ("GET", f"/v1/skills?{marked['query-name']}={marked['query-value']}", None, {}),
+        ("GET", f"/v1/skills?name={marked['query-value']}", None, {}),
+        ("PUT", external, body, {"If-Match": marked["etag"]}),
+        ("GET", external, None, {}),
+        ("GET", f"/{marked['path']}", None, {}),
+        ("GET", f"/v1/skills/{marked['path']}", None, {}),
+        ("GET", "/v1/me", None, {"Authorization": f"Bearer {marked['key']}"}),
+        (marked["method"].upper(), "/v1/skills", None, {}),
+        ("POST", "/v1/imports", None, {"Content-Type": "application/x-ndjson"}),
+    ]
+    for method, path, sent, more in requests:
+        await api.send(method, path, sent, headers={**headers, **more})
+    written = "\n".join(form.format(record) for record in told.records)
+
+    # A method that HTTP does not know ends before there is a request.
+    assert len(requests) - 1 == len(lines(told))
+    assert [] == [place for place, mark in marked.items() if mark in written.lower()]
+    assert api.actor.key not in written
 
 
 async def test_a_trace_goes_on(api: Api, told: pytest.LogCaptureFixture) -> None:

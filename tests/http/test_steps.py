@@ -366,6 +366,7 @@ class TestDependents:
             answer = await step(api, found, "archived")
             assert (409, "in-use") == (answer.status, answer.problem)
             shown = answer.json["dependents"]
+            assert answer.json["count"] == len(shown)
             assert dependents == {(one["entity_type"], one["relation"]) for one in shown}
             for one in shown:
                 document = world[one["entity_type"]]
@@ -373,6 +374,20 @@ class TestDependents:
                     name: one[name] for name in ("id", "name", "status")
                 }
             assert found.body == (await api.get(at(world[kind]))).body
+
+    async def test_of_many_twenty_are_listed_and_all_counted(self, api: Api) -> None:
+        """The first by id; drafts are none of them."""
+        skill = await api.made("skill", "active")
+        needed: dict[str, Any] = {"required_skills": [{"id": skill["id"]}]}
+        roles = [await api.made("job_role", "active", **needed) for _ in range(22)]
+        await api.made("job_role", **needed)
+        answers = [await api.step(at(skill), to, "*") for to in ("archived", "deprecated")]
+
+        first = sorted(role["id"] for role in roles)[:20]
+        assert [(22, first)] * 2 == [
+            (answer.json["count"], [one["id"] for one in answer.json["dependents"]])
+            for answer in answers
+        ]
 
     async def test_drafts_do_not_hold_anything_back(self, api: Api) -> None:
         """A hidden draft that depends on it neither hinders nor shows itself."""

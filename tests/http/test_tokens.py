@@ -1,5 +1,6 @@
 """Tokens of an issuer over HTTP: a real issuer's keys, what tokens may do, and the attacks."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import structs
 
+from service.doctor.issuer import tokens as examined
 from service.http.tokens import AGAIN_S, FRESH_S
 from service.repository.base import Repository
 from service.repository.keys import KeyRevoke
@@ -24,6 +26,7 @@ from service.settings import Settings
 from service.usecases.keys import admit_tokens
 from service.values import Claims
 from tests.api import Answer, Api, serving
+from tests.bench import until
 from tests.factories import Tenant, skill_body
 from tests.moved import Moved
 from tests.postgres import Server
@@ -112,22 +115,22 @@ def clock() -> Moved:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def client(
-    cluster: Server,
-    database: str,
-    settings: Settings,
-    tenant: Tenant,
-    owner: Repository,
-    issuer: Issuer,
-    clock: Moved,
-) -> AsyncIterator[Api]:
-    """Have a service that takes the issuer's tokens; `alice` may read and write."""
+async def told(settings: Settings, tenant: Tenant, owner: Repository, issuer: Issuer) -> Settings:
+    """Have settings by which the issuer's tokens are taken; `alice` may read and write."""
     await admit_tokens(owner, ISSUER, tenant.name, "alice", ["read", "write"])
-    told = structs.replace(settings, jwks=issuer.url, jwt_issuer=ISSUER, jwt_audience=AUDIENCE)
-    async with (
-        serving(told, cluster.url("app", database), clock) as url,
-        Api.open(url, tenant) as api,
-    ):
+    return structs.replace(settings, jwks=issuer.url, jwt_issuer=ISSUER, jwt_audience=AUDIENCE)
+
+
+@pytest.fixture
+def app_url(cluster: Server, database: str) -> str:
+    """Have the address that the service connects to."""
+    return cluster.url("app", database)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(told: Settings, app_url: str, tenant: Tenant, clock: Moved) -> AsyncIterator[Api]:
+    """Have a service that takes the issuer's tokens."""
+    async with serving(told, app_url, clock) as url, Api.open(url, tenant) as api:
         yield api
 
 
@@ -276,8 +279,9 @@ class TestRefused:
             ({"sub": "mallory"}, "no key"),
             ({"tenant": None}, "no tenant"),
             ({"tenant": ["a"]}, "no tenant"),
-            ({"tenant": "nobody"}, "no key"),
-            ({"scope": None}, "no key"),
+            ({"tenant": "nobody"}, "is for tenant nobody, agent alice and no more than"),
+            ({"scope": None}, "its scopes (none)"),
+            ({"scope": "openid read"}, "its scopes (read)"),
             ({"scope": {"read": 1}}, "no key"),
         ],
     )
@@ -289,7 +293,7 @@ class TestRefused:
 
         assert (401, "unauthenticated") == (answer.status, answer.problem)
         assert said in answer.json["detail"]
-        assert "WWW-Authenticate" in answer.headers
+        assert answer.headers["WWW-Authenticate"].endswith('error="invalid_token"')
 
     async def test_another_tenants_name_takes_a_row_of_that_tenant(
         self, client: Api, tenant: Tenant, other_tenant: Tenant, issuer: Issuer
@@ -413,18 +417,49 @@ class TestKeysOfTheIssuer:
     async def test_keys_stay_while_the_issuer_is_away(
         self, client: Api, tenant: Tenant, issuer: Issuer, clock: Moved
     ) -> None:
-        """Those that were good go on; without any it is 503, for a moment only."""
-        issuer.down = True
-        first = await me(client, issuer.token(tenant))
-        assert (503, "unavailable") == (first.status, first.problem)
-        issuer.down = False
-        clock.ahead += timedelta(seconds=AGAIN_S + 1)
+        """Those that were good go on, and `/readyz` says what is wrong."""
         assert 200 == (await me(client, issuer.token(tenant))).status
+        assert {"keys": 3, "failing": None} == (await client.get("/readyz")).json["tokens"]
         issuer.down = True
         clock.ahead += timedelta(seconds=FRESH_S + 1)
         later = issuer.token(tenant, exp=clock.now() + timedelta(minutes=5))
 
         assert 200 == (await me(client, later)).status
+        told = (await client.get("/readyz")).json
+        assert ("ok", {"keys": 3, "failing": "the answer is 503"}) == (
+            told["status"], told["tokens"],
+        )  # fmt: skip
+
+    async def test_without_any_it_is_said_from_the_start(
+        self, told: Settings, app_url: str, tenant: Tenant, issuer: Issuer, clock: Moved
+    ) -> None:
+        """By `/readyz` before anybody comes; to a token it is 503, for a moment only."""
+        issuer.down = True
+        async with serving(told, app_url, clock) as url, Api.open(url, tenant) as api:
+            ready = await until(
+                lambda: api.get("/readyz"), lambda answer: answer.json["tokens"]["failing"]
+            )
+            refused = await me(api, issuer.token(tenant))
+            issuer.down = False
+            clock.ahead += timedelta(seconds=AGAIN_S + 1)
+            served = await me(api, issuer.token(tenant))
+
+        assert (200, {"keys": 0, "failing": "the answer is 503"}) == (
+            ready.status, ready.json["tokens"],
+        )  # fmt: skip
+        assert (503, "unavailable") == (refused.status, refused.problem)
+        assert 200 == served.status
+
+    async def test_the_doctor_reads_them_too(self, told: Settings, issuer: Issuer) -> None:
+        """As a service would, and says what keeps it from that."""
+        good = await asyncio.to_thread(examined, told, issuer.url)
+        issuer.down = True
+        bad = await asyncio.to_thread(examined, told, issuer.url)
+
+        assert ("good", f"keys of {ISSUER}: 3") == (good.status, good.found)
+        assert ("bad", "the keys of 127.0.0.1 cannot be read: the answer is 503") == (
+            bad.status, bad.found,
+        )  # fmt: skip
 
     async def test_keys_that_sign_nothing_are_passed_over(
         self, client: Api, tenant: Tenant, issuer: Issuer

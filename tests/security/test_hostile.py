@@ -17,6 +17,7 @@ import pytest
 from yarl import URL
 
 from tests.api import PATHS, Answer, Api
+from tests.catalogued import strays
 from tests.counts import rows
 from tests.leader import Sealer
 from tests.security.hostile import Hand, Known, Request
@@ -109,11 +110,8 @@ class Run:
         busy = answer.status == 503 and b" running" in answer.body
         if not (busy or answer.status in ANSWERS) or LEAKS.search(answer.body):
             self.bad.append(f"{answer.status} {answer.body[:500]!r} to {sent[:2000]!r}")
-        elif answer.status >= 400 and (
-            answer.headers.get("Content-Type") != "application/problem+json"
-            or "Request-Id" not in answer.headers
-        ):
-            self.bad.append(f"no problem: {dict(answer.headers)} to {sent[:2000]!r}")
+        elif said := strays("", answer.status, answer.headers, answer.body):
+            self.bad.append(f"{said} to {sent[:2000]!r}")
         if "Idempotency-Replayed" in answer.headers:
             self.replays += 1
         elif "Preference-Applied" in answer.headers:

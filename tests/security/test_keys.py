@@ -79,10 +79,13 @@ async def asked(
     return await api.send(method, path, body, headers=sent)
 
 
+PLAIN = 'Bearer realm="plant"'
+
+
 def unauthenticated(answer: Answer) -> str:
     """Make sure that an answer is 401 with a challenge, and give its words."""
     assert (401, "unauthenticated") == (answer.status, answer.problem), answer.body
-    assert 'Bearer realm="plant"' == answer.headers["WWW-Authenticate"]
+    assert answer.headers["WWW-Authenticate"] in {PLAIN, f'{PLAIN}, error="invalid_token"'}
     assert {"type", "title", "status", "detail", "request_id"} == set(answer.json)
     return str(answer.json["detail"])
 
@@ -135,6 +138,36 @@ class TestNoKey:
         answer = await api.send("GET", f"/v1/me?key={api.actor.key}", headers=without)
 
         unauthenticated(answer)
+
+    @pytest.mark.parametrize(
+        "given, more",
+        [
+            (None, ""),
+            ("Basic dXNlcjpwYXNz", ""),
+            ("Bearer plant_wrong", ', error="invalid_token"'),
+            ("Bearer a.b.c", ', error="invalid_token"'),
+        ],
+    )
+    async def test_the_challenge_says_what_came(
+        self, api: Api, given: str | None, more: str
+    ) -> None:
+        """RFC 6750: of a key that is no good `invalid_token`, of none nothing."""
+        answer = await api.send("GET", "/v1/me", headers={"Authorization": given})
+
+        assert f"{PLAIN}{more}" == answer.headers["WWW-Authenticate"]
+
+    async def test_the_challenge_names_the_scope(self, api: Api) -> None:
+        """RFC 6750: `insufficient_scope`; of several, of which one is enough, no name."""
+        reader = api.by(api.tenant.reader)
+        made = await api.made("skill")
+        one = await reader.post("/v1/skills", {})
+        several = await reader.step(f"/v1/skills/{made['id']}", "archived", "*")
+
+        told = [answer.headers["WWW-Authenticate"] for answer in (one, several)]
+        assert [403, 403] == [one.status, several.status]
+        assert [f'{PLAIN}, error="insufficient_scope"{end}' for end in (', scope="write"', "")] == (
+            told
+        )
 
     @pytest.mark.parametrize("path", sorted(PUBLIC))
     async def test_health_and_metrics_need_none(self, api: Api, path: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import service.model
+import service
 from service.constraints import BY_CONSTRAINT
 from service.errors import (
     BY_SLUG,
@@ -21,6 +21,7 @@ from service.errors import (
     Unavailable,
     shown,
 )
+from tests.errors_page import PAGE, conflicts, rules_listed, sections
 
 CONTRACT = {
     400: {
@@ -66,14 +67,6 @@ CONTRACT = {
     503: {"unavailable"},
     504: {"outcome-unknown"},
 }
-
-PAGE = Path(__file__).parents[2] / "docs/errors.md"
-
-
-def sections() -> dict[str, str]:
-    """Give the sections of docs/errors.md that are about one problem type."""
-    parts = re.split(r"^### (\S+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def test_slugs_and_statuses_are_those_of_the_contract() -> None:
@@ -134,12 +127,6 @@ def rules_in(source: str) -> set[str]:
     return found
 
 
-def rules_listed(text: str) -> set[str]:
-    """Give the rules in the first columns of the tables of a text."""
-    cells = re.findall(r"^\| (`[A-Za-z0-9`, -]+`) \|", text, re.MULTILINE)
-    return {rule for cell in cells for rule in re.findall("`([A-Za-z0-9-]+)`", cell)}
-
-
 def rules_of_constraints(*, conflicts: bool) -> set[str]:
     """Give the rules that broken constraints are answered with."""
     return {
@@ -158,21 +145,31 @@ def rules_in_sql() -> set[str]:
     return {found[1] or found[2] for text in texts for found in literal.finditer(text)}
 
 
+PARTS = ("model", "usecases", "http")
+"""Where rules are named that a body may break."""
+
+TERMINAL = {"keys.py"}
+"""What only `plant key` refuses."""
+
+
 def test_the_page_lists_every_rule_for_bodies() -> None:
     """What `rule` may say is in the table of invalid-body, and the table has no more."""
-    modules = Path(service.model.__file__).parent.glob("*.py")
-    used = set().union(*(rules_in(path.read_text("utf-8")) for path in modules))
+    root = Path(service.__file__).parent
+    modules = [path for part in PARTS for path in (root / part).glob("*.py")]
+    texts = (path.read_text("utf-8") for path in modules if path.name not in TERMINAL)
+    used = set().union(*map(rules_in, texts)) - {"exists"}
 
     assert rules_listed(sections()["invalid-body"]) == used | rules_of_constraints(conflicts=False)
 
 
 def test_the_page_lists_every_rule_for_conflicts() -> None:
     """What `rule` may say in a 409, from a constraint or from our SQL, is in a table."""
-    chapter = PAGE.read_text(encoding="utf-8").partition("## Conflicts")[2].partition("\n## ")[0]
     used = rules_in_sql() | rules_of_constraints(conflicts=True)
 
     assert {"exists", "L1-ROLE-1", "name-taken"} <= used
-    assert rules_listed(chapter) == used - rules_listed(sections()["invalid-body"]) | {"successor"}
+    assert rules_listed(conflicts()) == used - rules_listed(sections()["invalid-body"]) | {
+        "successor"
+    }
 
 
 def test_members_stand_in_the_order_of_the_rfc() -> None:

@@ -309,7 +309,7 @@ class TestArchived:
                 "s:parent": "archived", "s:free": "archived"} == outcomes(found)  # fmt: skip
         assert NOTHING | {"created": 1, "archived": 2, "kept": 3} == found.totals
         slug, problem = kept(found, "s:top")
-        assert ("in-use", 409) == (slug, problem["status"])
+        assert ("in-use", 409, 1) == (slug, problem["status"], problem["count"])
         assert [
             {"id": before["s:low"].id, "entity_type": "skill", "name": "skill s:low",
              "status": "active", "relation": "parent"}
