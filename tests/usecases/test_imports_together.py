@@ -191,10 +191,12 @@ class TestNames:
         await counted([coded(n, n, name="Same" if n == 0 else f"n{n}") for n in range(30)])
 
         moved, calls = await counted([coded(n, n + 1, name=f"m{n}") for n in range(30)])
+        # A code alone, too: whose name stays waits for nobody else's.
+        again, _ = await counted([coded(n, n + 2, name=f"m{n}") for n in range(30)])
         # A name is free on a level whose holder has gone to another level.
-        named, _ = await counted([coded(1, 2, name="m0"), coded(0, 1, name="m0", level=2)])
+        named, _ = await counted([coded(1, 3, name="m0"), coded(0, 2, name="m0", level=2)])
 
-        assert NOTHING | {"amended": 30} == moved.totals
+        assert NOTHING | {"amended": 30} == moved.totals == again.totals
         assert calls["import_try"] <= 30
         assert ["amended", "amended"] == named.outcomes
         now = await state(superuser, tenant)
