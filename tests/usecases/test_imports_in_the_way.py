@@ -283,7 +283,6 @@ class TestCauses:
         again = await imported(repository, tenant, chain)
         assert (8, 2 * cycle) == (again.totals["created"], again.totals["rejected"])
 
-
     async def test_of_parents_that_lie_twice_as_deep(
         self, repository: Repository, tenant: Tenant
     ) -> None:
@@ -308,9 +307,7 @@ class TestCauses:
         found = await imported(repository, tenant, [*twice, *[b"[]"] * 500])
 
         assert "amended" == found[1].outcome
-        assert [*range(2, 503)] == [
-            one.line for one in found.lines if one.outcome == "rejected"
-        ]
+        assert [*range(2, 503)] == [one.line for one in found.lines if one.outcome == "rejected"]
 
 
 @pytest.mark.parametrize(
