@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from service.repository.base import Repository
-from tests.amending import PROPOSE, TAKE, propose, reviewed
-from tests.database.test_races import CHANGE, Act, Pair, changing, stepping
+from tests.amending import PROPOSE, TAKE, amended, propose, reviewed
+from tests.database.test_races import CHANGE, MAKE, Act, Pair, changing, stepping
 from tests.factories import (
     Tenant,
     active_skill,
@@ -37,6 +37,7 @@ from tests.sessions import Connect, Connection, acting, connections, until_block
 pytestmark = pytest.mark.database
 
 PARENTS = "SELECT pg_advisory_xact_lock(hashtextextended('plant parents ' || app.tenant_id(), 0))"
+TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('plant parents ' || $1::uuid, 0))"
 HOLD = "SELECT FROM app.base_entity WHERE id = $1 FOR NO KEY UPDATE"
 ENTITY = "SELECT FROM app.base_entity WHERE id = $1 FOR NO KEY UPDATE NOWAIT"
 AMENDMENT = "SELECT FROM app.amendment WHERE entity_id = $1 FOR NO KEY UPDATE NOWAIT"
@@ -149,6 +150,18 @@ class TestAmendments:
         act = Act(tenant.author, IMPORT, (made.id, json.dumps({"description": "Two."})))
 
         await waits_without(one, made.id, act, AMENDMENT, made.id)
+
+    async def test_an_import_leaves_what_is_closed_to_others(
+        self, repository: Repository, tenant: Tenant, connect: Connect, pair: Pair
+    ) -> None:
+        """It has the amendment that it opens; one that was certified before can be taken."""
+        made = await active_skill(repository, tenant)
+        await amended(repository, tenant, "skill", made.id, {"description": "One."})
+        async with acting(await connect("superuser"), tenant.author) as session:
+            await session.execute(IMPORT, made.id, json.dumps({"description": "Two."}))
+            taken = await pair.watcher.execute(AMENDMENT, made.id)
+
+        assert taken == "SELECT 1"
 
 
 class TestEntities:
@@ -296,3 +309,16 @@ class TestEntities:
         act = changing(tenant.author, kind, [made.id], {"parent_ids": [getattr(world, kind)]})
 
         await waits_without(pair, None, act, ENTITY, made.id)
+
+    async def test_who_is_new_below_another_keeps_nobody_from_changing_parents(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """Nothing lies below it that could close a cycle, whatever lies below others."""
+        top = await create(repository, tenant.author, "skill", skill_body())
+        below = [skill_body(parent_ids=[str(top.id)]) for _ in range(2)]
+        await create(repository, tenant.author, "skill", below[0])
+        async with acting(pair.first, tenant.author):
+            await pair.first.execute(MAKE.format("skill"), json.dumps(below[1]))
+            free = await pair.watcher.fetchval(TURN, tenant.id)
+
+        assert free

@@ -230,6 +230,17 @@ async def test_bounds_are_where_the_contract_has_them(
 class TestByHand:
     """What is typed through a statement's file, which nobody has looked at before."""
 
+    async def test_a_reference_by_both_ids_is_one_by_its_id(
+        self, repository: Repository, tenant: Tenant
+    ) -> None:
+        """Where they lead to two entities the other one is none of it."""
+        await create(repository, tenant.author, "skill", skill_body(external_id="one"))
+        other = await create(repository, tenant.author, "skill", skill_body())
+        both = {"id": str(other.id), "external_id": "one"}
+        made = await create(repository, tenant.author, "skill", skill_body(parent_ids=[both]))
+
+        assert [str(other.id)] == json.loads(made.document)["parent_ids"]
+
     async def test_every_fault_is_pointed_at(self, repository: Repository, tenant: Tenant) -> None:
         """Unknown fields and lists that are too long, of a new entity and of a change."""
         bad: dict[str, Any] = {"tags": [f"t{n}" for n in range(60)], "colour": "red", "a/b~": 1}

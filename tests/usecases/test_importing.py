@@ -599,7 +599,10 @@ class TestAsActive:
     async def test_teams_far_from_their_members(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
     ) -> None:
-        """More agents than a chunk holds, in turns of three teams that come last, all enter."""
+        """More agents than a chunk holds, in turns of three teams that come last, all enter.
+
+        Last of all comes a parent of the first, who has no team.
+        """
         have = {"skill_ids": [ref("weld"), ref("cut")]}
         lines = workshop()[:4]
         lines += [
@@ -607,10 +610,12 @@ class TestAsActive:
             for n in range(600)
         ]
         lines += [line("team", f"t{n}", **staff("welder", "metal")) for n in range(3)]
+        lines += [line("agent", "boss", **staff("welder", "metal", **have))]
+        lines[4]["parent_ids"] = [ref("boss")]
 
         found = await imported(repository, tenant, lines, active=True)
 
-        assert NOTHING | {"created": 607} == found.totals
+        assert NOTHING | {"created": 608} == found.totals
         assert {1} == {one.version for one in (await state(superuser, tenant)).values()}
 
     async def test_a_certifier_does_not_certify_own_work(

@@ -194,7 +194,8 @@ class TestProposed:
         """What the line does not name stays as it was proposed; what it takes back is as before."""
         one = await in_force(repository, tenant)
         identity = (await state(superuser, tenant))["a"].id
-        await propose(repository, tenant.author, "skill", identity, {"aliases": ["by hand"]})
+        by_hand = {"aliases": ["by hand"], "custom_attributes": {"by": {"hand": True}}}
+        await propose(repository, tenant.author, "skill", identity, by_hand)
         await imported(repository, tenant, [one | {"description": "New.", "name": "New"}])
 
         found = await imported(repository, tenant, [one | {"description": "Newer."}])
@@ -202,9 +203,9 @@ class TestProposed:
         assert ["amended"] == found.outcomes
         proposed = (await amendments(superuser, tenant))["a"]
         assert (3, ["create", "amend", "amend"]) == (proposed.version, proposed.operations)
-        assert ("Newer.", "skill a", ["by hand"]) == tuple(
-            proposed.document[name] for name in ("description", "name", "aliases")
-        )
+        assert by_hand | {"description": "Newer.", "name": "skill a"} == {
+            name: proposed.document[name] for name in (*by_hand, "description", "name")
+        }
 
     async def test_a_line_that_says_what_is_in_force_leaves_a_proposal_alone(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection

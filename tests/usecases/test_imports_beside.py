@@ -4,6 +4,7 @@ The other one has begun and stays: its lines are staged, or arranged too, with t
 ids, the names that this one's lines want, and parents and teams of their own.
 """
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ BEGIN = "SELECT app.import_begin($1)"
 STAGE = "SELECT app.import_stage($1, $2)"
 ARRANGE = "SELECT FROM app.import_arrange($1, FALSE)"
 ABSENT = "SELECT FROM app.import_find_absent($1, now())"
+AGAIN = "SELECT app.import_again($1, $2, $3, $4, $5, $6)"
 STAGED = "SELECT * FROM app.import_line WHERE tenant_id = $1 ORDER BY import_id, line"
 
 
@@ -146,3 +148,24 @@ async def test_lines_of_another_import_are_neither_looked_at_nor_touched(
     assert before == await superuser.fetch(STAGED, tenant.id)
     assert 3 == len({row["import_id"] for row in before})
     assert expected == given
+
+
+async def test_who_comes_again_brings_nobody_of_another_import(
+    superuser: asyncpg.Connection, tenant: Tenant
+) -> None:
+    """Its lines have the numbers of these: a team there and its member are none here."""
+    skill = {"kind": "skill", "body": {}}
+    agent = {"kind": "agent", "external_id": "a", "body": {"team_id": ref("t")}}
+    here = [{"line": n, "external_id": f"s{n}", **skill} for n in (1, 2, 3)]
+    there = [{"line": 1, "kind": "team", "external_id": "t", "body": {}}, {"line": 2, **agent}]
+    own, other = uuid4(), uuid4()
+    async with superuser.transaction():
+        await become(superuser, tenant.author)
+        for run, lines in ((own, here), (other, there)):
+            await superuser.execute(STAGE, run, json.dumps(lines))
+        again = [
+            await superuser.fetchval(AGAIN, run, [2], [3], [1, 2], [3], []) for run in (own, other)
+        ]
+        await superuser.execute("DELETE FROM app.import_line WHERE tenant_id = $1", tenant.id)
+
+    assert [[2], [1, 2]] == [sorted(lines) for lines in again]

@@ -283,6 +283,32 @@ class TestCauses:
         again = await imported(repository, tenant, chain)
         assert (8, 2 * cycle) == (again.totals["created"], again.totals["rejected"])
 
+    async def test_of_parents_that_lie_twice_as_deep(
+        self, repository: Repository, tenant: Tenant
+    ) -> None:
+        """However far below the hundredth: each is too deep, and none is in a cycle."""
+        chain = [line("skill", f"s{n}", parent_ids=[ref(f"s{n - 1}")] if n else [])
+                 for n in range(210)]  # fmt: skip
+
+        found = await imported(repository, tenant, chain)
+
+        assert (102, 108) == (found.totals["created"], found.totals["rejected"])
+        assert {(("/parent_ids", "depth"),)} == {
+            tuple(rules(found, number)) for number in range(103, 211)
+        }
+
+    async def test_of_lines_that_are_refused_on_reading_in_their_order(
+        self, repository: Repository, tenant: Tenant
+    ) -> None:
+        """More than a chunk holds: none waits for a name, which it will not take anyway."""
+        await imported(repository, tenant, [line("skill", "a")])
+        twice: list[Line | bytes] = [line("skill", "a", name="Other"), line("skill", "a")]
+
+        found = await imported(repository, tenant, [*twice, *[b"[]"] * 500])
+
+        assert "amended" == found[1].outcome
+        assert [*range(2, 503)] == [one.line for one in found.lines if one.outcome == "rejected"]
+
 
 @pytest.mark.parametrize(
     "given",

@@ -29,11 +29,29 @@ Counted = Callable[..., Awaitable[tuple[Any, dict[str, int]]]]
 CALLS = "SELECT funcname::text, calls FROM pg_stat_user_functions WHERE schemaname = 'app'"
 # A back end that has ended has told all that it counted.
 ENDED = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+STAGE = "SELECT app.import_stage($1, $2)"
+
+
+def staged(lines: dict[int, Line]) -> str:
+    """Write lines as they are staged, by their numbers."""
+    return json.dumps([
+        {"line": n, "kind": one["kind"], "external_id": one["external_id"], "body": one}
+        for n, one in lines.items()
+    ])  # fmt: skip
 
 
 async def called(superuser: asyncpg.Connection) -> dict[str, int]:
     """Tell how often each function has been called."""
     return {row["funcname"]: row["calls"] for row in await superuser.fetch(CALLS)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def uncounted(cluster: Server, database: str) -> None:
+    """Count no session but those of `counted`, whatever the server counts by itself.
+
+    Who stays connected tells only later what was called: it would be taken for the next one's.
+    """
+    cluster.run(f"ALTER DATABASE {database} SET track_functions = 'none'")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -63,7 +81,7 @@ async def counted(
         return found, {name: calls - before.get(name, 0) for name, calls in after.items()}
 
     yield run
-    await superuser.execute(f"ALTER DATABASE {database} RESET track_functions")
+    await superuser.execute(f"ALTER DATABASE {database} SET track_functions = 'none'")
 
 
 def steps(numbers: list[int], kind: str = "skill", **fields: Any) -> list[Line]:
@@ -148,6 +166,17 @@ class TestNames:
         assert calls["import_try"] <= 3 * 8 + 2
         assert calls["import_tell"] <= 8
 
+    async def test_each_name_is_the_first_line_s_of_those_that_want_it(
+        self, counted: Counted
+    ) -> None:
+        """Also of lines that are tried once more, when one among them has been told."""
+        names = ["Told", *(f"Alone {n}" for n in range(40)), "Told"]
+        names += [f"Pair {n}" for n in range(20) for _ in range(2)]
+
+        found, _ = await counted([line("skill", f"s{n}", name=one) for n, one in enumerate(names)])
+
+        assert ["created"] * 41 + ["rejected"] + ["created", "rejected"] * 20 == found.outcomes
+
     async def test_two_shifts_go_side_by_side(self, counted: Counted) -> None:
         """What waits for one line only is written as a set: pairs cost two tries, not as many."""
         ones = [line("skill", f"a{n}", name=f"A {n}") for n in range(40)]
@@ -191,10 +220,12 @@ class TestNames:
         await counted([coded(n, n, name="Same" if n == 0 else f"n{n}") for n in range(30)])
 
         moved, calls = await counted([coded(n, n + 1, name=f"m{n}") for n in range(30)])
+        # A code alone, too: whose name stays waits for nobody else's.
+        again, _ = await counted([coded(n, n + 2, name=f"m{n}") for n in range(30)])
         # A name is free on a level whose holder has gone to another level.
-        named, _ = await counted([coded(1, 2, name="m0"), coded(0, 1, name="m0", level=2)])
+        named, _ = await counted([coded(1, 3, name="m0"), coded(0, 2, name="m0", level=2)])
 
-        assert NOTHING | {"amended": 30} == moved.totals
+        assert NOTHING | {"amended": 30} == moved.totals == again.totals
         assert calls["import_try"] <= 30
         assert ["amended", "amended"] == named.outcomes
         now = await state(superuser, tenant)
@@ -303,6 +334,20 @@ class TestFamilies:
 
         assert NOTHING | {"created": 9} == found.totals
 
+    async def test_who_is_refused_hears_nothing_of_another_s_team(self, counted: Counted) -> None:
+        """One turn for each set: that another team has come helps no member of this one."""
+        await counted(workshop(), active=True)
+        lines = [
+            line("team", "other", **staff("welder", "metal")),
+            *self.agents({1: []}, team_id=ref("other")),
+            *self.agents({2: []}, team_id=ref("hall"), skill_ids=[]),
+        ]
+
+        found, calls = await counted(lines, active=True)
+
+        assert ["created", "created", "rejected"] == found.outcomes
+        assert 1 == calls["import_parts"]
+
     async def test_a_team_waits_for_a_name_with_its_members(self, counted: Counted) -> None:
         """The new team takes the name that the old one gives up, and its members come with it."""
         await counted(workshop())
@@ -375,6 +420,32 @@ class TestFamilies:
         assert expected == (deep, [row["depth"] for row in rows])
 
 
+async def test_names(repository: Repository, superuser: asyncpg.Connection, tenant: Tenant) -> None:
+    """Who wants what another line gives up waits for that line, and nobody waits for himself."""
+
+    def coded(which: str, code: str, **more: Any) -> Line:
+        return line("industry", which, **{"scheme": "S", "code": code, "level": 1} | more)
+
+    first = [line("skill", "a"), line("skill", "b"), line("skill", "c", name="Weg")]
+    await imported(repository, tenant, [*first, coded("i", "1"), coded("j", "2")])
+    lines = {
+        1: line("skill", "a", name="New"),
+        2: line("skill", "b", name="SKILL A"),
+        3: line("skill", "c", name="WEG"),
+        4: line("job_role", "r", name="skill b"),
+        5: coded("i", "2"),
+        6: coded("j", "3"),
+        7: coded("k", "9", level=2, name="industry j"),
+    }
+    async with superuser.transaction():
+        await become(superuser, tenant.author)
+        await superuser.execute(STAGE, tenant.id, staged(lines))
+        rows = await superuser.fetch("SELECT * FROM app.import_names($1, $2)", tenant.id, [*lines])
+        await superuser.execute("SELECT app.import_end($1)", tenant.id)
+
+    assert {(2, 1), (5, 6)} == {tuple(row) for row in rows}
+
+
 @pytest.mark.parametrize(
     "after,before,expected",
     [
@@ -395,6 +466,33 @@ async def test_levels(
     rows = await superuser.fetch("SELECT node, level FROM app.levels($1, $2)", after, before)
 
     assert expected == {row[0]: row[1] for row in rows}
+
+
+async def test_of_teams_in_force_the_first_line_gets_the_name(
+    repository: Repository, superuser: asyncpg.Connection, tenant: Tenant
+) -> None:
+    """Wherever the lines lie that were staged: the last ones first, and no index is asked."""
+    names = ("t1", "t2", "t3", "t4")
+    own = staff("welder", "metal")
+    have = {"skill_ids": [ref("weld"), ref("cut")]}
+    crews = [line("team", one, **own) for one in names]
+    crews += [line("agent", one, **own, **have, team_id=ref(one)) for one in names]
+    await imported(repository, tenant, workshop() + crews, active=True)
+    lines = {n: crews[n - 1] | {"name": "Same" if n < 3 else f"New {n}"} for n in range(1, 5)}
+    lines[5] = line("agent", "new", **own, **have, team_id=ref("t4"))
+    async with superuser.transaction():
+        await become(superuser, tenant.author, tenant.certifier)
+        await superuser.execute(STAGE, tenant.id, staged(dict(reversed(lines.items()))))
+        await superuser.execute("SET LOCAL enable_indexscan = off")
+        await superuser.execute("SET LOCAL enable_bitmapscan = off")
+        told = await superuser.fetch(
+            "SELECT line, outcome FROM app.import_try($1, $2, TRUE)", tenant.id, [*lines]
+        )
+        await superuser.execute("SELECT app.import_end($1)", tenant.id)
+
+    assert {1: "amended", 2: "rejected", 3: "amended", 4: "amended", 5: "created"} == {
+        row["line"]: row["outcome"] for row in told
+    }
 
 
 @pytest.mark.parametrize(
