@@ -45,7 +45,6 @@ class Batcher:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._lanes_max = max(1, min(LANES_MAX, pool.size_max // 2))
         self._taken = 0
         self._queue = deque[_Waiting]()
         self._lanes = set[asyncio.Task[None]]()
@@ -56,7 +55,7 @@ class Batcher:
 
         Raises: Problem, and what the server raises.
         """
-        if self._taken == self._lanes_max:
+        if self._taken >= max(1, min(LANES_MAX, self._pool.size_max // 2)):
             rows = await self._queued(batched, arguments)
             if rows is not None:
                 return rows
