@@ -106,7 +106,13 @@ async def test_batches_take_turns(
 ) -> None:
     """Of one tenant four, of all sixteen are let in; who is one more is told to come again."""
     others = [other_tenant, *[await make_tenant(owner) for _ in range(3)]]
-    async with Bench.open(cluster, database, tenant, pool_max=14, waiting_max=64) as bench:
+    long = {
+        "lock_timeout_ms": 30_000,
+        "statement_timeout_ms": 31_000,
+        "command_timeout_ms": 32_000,
+        "request_timeout_ms": 60_000,
+    }
+    async with Bench.open(cluster, database, tenant, pool_max=14, waiting_max=64, **long) as bench:
         several = [bench.api, *map(bench.api.of, others)]
         made = [(await api.made("skill"))["id"] for api in several]
 
