@@ -18,6 +18,7 @@ from service.http import (
     amendments,
     batch,
     compliance,
+    console,
     counts,
     dependents,
     duplicates,
@@ -84,6 +85,7 @@ PARTS: Final = (
     match,
     log,
     reference,
+    console,
 )
 """The modules that have routes."""
 
