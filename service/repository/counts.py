@@ -1,5 +1,7 @@
 """Counts: how many entities there are of each kind in each state."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from service.repository.base import Many
@@ -15,3 +17,6 @@ class Counted(Struct, frozen=True):
 
 class EntitiesCount(Many[Counted], frozen=True):
     """Count what the caller may see, by kind and state."""
+
+    kinds: Sequence[str]
+    statuses: Sequence[str]
