@@ -9,6 +9,8 @@ pytestmark = pytest.mark.console
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 
+MARKUP = "main img, main script, main b b, main i, main u, main s"
+
 
 def names(tab: Browser) -> list[str]:
     """Give the names in the list."""
@@ -26,11 +28,12 @@ def test_markup_in_data_is_text(tab: Browser, sample: Sample) -> None:
     tab.press("Show differences")
     tab.until(lambda: "<img src=y>" in tab.text("ins"))
     shown = tab.text("main")
+    assert [] == tab.all(MARKUP)
     tab.open(f"#/receipt?kind=skills&id={made['id']}&version=2")
 
     assert f"“{HOSTILE}”" in tab.text(".outcome")
     assert all(one in shown for one in ("<b>t</b>", "<i>a</i>", '"<u>": "<s>"'))
-    assert [] == tab.all("main img, main script, main b b, main i, main u, main s")
+    assert [] == tab.all(MARKUP)
     assert "taken" not in tab.driver.title
 
 
