@@ -1,6 +1,6 @@
 // One entity: what it is, where it stands, who certified it, what was, what depends on it.
 
-import { ask } from "./api.js";
+import { ask, shownProblem } from "./api.js";
 import { added, address, h, section, time } from "./dom.js";
 import { fields } from "./fields.js";
 import { certification, history, versionsOf } from "./history.js";
@@ -19,8 +19,10 @@ export async function entity({ heading, body, match }) {
   const certified = await certification(path, versions);
   await findAgents([item.governance_agent_id, certified?.by]);
   const redraw = async () => {
+    body.setAttribute("aria-busy", "true");
     body.replaceChildren();
-    await entity({ heading, body, match });
+    await entity({ heading, body, match }).catch((fault) => body.append(shownProblem(fault)));
+    body.removeAttribute("aria-busy");
     heading.focus();
   };
   added(body,

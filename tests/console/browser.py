@@ -85,6 +85,15 @@ class Browser:
         found: list[WebElement] = self.driver.find_elements("css selector", selector)
         return found
 
+    def texts(self, selector: str) -> list[str]:
+        """Give what the elements read, all at one moment."""
+        found: list[str] = self.run(
+            "return [...document.querySelectorAll(arguments[0])].map("
+            "(one) => (one.innerText ?? one.textContent).trim())",
+            selector,
+        )
+        return found
+
     def text(self, selector: str) -> str:
         """Give what the first element reads."""
         return str(self.run(

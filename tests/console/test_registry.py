@@ -14,7 +14,7 @@ MARKUP = "main img, main script, main b b, main i, main u, main s"
 
 def names(tab: Browser) -> list[str]:
     """Give the names in the list."""
-    return [one.text for one in tab.all("tbody th a")]
+    return tab.texts("tbody th a")
 
 
 def test_markup_in_data_is_text(tab: Browser, sample: Sample) -> None:
@@ -72,7 +72,7 @@ def test_a_list_is_filtered_and_goes_on(tab: Browser, sample: Sample) -> None:
     while tab.all("a[rel=next]"):
         last = found[-1]
         tab.press("Next page")
-        tab.until(lambda last=last: names(tab) and names(tab)[-1] != last)  # type: ignore[misc]
+        tab.until(lambda last=last: names(tab)[-1:] not in ([], [last]))  # type: ignore[misc]
         tab.whole()
         found += names(tab)
     listed = sample.api("GET", "/v1/skills?status=active&tag=kitchen&limit=200")["items"]
@@ -151,7 +151,7 @@ def test_compliance_names_what_fails(tab: Browser, sample: Sample) -> None:
     told = sample.api("GET", f"/v1/job-roles/{role['id']}/compliance")
     failing = [one["id"] for one in told["checks"] if not one["passed"]]
     tab.enter(sample.keys["author"], f"#/job-roles/{role['id']}")
-    shown = [one.find_element("css selector", "code").text for one in tab.all(".verdicts > .fails")]
+    shown = tab.texts(".verdicts > .fails > code")
 
     assert "L1-ROLE-2" in failing
     assert failing == shown

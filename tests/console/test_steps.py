@@ -10,12 +10,12 @@ pytestmark = pytest.mark.console
 
 def buttons(tab: Browser) -> list[str]:
     """Give the steps that can be taken."""
-    return [one.text for one in tab.all(".steps button")]
+    return tab.texts(".steps button")
 
 
 def drawn(tab: Browser, look: str) -> list[str]:
     """Give the states that the picture draws in a way."""
-    return [one.text.removeprefix("● ") for one in tab.all(f".cycle .{look} text")]
+    return [one.removeprefix("● ") for one in tab.texts(f".cycle .{look} text")]
 
 
 def test_a_step_is_taken_with_its_reason(tab: Browser, sample: Sample) -> None:
@@ -84,7 +84,7 @@ def test_a_key_that_only_reads_has_no_buttons(tab: Browser, sample: Sample) -> N
     tab.enter(sample.key("reader", "read"), f"#/skills/{made['id']}")
 
     assert [] == buttons(tab)
-    assert ["Reject", "Certify", "Archive"] == [one.text for one in tab.all(".steps .off")]
+    assert ["Reject", "Certify", "Archive"] == tab.texts(".steps .off")
     assert "Certify to certified needs a key with scope certify" in " ".join(
         tab.text(".steps").split()
     )
