@@ -24,6 +24,10 @@ class Stranger(Struct, frozen=True):
     url: str
     folder: Path
 
+    def says(self) -> str:
+        """Give what the service has printed."""
+        return (self.folder / "service.log").read_text(encoding="utf-8")
+
     def key(self, tenant: str, agent: str, scopes: str) -> str:
         """Make a key while the service runs, the tenant too when it is new."""
         made = subprocess.run(
@@ -35,14 +39,18 @@ class Stranger(Struct, frozen=True):
 
 
 @contextmanager
-def stranger() -> Iterator[Stranger]:
-    """Serve an empty registry on a free port."""
+def stranger(*words: str, **environ: str) -> Iterator[Stranger]:
+    """Serve on a free port: an empty registry, unless more words for `plant serve` are given."""
     with room() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         listener.close()
         with (folder / "service.log").open("w+", encoding="utf-8") as log:
             process = subprocess.Popen(
-                [*PLANT, "serve"], cwd=folder, env=_environment(url), stderr=log, stdout=log
+                [*PLANT, "serve", *words],
+                cwd=folder,
+                env=_environment(url) | environ,
+                stderr=log,
+                stdout=log,
             )
             try:
                 _wait(process, folder / "service.log")

@@ -236,6 +236,8 @@ def _welcome(listener: socket.socket, keys: SampleKeys | None) -> str:
             f"  author     {keys.author}",
             f"  certifier  {keys.certifier}",
             "",
+            f"A page to look at it with one of them: {url}/console",
+            "",
             "Requests to copy:",
             f"  export KEY={keys.author}",
             f'  curl -s -H "Authorization: Bearer $KEY" {url}/v1/me',

@@ -18,12 +18,15 @@ from service.http import (
     amendments,
     batch,
     compliance,
+    console,
+    counts,
     dependents,
     deprecation,
     duplicates,
     entities,
     exports,
     external_ids,
+    governance_agents,
     health,
     history,
     imports,
@@ -68,6 +71,8 @@ PARTS: Final = (
     health,
     external_ids,
     entities,
+    counts,
+    governance_agents,
     history,
     receipts,
     amendments,
@@ -82,6 +87,7 @@ PARTS: Final = (
     match,
     log,
     reference,
+    console,
 )
 """The modules that have routes."""
 

@@ -8,9 +8,11 @@ from service.openapi import (
     amendments,
     batch,
     compliance,
+    counts,
     entities,
     exports,
     external_ids,
+    governance_agents,
     history,
     imports,
     links,
@@ -37,6 +39,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     _replicable(one)
     for one in (
         *entities.operations(),
+        *counts.operations(),
         *external_ids.operations(),
         *history.operations(),
         *amendments.operations(),
@@ -48,6 +51,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         *imports.operations(),
         *exports.operations(),
         *log.operations(),
+        *governance_agents.operations(),
         *service.operations(),
     )
 )

@@ -1,11 +1,13 @@
 """The operations that need no kind: identity, health, metrics, and the pages about all of it."""
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from service import errors
 from service.openapi import examples
 from service.openapi.headers import IF_NONE_MATCH
-from service.openapi.operation import Answer, Operation
+from service.openapi.operation import Answer, Operation, Parameter
 from service.openapi.shapes import Alive, Me
 from service.openapi.standing_shapes import Ready
 
@@ -15,7 +17,10 @@ _HTML = (*_PAGE, "Content-Security-Policy", "Referrer-Policy", "X-Content-Type-O
 
 def operations() -> tuple[Operation, ...]:
     """List the operations that need no kind."""
-    return _me(), _live(), _ready(), _metrics(), _openapi(), _docs(), _errors()
+    return (
+        *(_me(), _live(), _ready(), _metrics(), _openapi(), _docs(), _errors()),
+        *(_console(), _console_file()),
+    )
 
 
 def _me() -> Operation:
@@ -145,6 +150,44 @@ def _errors() -> Operation:
         "/docs/errors",
         "Read the catalogue of problems",
         "Every problem type at the address that its `type` names.",
+    )
+
+
+def _console() -> Operation:
+    return _page("console", "/console", "Open the console", "A page for a person with a key.")
+
+
+FILE: Final = Parameter(
+    name="file",
+    where="path",
+    type=Annotated[str, Meta(min_length=1, pattern="^[^/]+$")],
+    required=True,
+    description="The name of a file that the page loads.",
+    example="app.js",
+)
+
+
+def _console_file() -> Operation:
+    return Operation(
+        id="consoleFile",
+        method="GET",
+        path="/console/{file}",
+        tag="Service",
+        summary="Read a file of the console",
+        description="Scripts, style and icon; the page names them.",
+        scopes=None,
+        parameters=(FILE, IF_NONE_MATCH),
+        answers=(
+            Answer(
+                status=200,
+                description="The file.",
+                media="text/javascript",
+                texts=("text/css", "text/html", "image/svg+xml"),
+                headers=_HTML,
+            ),
+            Answer(status=304, description="You have it.", media=None, headers=_HTML),
+        ),
+        problems=(errors.UnknownParameter,),
     )
 
 

@@ -42,6 +42,13 @@ class AgentId(Struct, frozen=True):
     id: UUID
 
 
+class GovernanceAgentName(Struct, frozen=True):
+    """A governance agent and its name."""
+
+    id: UUID
+    name: str
+
+
 class NewKey(Struct, frozen=True):
     """The id of a key that was stored."""
 
@@ -107,6 +114,12 @@ class TokenAuthenticate(Maybe[Identity], frozen=True):
     tenant: str
     governance_agent: str
     scopes: list[str]
+
+
+class GovernanceAgentsById(Many[GovernanceAgentName], frozen=True):
+    """Find the names of governance agents of the caller's tenant."""
+
+    ids: list[str]
 
 
 class TenantAdd(Maybe[TenantId], frozen=True):

@@ -205,6 +205,7 @@ async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
     )
     return {
         "kind": "skill",
+        "kinds": ["skill", "agent"],
         "id": skill,
         "amendment_id": amendment,
         "ids": await ids("skill", 20),
@@ -340,6 +341,8 @@ async def test_what_is_touched_is_bounded(
         "industry_id_by_code": point,
         "entities_by_id": 20 * (2 + HEIGHT) + point,
         "entities_newest": PAGE + 20,
+        # What it counts it reads, once, and nothing else.
+        "entities_count": SKILLS,
         "entities_by_external_id": 2 * point,
         # Each row is looked up once more, to ask it the other filters.
         "entities_by_external_id_matching": 2 * (point + 1 + HEIGHT),

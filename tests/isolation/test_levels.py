@@ -123,6 +123,8 @@ async def live(api: Api) -> None:
         assert 202 == (await api.get(f"{amended}/amendment/receipt{named}")).status
     await tie(api)
     await api.get(f"/v1/entities?id={amended.rpartition('/')[2]}")
+    await api.get("/v1/counts")
+    await api.get(f"/v1/governance-agents?id={api.actor.context.governance_agent_id}")
     await api.get("/v1/exports?format=entities")
     await api.get("/readyz")
 

