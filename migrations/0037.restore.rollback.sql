@@ -258,8 +258,7 @@ DROP FUNCTION app.restore_begin(jsonb);
 DROP FUNCTION audit.begin_restoration(jsonb);
 DROP FUNCTION audit.restoration_begun(uuid);
 DROP FUNCTION app.require_restorer();
-REVOKE SELECT (tenant_id, id, name), INSERT (tenant_id, id, name)
-ON app.governance_agent FROM plant_audit;
+REVOKE SELECT (tenant_id, id, name), INSERT ON app.governance_agent FROM plant_audit;
 DROP POLICY governance_agent_restore ON app.governance_agent;
 DROP POLICY governance_agent_audit_read ON app.governance_agent;
 DROP TABLE audit.restoration;

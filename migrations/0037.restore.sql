@@ -46,8 +46,7 @@ CREATE POLICY governance_agent_audit_read ON app.governance_agent FOR SELECT TO 
 USING (tenant_id = (SELECT app.tenant_id()));
 CREATE POLICY governance_agent_restore ON app.governance_agent FOR INSERT TO plant_audit
 WITH CHECK (tenant_id = (SELECT app.tenant_id()));
-GRANT SELECT (tenant_id, id, name), INSERT (tenant_id, id, name)
-ON app.governance_agent TO plant_audit;
+GRANT SELECT (tenant_id, id, name), INSERT ON app.governance_agent TO plant_audit;
 
 CREATE FUNCTION app.require_restorer() RETURNS void
 LANGUAGE plpgsql

@@ -13,6 +13,7 @@ from service.repository.base import Context, Repository
 from service.usecases.exporting import export
 from service.usecases.restoring import Restore
 from tests.factories import (
+    AGENTS,
     Actor,
     Tenant,
     active_skill,
@@ -115,3 +116,12 @@ async def make_motley(repository: Repository, tenant: Tenant) -> None:
     await create(repository, tenant.author, "industry", levels)
     # Of another author: a draft that no export of the first one has.
     await create(repository, tenant.certifier, "skill", skill_body())
+
+
+async def come_back(owner: Repository, into: Empty) -> Tenant:
+    """Give the governance agents that were restored keys of their own."""
+    made = {
+        name: await make_actor(owner, into.name, name, scopes) for name, scopes in AGENTS.items()
+    }
+    actors = {name: actor for name, (_, actor) in made.items()}
+    return Tenant(into.name, made["author"][0], **actors)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.errors import Problem
+from service.errors import FieldError, InvalidBody, Problem
 from service.refusal import Refusal
 from service.repository.base import Context, One, Repository
 from service.repository.restore import RestoreBegin, RestoreEnd, RestoreWrite
@@ -25,6 +25,9 @@ TIMEOUT_MS: Final = 3_600_000
 
 IDLE_TIMEOUT_MS: Final = 600_000
 """How long its transaction may wait for the next lines."""
+
+IDS: Final = ("_entity_pkey", "entry_version_key")
+"""How the constraints end that keep ids apart: of a kind, and of the log, which is written first."""
 
 SERVER_FAULT: Final = 500
 """Problems from here on are not the line's."""
@@ -117,7 +120,7 @@ class Restore:
             if problem.status >= SERVER_FAULT or self._connection.is_closed():
                 raise
             if len(staged) == 1:
-                raise LineRefused(staged[0].number, problem) from error
+                raise LineRefused(staged[0].number, _of_line(problem)) from error
         else:
             return
         for one in staged:
@@ -130,3 +133,12 @@ class Restore:
             connection=self._connection,
             timeout_s=CHUNK_TIMEOUT_MS / 1000 + MARGIN_S,
         )
+
+
+def _of_line(problem: Problem) -> Problem:
+    """Say what a refusal of the database means in an export: an id that was there already."""
+    constraint = getattr(problem.__cause__, "constraint_name", None) or ""
+    if not constraint.endswith(IDS):
+        return problem
+    fault = FieldError("/id", "duplicate", "stands in the export twice")
+    return InvalidBody(f"/id {fault.message}.", errors=[fault])

@@ -357,7 +357,15 @@ TRIGGERS = {
     ],
     **{
         table: [f"{table}_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"]
-        for table in ("position", "checkpoint", "cosignature", "incarnation", "erasure", "prune", "restoration")
+        for table in (
+            "position",
+            "checkpoint",
+            "cosignature",
+            "incarnation",
+            "erasure",
+            "prune",
+            "restoration",
+        )
     },
 }
 # Rows of these may go, by the functions or the worker; all at once past every policy they may not.
