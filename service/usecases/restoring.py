@@ -27,7 +27,7 @@ IDLE_TIMEOUT_MS: Final = 600_000
 """How long its transaction may wait for the next lines."""
 
 IDS: Final = ("_entity_pkey", "entry_version_key")
-"""How the constraints end that keep ids apart: of a kind, and of the log, which is written first."""
+"""How the constraints end that keep ids apart: of a kind, and of the log, written before it."""
 
 SERVER_FAULT: Final = 500
 """Problems from here on are not the line's."""
