@@ -77,6 +77,8 @@ CASES: Final = (
     Case("verify_current", victim(f"updated_at = updated_at + {DAY}"), ["time"]),
     # One of the two was erased after its end.
     Case("verify_current", ARCHIVED, ["time", "time"]),
+    Case("verify_current", entry(f"operation = 'restore', at = at + {DAY}", 5), []),
+    Case("verify_current", entry(f"operation = 'restore', at = at - {DAY}", 5), ["time"]),
     Case("verify_amendments", NOTHING, []),
     Case("verify_amendments", ANOTHER_KIND, ["kind"]),
     Case("verify_amendments", amendment("version = 6"), ["version"]),
