@@ -30,7 +30,6 @@ class ExportPage(Many[ListedById], frozen=True):
 
 
 class ExportEmbeddings(Many[GivenVector], frozen=True):
-    """Read the vectors that callers have given to entities behind one id, up to another."""
+    """Read the vectors that callers have given to some skills and industries."""
 
-    after: str
-    through: str
+    ids: list[str]

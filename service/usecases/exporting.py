@@ -77,9 +77,8 @@ async def export(
                 fitting = [row for row in page if row.document is not None]
                 vectors = {}
                 if embeddings and kind in VECTORED:
-                    found = await repository.many(
-                        ExportEmbeddings(after, str(fitting[-1].id)), context, connection=connection
-                    )
+                    asked = ExportEmbeddings([str(row.id) for row in fitting])
+                    found = await repository.many(asked, context, connection=connection)
                     vectors = {row.id: row.embedding for row in found}
                 lines = "".join(_line(row, vectors.get(row.id)) for row in fitting).encode()
                 digest.update(lines)

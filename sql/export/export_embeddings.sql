@@ -1,9 +1,7 @@
 -- name: export_embeddings :many
--- Read the vectors that callers have given to entities of a page of an export: those of skills
--- and industries behind one id, up to another.
+-- Read the vectors that callers have given to the skills and industries of a page of an export.
 --
--- param: $1 after uuid
--- param: $2 through uuid
+-- param: $1 ids uuid[]
 -- returns: id uuid, embedding text
 -- raises: -
 -- isolation: repeatable read
@@ -16,15 +14,12 @@ SELECT
     skill_entity.id,
     skill_entity.embedding_384::text AS embedding
 FROM app.skill_entity
-WHERE skill_entity.id > $1 AND skill_entity.id <= $2 AND skill_entity.embedding_384 IS NOT NULL
+WHERE skill_entity.id = any($1) AND skill_entity.embedding_384 IS NOT NULL
 UNION ALL
 SELECT
     industry_entity.id,
     industry_entity.embedding_384::text AS embedding
 FROM app.industry_entity
-WHERE
-    industry_entity.id > $1
-    AND industry_entity.id <= $2
-    AND industry_entity.embedding_384 IS NOT NULL
+WHERE industry_entity.id = any($1) AND industry_entity.embedding_384 IS NOT NULL
 ORDER BY id ASC
 LIMIT 1000;
