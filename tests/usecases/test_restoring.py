@@ -307,7 +307,7 @@ class TestRefusals:
         without = [one for one in lines if json.loads(one)["id"] != skill]
         parent = [changed(one, parent_ids=[NOWHERE]) if one in roles else one for one in lines]
         for stream, pointer in ((without, "/required_skills"), (parent, "/parent_ids")):
-            with pytest.raises(ReferenceNotFound) as refused:
+            with pytest.raises(ReferenceNotFound, match="which the export does not") as refused:
                 await restored(repository, into, closed(stream), named(tenant))
             assert pointer == refused.value.errors[0].pointer
         assert (0, 1) == await remains(superuser, into)
