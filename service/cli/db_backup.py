@@ -69,9 +69,8 @@ def _backup(arguments: argparse.Namespace) -> int:
     _require_embedded(settings)
     require_made(settings)
     server = EmbeddedServer(settings, output.say)
-    with server.used():
-        output.say(f"backing up {server.place.data}")
-        written = back_up(server, arguments.file)
+    with server.used(), output.progress("backing up (MiB)") as progress:
+        written = back_up(server, arguments.file, progress.reach)
     output.answer(written, [f"{written.file}: {written.bytes:,} bytes, sha256 {written.sha256}"])
     return 0
 

@@ -62,17 +62,19 @@ class Written(Struct, frozen=True):
     sha256: str
 
 
-def back_up(server: EmbeddedServer, path: Path) -> Written:
+def back_up(
+    server: EmbeddedServer, path: Path, reach: Callable[[int], None] = lambda _: None
+) -> Written:
     """Write a back-up of a server that runs; the file appears when it is whole, for its owner only.
 
-    What was committed before it began is in it, and more.
+    What was committed before it began is in it, and more. `reach` hears how many MiB are there.
 
     Raises: BackupRefusal.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with os.fdopen(open_private(draft, os.O_WRONLY | os.O_EXCL), "wb") as file:
-            size, digest = _fetched(server, file, packed=path.name.endswith(PACKED))
+            size, digest = _fetched(server, file, reach, packed=path.name.endswith(PACKED))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -87,7 +89,9 @@ def back_up(server: EmbeddedServer, path: Path) -> Written:
     return Written(str(path), size, digest)
 
 
-def _fetched(server: EmbeddedServer, file: IO[bytes], *, packed: bool) -> tuple[int, str]:
+def _fetched(
+    server: EmbeddedServer, file: IO[bytes], reach: Callable[[int], None], *, packed: bool
+) -> tuple[int, str]:
     """Have the server send all that it has; how much that was, and its sha256.
 
     Raises: BackupRefusal, OSError.
@@ -115,6 +119,7 @@ def _fetched(server: EmbeddedServer, file: IO[bytes], *, packed: bool) -> tuple[
                 file.write(piece)
                 digest.update(piece)
                 size += len(piece)
+                reach(size // PIECE_BYTES)
         except OSError:
             process.terminate()
             raise
