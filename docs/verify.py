@@ -119,7 +119,7 @@ def check_line(line: bytes, at: int, tenant: str, leaf: str, versions: dict[str,
     hashed = sha256(entry).hexdigest()
     leaf = sha256(f'\0["plant-leaf/v1","{tenant}",{at},"{hashed}","{leaf}"]'.encode()).hexdigest()
     need(sealed == f"{leaf}\n".encode(), "the entry was changed, or lines are elsewhere")
-    last = versions.get(entity, (0, "0" * 64, -(2**63)))
+    last = versions.get(entity, ((int(version) - 1) * (operation == "restore"), "0" * 64, -(2**63)))
     follows = int(version) == last[0] + 1 and previous == last[1] and int(time) > last[2]
     need(follows, "the entry does not continue the version before")
     versions[entity] = int(version), hashed, int(time)

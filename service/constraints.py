@@ -33,6 +33,7 @@ HOUSE: Final[dict[str, type[Problem]]] = {
     "PL021": errors.AmendmentOutdated,
     "PL022": errors.AmendmentOpen,
     "PL023": errors.NotInForce,
+    "PL024": errors.Conflict,
 }
 """SQLSTATEs that our own functions raise: MESSAGE is the detail, DETAIL the extensions."""
 

@@ -59,12 +59,16 @@ def existing_database(settings: Settings, tell: Callable[[str], None]) -> Iterat
 
     Raises: Refusal.
     """
-    _require_made(settings)
+    require_made(settings)
     with database(settings, tell) as target:
         yield target
 
 
-def _require_made(settings: Settings) -> None:
+def require_made(settings: Settings) -> None:
+    """Make sure that there is a database, given or embedded.
+
+    Raises: NoDatabase.
+    """
     if settings.database_url is not None:
         return
     try:

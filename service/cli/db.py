@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from service.cli import db_backup
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
 from service.database.address import ROLES, spoken
@@ -59,6 +60,7 @@ def register(subparsers: Subparsers) -> None:
     url = add_command(commands, "url", _url, URL)
     _add_role(url)
     add_json(url)
+    db_backup.register(commands)
     psql = add_command(commands, "psql", _psql, PSQL)
     _add_role(psql)
     psql.add_argument("arguments", nargs="*", metavar="-- ARGUMENT", help="for psql")

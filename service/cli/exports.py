@@ -8,6 +8,8 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec import Struct
+
 from service.cli.connected import database, repository
 from service.cli.ending import Ending
 from service.cli.identity import KEY_HELP, context_of, identity, key_given
@@ -27,6 +29,9 @@ Export every entity that a key may read: the documents of one snapshot as NDJSON
 The last line holds their number and the SHA-256 of their lines; a file without it is incomplete.
 With --output the file appears when it is whole, and one that was there before stays until then.
 
+`plant import --restore` takes the file back, into an empty tenant. Where entities have vectors of
+their own it needs --embeddings, which puts each behind its document.
+
 With --format proof it is the log of the key's tenant up to the latest checkpoint, with what
 proves it: `plant audit verify`, or docs/verify.py alone, checks it anywhere.
 
@@ -39,6 +44,14 @@ Exit code: 0 it is whole, 2 it could not begin or go on, 130 after Ctrl-C, 143 a
 
 class ExportRefusal(Refusal):
     """The export cannot begin."""
+
+
+class _Wanted(Struct, frozen=True):
+    """What is exported."""
+
+    proof: bool
+    since: list[int]
+    embeddings: bool
 
 
 class WrongExport(Refusal):
@@ -64,19 +77,26 @@ def register(subparsers: Subparsers) -> None:
         metavar="SIZE",
         help="of a proof: the size of a checkpoint that you hold, to prove growth from; repeatable",
     )
+    parser.add_argument(
+        "--embeddings",
+        action="store_true",
+        help="of entities: with the vectors that callers gave, which documents do not show",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
 
 
 def _export(arguments: argparse.Namespace) -> int:
     if arguments.since and arguments.format != "proof":
         raise WrongExport("--since goes with --format proof only.", "Leave one of them out.")
+    if arguments.embeddings and arguments.format == "proof":
+        raise WrongExport("--embeddings goes with --format entities.", "Leave one of them out.")
     key = key_given(arguments.key, "--key")
     output = Output()
     settings = load()
     proof = arguments.format == "proof"
     with database(settings, output.say) as target, _written(arguments.output) as file:
-        run = _exported(settings, target, key, file, proof=proof, since=arguments.since)
-        Ending().run(run)
+        wanted = _Wanted(proof, arguments.since, arguments.embeddings)
+        Ending().run(_exported(settings, target, key, file, wanted))
     return 0
 
 
@@ -120,17 +140,18 @@ async def _exported(
     target: Target,
     key: str,
     file: BinaryIO,
-    *,
-    proof: bool,
-    since: list[int],
+    wanted: _Wanted,
 ) -> None:
     async with repository(settings, target, "app") as app:
         found = await identity(app, key, "--key", "read")
-        if proof:
+        if wanted.proof:
             found = await identity(app, key, "--key", "audit")
         context = context_of(found, "plant export")
         progress = Progress("exporting", None, sys.stderr)
-        lines_of = proven(app, context, Tree(), since) if proof else export(app, context)
+        if wanted.proof:
+            lines_of = proven(app, context, Tree(), wanted.since)
+        else:
+            lines_of = export(app, context, embeddings=wanted.embeddings)
         try:
             async with aclosing(lines_of) as pages:
                 async for count, lines in pages:

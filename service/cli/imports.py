@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +12,12 @@ from service.cli.connected import database, repository
 from service.cli.ending import Ending
 from service.cli.identity import KEY_HELP, context_of, identity, key_given
 from service.cli.output import Output, Progress
-from service.cli.parser import WRONG_USAGE, Subparsers, add_command
-from service.cli.sources import Files, Folder, ImportRefusal, Source
+from service.cli.parser import Subparsers, add_command
+from service.cli.restore import add_restore, restore
+from service.cli.sources import Files, Folder, ImportRefusal, Source, WrongImport, read_lines
 from service.convert.report import Report
 from service.database.target import Target
 from service.errors import Problem
-from service.refusal import Refusal
 from service.repository.base import Context, Repository
 from service.settings import Settings, load
 from service.usecases.absent import MEMBERS, Handling
@@ -35,6 +34,11 @@ changes nothing. What was reported is done, also after Ctrl-C or kill -9.
   plant import --key @key.txt skills.ndjson roles.ndjson.gz
   plant import --key @key.txt --certifier-key @other.txt --as active --from esco DIR
 
+With --restore the file is an export of entities, and goes into an empty tenant as it was: ids,
+times, versions and states. All of it is restored or nothing.
+
+  plant import --key @admin.txt --restore entities.ndjson --agent ID=author
+
 Outcomes go to standard output as NDJSON: rejected lines, or all with --verbose, then what is
 absent when that was asked for, then the totals.
 
@@ -44,12 +48,6 @@ went in until then is told on standard error."""
 
 WELL = ("created", "amended", "unchanged")
 STOPPED = "What went in stays; the same command imports the rest."
-
-
-class WrongImport(Refusal):
-    """The arguments do not fit together."""
-
-    exit_code = WRONG_USAGE
 
 
 class _Asked(Struct, frozen=True):
@@ -71,7 +69,7 @@ class Placed(Reported, frozen=True, kw_only=True):
 def register(subparsers: Subparsers) -> None:
     """Add `import`."""
     parser = add_command(subparsers, "import", _import, IMPORT)
-    parser.add_argument("--key", required=True, help=f"a key with scope write{KEY_HELP}")
+    parser.add_argument("--key", required=True, help=f"a key with scope write, or admin{KEY_HELP}")
     parser.add_argument(
         "--certifier-key", help=f"a key with scope certify of another agent{KEY_HELP}"
     )
@@ -88,6 +86,7 @@ def register(subparsers: Subparsers) -> None:
         "--archive-absent", dest="absent", action="store_const", const="archive",
         help="archive it, where nothing in force depends on it; archived is final",
     )  # fmt: skip
+    add_restore(parser)
     parser.add_argument(
         "--verbose", action="store_true", help="report every line, not rejects only"
     )
@@ -101,6 +100,8 @@ def register(subparsers: Subparsers) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    if arguments.restore or arguments.agents:
+        return restore(arguments)
     if (arguments.state is None) != (arguments.certifier_key is None):
         raise WrongImport(
             "--as active and --certifier-key go together.",
@@ -167,7 +168,7 @@ async def _imported(
 
         encoder = msgspec.json.Encoder()
         try:
-            async for outcomes in run.run(_read(source, progress, ending), tell):
+            async for outcomes in run.run(read_lines(source, progress, ending), tell):
                 totals |= run.totals
                 shown = [
                     _placed(outcome, source)
@@ -185,18 +186,6 @@ async def _imported(
             progress.close()
         sys.stdout.buffer.write(encoder.encode({"totals": run.totals}) + b"\n")
         sys.stdout.buffer.flush()
-
-
-async def _read(source: Source, progress: Progress, ending: Ending) -> AsyncIterator[bytes]:
-    lines = iter(source)
-    while True:
-        with ending.reading():
-            line = next(lines, None)
-        if line is None:
-            return
-        progress.total = source.expected()
-        progress.advance()
-        yield line
 
 
 def _named(source: Source, number: int) -> str:

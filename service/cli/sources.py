@@ -5,11 +5,14 @@ import os
 import sys
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from service.cli.ending import Ending
+from service.cli.output import Progress
+from service.cli.parser import WRONG_USAGE
 from service.convert.esco import convert_lines
 from service.convert.report import LEFT_OUT, Report
 from service.convert.source import SourceUnreadable
@@ -19,6 +22,12 @@ from service.usecases.lines import LINE_BYTES_MAX
 
 class ImportRefusal(Refusal):
     """The import cannot begin or go on."""
+
+
+class WrongImport(Refusal):
+    """The arguments do not fit together."""
+
+    exit_code = WRONG_USAGE
 
 
 class Source(Protocol):
@@ -107,6 +116,19 @@ class Folder:
     def whole(self) -> bool:
         """Say whether each line of the source made one."""
         return not any(self._report.counts[rule] for rule in LEFT_OUT)
+
+
+async def read_lines(source: Source, progress: Progress, ending: Ending) -> AsyncIterator[bytes]:
+    """Read line by line; a signal ends it at once."""
+    lines = iter(source)
+    while True:
+        with ending.reading():
+            line = next(lines, None)
+        if line is None:
+            return
+        progress.total = source.expected()
+        progress.advance()
+        yield line
 
 
 def _open(path: Path) -> BinaryIO:

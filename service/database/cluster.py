@@ -100,12 +100,7 @@ class Cluster:
         if not place.data.exists():
             tell(f"creating the database in {place.data}")
             self._create()
-        if (major := _major(place.data)) != MAJOR:
-            raise ClusterRefusal(
-                f"The files in {place.data} are of PostgreSQL {major}, and this is {MAJOR}.",
-                "Dump them with that version and restore the dump here, or choose another "
-                "PLANT_DATA_DIR.",
-            )
+        self._require_major(place.data)
         if not self.passwords.known(SUPERUSER):
             # Their file was lost. Who may write the server's files may set new ones.
             self._alone(place.data, DATABASE, [self._password(SUPERUSER), self._password(OWNER)])
@@ -113,6 +108,18 @@ class Cluster:
         path = str(place.sockets).replace('"', '""')
         value = f'"{path}"'.replace("\\", "\\\\").replace("'", "''")
         self._write(place.data / "plant.conf", SETTINGS.format(sockets=value))
+
+    def adopt(self, draft: Path) -> None:
+        """Make files of a back-up the server's, once they have come up; they are named last.
+
+        Raises: ClusterRefusal.
+        """
+        self._require_major(draft)
+        # Comes up, which is what applies the log of the back-up, and ends in order.
+        self._alone(draft, DATABASE, [self._password(SUPERUSER), self._password(OWNER)])
+        self._run([self.programs / "initdb", "--sync-only", "-D", draft])
+        draft.rename(self.place.data)
+        _sync(self.place.data.parent)
 
     def _create(self) -> None:
         """Make the files under another name, with owner, database and extension; then rename.
@@ -141,6 +148,14 @@ class Cluster:
         self._write(conf, conf.read_text() + LINES)
         draft.rename(self.place.data)
         _sync(self.place.data.parent)
+
+    def _require_major(self, data: Path) -> None:
+        if (major := _major(data)) != MAJOR:
+            raise ClusterRefusal(
+                f"The files in {data} are of PostgreSQL {major}, and this is {MAJOR}.",
+                "Dump them with that version and restore the dump here, or choose another "
+                "PLANT_DATA_DIR.",
+            )
 
     def _password(self, role: str) -> str:
         return f"ALTER ROLE {role} PASSWORD '{verifier(self.passwords.of(role))}'"

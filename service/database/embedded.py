@@ -129,6 +129,20 @@ class EmbeddedServer:
             self._down()
             return ran
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep everybody from starting the server, which does not run.
+
+        Raises: ServerBusy, naming who uses it.
+        """
+        with self._gate():
+            if users := self.users():
+                raise ServerBusy(
+                    f"The embedded PostgreSQL is in use by {users[0]}.",
+                    "Stop that one, or choose another data directory.",
+                )
+            yield
+
     def _tell(self, line: str) -> None:
         # A terminal that has gone, or a pipe nobody reads, must not keep the server from its stop.
         with suppress(OSError):

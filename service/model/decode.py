@@ -54,7 +54,7 @@ def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
 
     Raises: MalformedJson, InvalidBody.
     """
-    codec = _codec(wanted)
+    codec = codec_of(wanted)
     try:
         value = codec.decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -75,9 +75,9 @@ def decode_line(body: bytes) -> Line:
         line = _LINE_DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         tree = parse(body, "line")
-        _codec(_line_struct(tree)).examine(tree, "")
+        codec_of(_line_struct(tree)).examine(tree, "")
         raise MalformedJson("The line is not JSON.") from None
-    codec = _codec(type(line))
+    codec = codec_of(type(line))
     if strict.is_doubtful(body):
         codec.examine(parse(body, "line"), "")
     codec.check(line, "")
@@ -155,7 +155,7 @@ def _no_constant(whole: str, name: str) -> NoReturn:
     raise MalformedJson(f"The {whole} is not JSON: {name} is no number of JSON.")
 
 
-class _Codec(Generic[T]):
+class Codec(Generic[T]):
     """Everything that is known about a struct before a request comes."""
 
     def __init__(self, wanted: type[T]) -> None:
@@ -205,11 +205,12 @@ class _Codec(Generic[T]):
         return msgspec.convert(value, self.hints[name])
 
 
-_CODECS: Final[dict[type[Struct], _Codec[Any]]] = {}
+_CODECS: Final[dict[type[Struct], Codec[Any]]] = {}
 
 
-def _codec(wanted: type[T]) -> _Codec[T]:
+def codec_of(wanted: type[T]) -> Codec[T]:
+    """Have what is known about a struct, made once."""
     codec = _CODECS.get(wanted)
     if codec is None:
-        codec = _CODECS.setdefault(wanted, _Codec(wanted))
+        codec = _CODECS.setdefault(wanted, Codec(wanted))
     return codec

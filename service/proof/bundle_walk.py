@@ -24,6 +24,7 @@ from service.proof.entry import (
     ERASE,
     NOTHING,
     NUMBER_MAX,
+    RESTORE,
     is_hash,
     is_id,
     parse_entry,
@@ -176,6 +177,8 @@ class Walk:
         """Begin with an entity that was not read of before."""
         if not is_id(entry.entity):
             raise _no_entry(position)
+        if entry.operation == RESTORE:
+            return _Version(entry.version - 1, _BEGINNING.hash, _BEGINNING.time_us)
         return _BEGINNING
 
     def _hide(self, position: int, entry: _Line, why: bytes, document: bytes) -> None:

@@ -23,6 +23,8 @@ NUMBER_MAX: Final = 10**18 - 1
 NOTHING: Final = bytes(HASH_LENGTH)
 # The operation of the entry that says: every earlier document of the entity was emptied.
 ERASE: Final = "erase"
+# The operation of the entry with which an entity begins that was restored, at any version.
+RESTORE: Final = "restore"
 
 _UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _NUMBER: Final = "[1-9][0-9]{0,17}"

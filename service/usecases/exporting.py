@@ -13,13 +13,17 @@ import msgspec
 from msgspec import Struct
 
 from service.repository.base import Context, Repository
-from service.repository.exports import ExportPage
+from service.repository.entities import ListedById
+from service.repository.exports import ExportEmbeddings, ExportPage
 from service.usecases.places import place
 
 PAGE: Final = 500
 
 KINDS: Final = ("industry", "skill", "job_role", "team", "agent")
 """In this order, so that what an entity refers to stands before it, parents aside."""
+
+VECTORED: Final = ("industry", "skill")
+"""Kinds whose callers may give a vector."""
 
 EXPORTS_MAX: Final = 2
 """Exports of one process at a time: each keeps a connection and a snapshot."""
@@ -53,9 +57,11 @@ def at_once(size_max: int) -> int:
 
 
 async def export(
-    repository: Repository, context: Context
+    repository: Repository, context: Context, *, embeddings: bool = False
 ) -> AsyncGenerator[tuple[int, bytes], None]:
     """Read every entity that the caller sees, kind by kind, oldest first.
+
+    With `embeddings` the vector that a caller has given stands behind the members of its document.
 
     Shapes: pairs of the number of documents so far and the bytes of some whole lines.
 
@@ -69,7 +75,12 @@ async def export(
                 ExportPage(kind, after, PAGE), context, connection=connection
             ):
                 fitting = [row for row in page if row.document is not None]
-                lines = "".join(f"{row.document}\n" for row in fitting).encode()
+                vectors = {}
+                if embeddings and kind in VECTORED:
+                    asked = ExportEmbeddings([str(row.id) for row in fitting])
+                    found = await repository.many(asked, context, connection=connection)
+                    vectors = {row.id: row.embedding for row in found}
+                lines = "".join(_line(row, vectors.get(row.id)) for row in fitting).encode()
                 digest.update(lines)
                 count += len(fitting)
                 yield count, lines
@@ -90,3 +101,9 @@ async def exporting(repository: Repository, context: Context) -> AsyncIterator[A
             isolation="repeatable_read", timeout_ms=TIMEOUT_MS, idle_timeout_ms=IDLE_TIMEOUT_MS
         ) as connection:
             yield connection
+
+
+def _line(row: ListedById, vector: str | None) -> str:
+    if vector is None:
+        return f"{row.document}\n"
+    return f'{(row.document or "")[:-1]},"embedding_384":{vector}}}\n'

@@ -33,6 +33,8 @@ FROM (
         ('app.base_entity app.amendment', '20_erasure', 'app.%s_erasure()', 19, ' = '),
         ('app.base_entity app.amendment', '90_log', 'audit.%s_log()', 23, ' IS DISTINCT FROM '),
         ('app.base_entity app.amendment', '91_erasure', 'audit.erasure_log()', 19, ' = '),
+        ('app.base_entity', '20_restoration', 'app.%s_restoration()', 7, ' = '),
+        ('app.base_entity', '91_restoration', 'audit.restoration_log()', 7, ' = '),
         ('audit.payload', '10_update', 'audit.payload_update()', 18, NULL),
         ('audit.payload', '20_emptying', 'audit.payload_emptying()', 19, NULL),
         ('audit.tile', '10_growth', 'audit.tile_growth()', 19, NULL),
@@ -41,6 +43,7 @@ FROM (
         ('app.job_role_entity app.agent_entity', 'append_only', NULL, 42, NULL),
         ('audit.entry audit.position audit.erasure audit.prune', 'append_only', NULL, 58, NULL),
         ('audit.checkpoint audit.cosignature audit.incarnation', 'append_only', NULL, 58, NULL),
+        ('audit.restoration', 'append_only', NULL, 58, NULL),
         ('audit.pending', 'append_only', NULL, 50, NULL),
         ('app.entity_parent app.entity_tag', 'no_truncate', NULL, 34, NULL),
         ('app.job_role_skill app.agent_skill', 'no_truncate', NULL, 34, NULL)

@@ -25,7 +25,9 @@ SELECT
         WHEN newest.audit_id <> base_entity.last_entry_id THEN 'entry'
         WHEN newest.entry_hash <> base_entity.version_hash THEN 'hash'
         WHEN (payload.body IS DISTINCT FROM base_entity.document) THEN 'document'
-        WHEN newest.at <> base_entity.updated_at THEN 'time'
+        -- A restoration is later than what it brought.
+        WHEN newest.at < base_entity.updated_at THEN 'time'
+        WHEN newest.at > base_entity.updated_at AND newest.operation <> 'restore' THEN 'time'
         WHEN (base_entity.status = 'archived') <> (base_entity.archived_at IS NOT NULL) THEN 'time'
         -- An erasure is the one version that comes after the end.
         WHEN
@@ -35,7 +37,10 @@ SELECT
                 WHERE
                     ended.tenant_id = base_entity.tenant_id
                     AND ended.entity_id = base_entity.id
-                    AND ended.at = base_entity.archived_at
+                    AND (
+                        ended.at = base_entity.archived_at
+                        OR (ended.operation = 'restore' AND ended.at > base_entity.archived_at)
+                    )
             )
             THEN 'time'
     END AS fault
@@ -46,6 +51,7 @@ LEFT OUTER JOIN
             entry.audit_id,
             entry.entity_type,
             entry.version,
+            entry.operation,
             entry.at,
             entry.entry_hash
         FROM audit.entry

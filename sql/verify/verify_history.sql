@@ -2,7 +2,8 @@
 -- Find versions that do not follow on the one before: in number, link, time, kind, or place in
 -- the log.
 --
--- An entity begins with version 1 and no predecessor, or with the version that a restore brought.
+-- An entity begins with version 1, or with the version that a restore brought, and without a
+-- predecessor.
 --
 -- param: $1 first_tenant uuid
 -- param: $2 last_tenant uuid
@@ -33,8 +34,7 @@ FROM (
             WHEN lag(entry.version) OVER earlier IS NULL
                 THEN
                     CASE
-                        WHEN entry.operation = 'restore' THEN NULL
-                        WHEN entry.version <> 1 THEN 'hole'
+                        WHEN entry.version <> 1 AND entry.operation <> 'restore' THEN 'hole'
                         WHEN entry.prev_hash <> decode(repeat('00', 32), 'hex') THEN 'link'
                     END
             WHEN entry.version <> lag(entry.version) OVER earlier + 1 THEN 'hole'

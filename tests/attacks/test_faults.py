@@ -45,6 +45,7 @@ def amendment(change: str) -> str:
 
 NO_FIRST: Final = f"DELETE FROM audit.entry WHERE {OF_VICTIM} = 1"
 RESTORED: Final = "; ".join((NO_FIRST, entry("operation = 'restore'")))
+ALONE: Final = entry("operation = 'restore', prev_hash = decode(repeat('00', 32), 'hex')")
 NO_DOCUMENT: Final = (
     "DELETE FROM audit.payload WHERE audit_id IN"
     f" (SELECT audit_id FROM audit.entry WHERE {OF_VICTIM} = 5)"
@@ -64,7 +65,8 @@ CASES: Final = (
     Case("verify_history", entry(f"at = at - {DAY}"), ["time"]),
     Case("verify_history", entry(f"at = at + {DAY}"), ["time"]),
     Case("verify_history", entry("entity_type = 'team'"), ["kind", "kind"]),
-    Case("verify_history", RESTORED, []),
+    Case("verify_history", RESTORED, ["link"]),
+    Case("verify_history", f"{NO_FIRST}; {ALONE}", []),
     Case("verify_current", NOTHING, []),
     Case("verify_current", entry("entity_type = 'team'", 5), ["kind"]),
     Case("verify_current", victim("version = 6"), ["version"]),
@@ -75,6 +77,8 @@ CASES: Final = (
     Case("verify_current", victim(f"updated_at = updated_at + {DAY}"), ["time"]),
     # One of the two was erased after its end.
     Case("verify_current", ARCHIVED, ["time", "time"]),
+    Case("verify_current", entry(f"operation = 'restore', at = at + {DAY}", 5), []),
+    Case("verify_current", entry(f"operation = 'restore', at = at - {DAY}", 5), ["time"]),
     Case("verify_amendments", NOTHING, []),
     Case("verify_amendments", ANOTHER_KIND, ["kind"]),
     Case("verify_amendments", amendment("version = 6"), ["version"]),

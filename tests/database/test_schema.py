@@ -235,6 +235,13 @@ DEFINERS = {
     "audit.begin_erasure": "plant_audit",
     "audit.erase": "plant_audit",
     "audit.prune_log": "plant_audit",
+    "app.base_entity_restoration": "plant_rules",
+    "app.restore_begin": "plant_rules",
+    "app.restore_write": "plant_writer",
+    "app.restore_end": "plant_rules",
+    "audit.begin_restoration": "plant_audit",
+    "audit.restoration_begun": "plant_audit",
+    "audit.restoration_log": "plant_audit",
     "app.amendment_guard": "plant_rules",
     "app.amendment_propose": "plant_writer",
     "app.amendment_take_step": "plant_writer",
@@ -300,6 +307,7 @@ CALLABLE = (
     | {name for name, owner in DEFINERS.items() if owner == "plant_writer"}
     | {"app.entity_step", "app.entity_erase", "app.authenticate", "app.remembered"}
     | {"app.authenticate_token"}
+    | {"app.restore_begin", "app.restore_end", "app.restored_in_force"}
     | {"app.create_once", "app.amend_once", "app.step_once"}
     | {"app.amendment_propose_once", "app.amendment_step_once"}
     | {"app.linked_patch", "app.link_of", "app.link_once", "app.lock_teams"}
@@ -316,8 +324,10 @@ TRIGGERS = {
     "base_entity": [
         f"base_entity_10_guard BEFORE INSERT UPDATE ROW app.base_entity_guard {NOT_ERASED}",
         f"base_entity_20_erasure BEFORE UPDATE ROW app.base_entity_erasure {ERASED}",
+        f"base_entity_20_restoration BEFORE INSERT ROW app.base_entity_restoration {ERASED}",
         f"base_entity_90_log BEFORE INSERT UPDATE ROW audit.base_entity_log {NOT_ERASED}",
         f"base_entity_91_erasure BEFORE UPDATE ROW audit.erasure_log {ERASED}",
+        f"base_entity_91_restoration BEFORE INSERT ROW audit.restoration_log {ERASED}",
         f"base_entity_95_privacy AFTER UPDATE ROW app.base_entity_privacy {MOVED}",
         "base_entity_97_statistics AFTER INSERT STATEMENT app.renew_statistics",
         "base_entity_append_only BEFORE DELETE TRUNCATE STATEMENT audit.refuse_change",
@@ -347,7 +357,15 @@ TRIGGERS = {
     ],
     **{
         table: [f"{table}_append_only BEFORE UPDATE DELETE TRUNCATE STATEMENT audit.refuse_change"]
-        for table in ("position", "checkpoint", "cosignature", "incarnation", "erasure", "prune")
+        for table in (
+            "position",
+            "checkpoint",
+            "cosignature",
+            "incarnation",
+            "erasure",
+            "prune",
+            "restoration",
+        )
     },
 }
 # Rows of these may go, by the functions or the worker; all at once past every policy they may not.
@@ -723,7 +741,7 @@ class TestFunctions:
                 assert found, (row["name"], raised)
                 codes.add(found[1])
 
-        assert {f"PL{number:03}" for number in (*range(1, 14), *range(18, 24))} == codes
+        assert {f"PL{number:03}" for number in (*range(1, 14), *range(18, 25))} == codes
 
     async def test_triggers_stand_and_fire_always(self, superuser: Superuser) -> None:
         """Guard before log, both before the row is written; none can be passed by as a replica."""

@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.database, pytest.mark.timeout(300)]
 PAGES = ["README.md", "docs/api.md", "docs/operations.md", "docs/audit.md", "docs/import.md"]
 # How far a command has come is told beside its answer.
 PROGRESS = re.compile(
-    r"^(?:reading|importing|exporting|writing|emptying|verifying \w+): .*\n", re.MULTILINE
+    r"^(?:reading|importing|restoring|exporting|backing up \(MiB\)|writing|emptying|verifying \w+)"
+    r": .*\n",
+    re.MULTILINE,
 )
 # Refusals that a service author must have met with the README alone.
 REFUSALS = {400, 401, 403, 404, 409, 412, 413, 415, 422, 428}

@@ -39,7 +39,7 @@ from service.verify.question import Question
 from tests.api import PATHS, Api, serving
 from tests.attacks.levels import unseen
 from tests.erasing import erased
-from tests.factories import skill_body, unique
+from tests.factories import create, make_tenant, skill_body, unique
 from tests.http.test_lists import Stock
 from tests.imports import line, ndjson
 from tests.isolation.acts import see, skill
@@ -49,6 +49,7 @@ from tests.labelling.ground import worker as labelling
 from tests.labels import embed
 from tests.matching import near_skills
 from tests.postgres import Server
+from tests.restoring import VECTOR, exported, make_empty, named, restored
 from tests.sealing.ground import Process
 from tests.sealing.witness import witnessing
 from tests.sessions import Connection, connections
@@ -119,8 +120,8 @@ async def live(api: Api) -> None:
     opened = await api.patch(f"{amended}/amendment", {"description": "new"}, etag)
     await api.step(f"{amended}/amendment", "under_review", opened.etag)
     assert 200 == (await api.get(f"{amended}/amendment")).status
-    for named in ("", f"?amendment_id={opened.json['amendment_id']}"):
-        assert 202 == (await api.get(f"{amended}/amendment/receipt{named}")).status
+    for asked in ("", f"?amendment_id={opened.json['amendment_id']}"):
+        assert 202 == (await api.get(f"{amended}/amendment/receipt{asked}")).status
     await tie(api)
     await api.get(f"/v1/entities?id={amended.rpartition('/')[2]}")
     await api.get("/v1/counts")
@@ -206,6 +207,14 @@ async def keep(settings: Settings, owner: Repository, worker: Repository) -> Non
     await owner.one(ReplicaPosition())
     await tidy(worker)
     await look(settings, Target(settings))
+
+
+async def give_back(repository: Repository, owner: Repository) -> None:
+    """Restore into an empty tenant what was exported of another one."""
+    tenant, into = await make_tenant(owner), await make_empty(owner)
+    await create(repository, tenant.author, "skill", skill_body(embedding_384=VECTOR))
+    stream = await exported(repository, tenant.author.context)
+    assert 1 == await restored(repository, into, stream, named(tenant))
 
 
 async def seal(cluster: Server, database: str, settings: Settings, arena: Arena) -> None:
@@ -303,6 +312,7 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         await fit(api, arena.repository)
         await arena.repository.maybe(TokenAuthenticate("i", "t", "a", ["read"]))
         await keep(told, arena.owner, Repository(catalog, worker))
+        await give_back(arena.repository, arena.owner)
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
         await seal(cluster, database, told, arena)
         await label(cluster, database, told, arena)

@@ -49,6 +49,9 @@ FILLED = (
     INSERT INTO app.label_cursor (tenant_id, embedder, pos)
     SELECT $1, 'test', 1 WHERE num_nonnulls($2::uuid, $3::uuid) = 2
     """,
+    """
+    INSERT INTO audit.restoration (tenant_id, governance_agent_id, key_id) SELECT $1, $2, $3
+    """,
 )
 """Rows of what no write of an entity makes: $1 tenant, $2 governance agent, $3 skill."""
 

@@ -41,6 +41,10 @@ _EMBEDDED: Final = """
 INSERT INTO app.label_cursor (tenant_id, embedder, pos) VALUES ($1, 'test', 1)
 ON CONFLICT DO NOTHING
 """
+_RESTORED: Final = """
+INSERT INTO audit.restoration (tenant_id, governance_agent_id, key_id) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING
+"""
 _REMEMBERED: Final = """
 INSERT INTO app.idempotency VALUES ($1, $2, 'POST', '/v1/skills', $3, sha256('k'), 201, '{}')
 """
@@ -92,6 +96,7 @@ async def drafts_of(
     await superuser.execute(_REMEMBERED, tenant.id, agent, unique(word))
     await superuser.execute(_STAGED, tenant.id, agent)
     await superuser.execute(_EMBEDDED, tenant.id)
+    await superuser.execute(_RESTORED, tenant.id, agent, actor.context.key_id)
     await place_all(superuser)
     await prune(superuser, tenant.id, 1)
     return Drafts(tenant, ids)

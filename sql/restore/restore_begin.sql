@@ -1,0 +1,11 @@
+-- name: restore_begin :one
+-- Begin to restore an empty tenant, in a transaction that goes on with restore_write. Governance
+-- agents are a JSON object of id and name: those that are not there are made.
+--
+-- param: $1 agents jsonb
+-- returns: agents jsonb
+-- raises: conflict, scope-missing, unauthenticated
+-- isolation: read committed
+-- call: function
+-- role: app
+SELECT app.restore_begin($1) AS agents;

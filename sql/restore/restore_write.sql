@@ -1,0 +1,12 @@
+-- name: restore_write :one
+-- Write some documents of a kind as they were exported: a JSON array of {"document"} or, with
+-- the vector of its embedding_sha256, {"document", "embedding_384"}.
+--
+-- param: $1 kind text
+-- param: $2 lines jsonb
+-- returns: written bigint
+-- raises: invalid-body, name-taken, external-id-taken, code-taken, conflict
+-- isolation: read committed
+-- call: function
+-- role: app
+SELECT app.restore_write($1, $2) AS written;

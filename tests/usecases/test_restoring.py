@@ -1,0 +1,505 @@
+"""An export goes back into an empty tenant, of which the next export is the same bytes."""
+
+import json
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from service.errors import (
+    Conflict,
+    Defect,
+    OwnWork,
+    ParentCycle,
+    ReferenceNotFound,
+    ScopeMissing,
+)
+from service.repository.base import Repository
+from service.sqlstate import classify
+from service.usecases.compliance import compliance
+from service.usecases.restore_lines import AgentsUnknown, ExportRefused, LineRefused
+from tests.factories import (
+    Actor,
+    ActorWith,
+    Tenant,
+    active_skill,
+    amend,
+    create,
+    document,
+    make_actor,
+    skill_body,
+    step,
+)
+from tests.restoring import (
+    VECTOR,
+    Empty,
+    changed,
+    closed,
+    come_back,
+    exported,
+    make_empty,
+    make_motley,
+    named,
+    restored,
+)
+
+pytestmark = pytest.mark.database
+
+ENTRIES = "SELECT count(*) FROM audit.entry WHERE tenant_id = $1"
+OF_ALL = "SELECT coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t WHERE tenant_id = $1"
+TABLES = ("app.base_entity", "app.entity_tag", "audit.entry", "app.governance_agent")
+TRIGGERS = """
+SELECT tgname FROM pg_trigger
+WHERE NOT tgisinternal AND tgrelid = 'app.base_entity'::regclass
+"""
+BY_HAND = """
+INSERT INTO app.base_entity (
+    tenant_id, id, entity_type, name, status, document, created_at, updated_at, governance_agent_id
+) VALUES ($1, uuidv7(), 'skill', 'x', 'erased', '{}', now(), now(), $2)
+"""
+NOWHERE = "01900000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+async def into(owner: Repository) -> Empty:
+    """Have an empty tenant."""
+    return await make_empty(owner)
+
+
+async def remains(superuser: asyncpg.Connection, into: Empty) -> tuple[int, int]:
+    """Count what a refused restoration has left: entries, and governance agents."""
+    tenant = into.admin.context.tenant_id
+    agents = "SELECT count(*) FROM app.governance_agent WHERE tenant_id = $1"
+    return await superuser.fetchval(ENTRIES, tenant), await superuser.fetchval(agents, tenant)
+
+
+async def violated(
+    repository: Repository, actor: Actor, kind: str, identity: UUID | str
+) -> list[str]:
+    """Name the checks that an entity does not meet."""
+    found = await compliance(repository, actor.context, kind, str(identity))
+    assert found is not None
+    return [check.id for check in found.checks if not check.passed]
+
+
+class TestRoundTrip:
+    """What was exported comes back as it was."""
+
+    async def test_export_restore_export_are_the_same_bytes(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """All kinds and states, several parents, one behind its child, own drafts, vectors."""
+        await make_motley(repository, tenant)
+        first = await exported(repository, tenant.author.context)
+        count = await restored(repository, into, first, named(tenant))
+        states = {json.loads(one).get("status") for one in first.splitlines()[:-1]}
+
+        assert first == await exported(repository, into.as_(tenant.author))
+        assert json.loads(first.splitlines()[-1])["count"] == count
+        assert 6 == len(states)
+
+    async def test_without_vectors_the_export_is_that_of_before(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """Restored from the one with vectors, the one without is the same bytes too."""
+        await make_motley(repository, tenant)
+        whole = await exported(repository, tenant.author.context)
+        plain = await exported(repository, tenant.author.context, embeddings=False)
+        await restored(repository, into, whole, named(tenant))
+
+        assert whole != plain
+        assert plain == await exported(repository, into.as_(tenant.author), embeddings=False)
+
+    async def test_a_second_tenant_takes_the_same_file(
+        self, repository: Repository, owner: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """Ids are a tenant's own, and two that share them know nothing of each other."""
+        await make_motley(repository, tenant)
+        first = await exported(repository, tenant.author.context)
+        other = await make_empty(owner)
+        for each in (into, other):
+            await restored(repository, each, first, named(tenant))
+        skill = next(json.loads(one) for one in first.splitlines() if b'"active"' in one)
+        back = await come_back(owner, other)
+        await amend(repository, back.author, skill["entity_type"], skill["id"], {"tags": ["other"]})
+
+        assert first == await exported(repository, into.as_(tenant.author))
+        assert first == await exported(repository, tenant.author.context)
+        assert first != await exported(repository, other.as_(tenant.author))
+
+    async def test_nothing_is_an_export_too(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """Of an empty tenant nothing is restored, and the tenant may be restored afterwards."""
+        empty = await exported(repository, tenant.author.context)
+        await create(repository, tenant.author, "skill", skill_body())
+        one = await exported(repository, tenant.author.context)
+
+        assert 0 == await restored(repository, into, empty, {})
+        assert 1 == await restored(repository, into, one, named(tenant))
+
+    async def test_a_draft_is_its_authors_alone(
+        self, repository: Repository, owner: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """Who restores it does not see it afterwards, in the list, its links or its history."""
+        made = await create(repository, tenant.author, "skill", skill_body(tags=["hush"]))
+        stream = await exported(repository, tenant.author.context)
+        await restored(repository, into, stream, named(tenant))
+        back = await come_back(owner, into)
+
+        assert await document(repository, back.author, "skill", made.id) is not None
+        assert await document(repository, into.admin, "skill", made.id) is None
+        assert await document(repository, back.certifier, "skill", made.id) is None
+        assert b"hush" not in await exported(repository, into.admin.context)
+
+
+class TestRefusals:
+    """What does not fit is refused as a whole, and nothing is left of it."""
+
+    @pytest.mark.parametrize(
+        "change, pointer",
+        [
+            ({"name": " x"}, "/name"),
+            ({"name": ""}, "/name"),
+            ({"status": "erased"}, "/status"),
+            ({"version": 0}, "/version"),
+            ({"version": 1.5}, "/version"),
+            ({"created_at": "yesterday"}, "/created_at"),
+            ({"created_at": "2020-01-01T00:00:00Z"}, "/created_at"),
+            ({"updated_at": "2999-01-01T00:00:00.000000Z"}, "/updated_at"),
+            ({"id": "x"}, "/id"),
+            ({"category": "none"}, "/category"),
+            ({"tags": ["b", "a"]}, "/tags"),
+            ({"unknown": 1}, "/unknown"),
+            ({"entity_type": "tool"}, "/entity_type"),
+            ({"entity_type": None}, "/entity_type"),
+            ({"embedding_sha256": "0" * 64}, "/embedding_sha256"),
+            ({"embedding_384": VECTOR}, "/embedding_sha256"),
+            ({"embedding_384": [0.0] * 384}, "/embedding_384"),
+        ],
+        ids=str,
+    )
+    async def test_a_line_is_named_with_its_field(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+        change: dict[str, object],
+        pointer: str,
+    ) -> None:
+        """The second of three lines does not fit, though the digest does."""
+        for _ in range(3):
+            await create(repository, tenant.author, "skill", skill_body())
+        lines = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        lines[1] = changed(lines[1], **change)
+        with pytest.raises(LineRefused) as refused:
+            await restored(repository, into, closed(lines), named(tenant))
+
+        assert (2, pointer) == (refused.value.line, refused.value.problem.errors[0].pointer)
+        assert (0, 1) == await remains(superuser, into)
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda line: line.replace(b'"version":', b'"version": '),
+            lambda line: b" " + line,
+            lambda line: line[:-1],
+            lambda line: line[:-1] + b',"name":"x"}',
+            lambda line: b"\xff" + line,
+            lambda line: b"[]",
+            lambda line: b"",
+            lambda line: b"{}" + b" " * 1024 * 1024,
+            lambda line: b'{"count":"x"}',
+        ],
+        ids=["blank", "begins-blank", "cut", "twice", "not-utf8", "list", "empty", "long", "last"],
+    )
+    async def test_a_line_that_is_no_document_is_named(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+        spoil: Callable[[bytes], bytes],
+    ) -> None:
+        """White space that no export writes, a member twice, no JSON, too long a line."""
+        await create(repository, tenant.author, "skill", skill_body())
+        lines = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        with pytest.raises(LineRefused) as refused:
+            await restored(repository, into, closed([spoil(lines[0])]), named(tenant))
+
+        assert 1 == refused.value.line
+        assert (0, 1) == await remains(superuser, into)
+
+    @pytest.mark.parametrize(
+        "spoil, word",
+        [
+            (lambda stream: stream[: stream.rstrip().rfind(b"\n") + 1], "incomplete"),
+            (lambda stream: b"", "incomplete"),
+            (lambda stream: stream.replace(b"What it is.", b"What it was"), "changed"),
+            (lambda stream: stream.split(b"\n", 1)[1], "changed"),
+            (lambda stream: stream.replace(b'"count":2', b'"count":3'), "changed"),
+            (lambda stream: stream + stream.split(b"\n", 1)[0], "behind"),
+        ],
+        ids=["cut", "empty", "byte", "line", "count", "behind"],
+    )
+    async def test_what_is_no_whole_export_is_refused(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+        spoil: Callable[[bytes], bytes],
+        word: str,
+    ) -> None:
+        """Cut off, a byte changed, a line missing, something behind the end."""
+        for _ in range(2):
+            await create(repository, tenant.author, "skill", skill_body())
+        stream = spoil(await exported(repository, tenant.author.context))
+        with pytest.raises(ExportRefused, match=word):
+            await restored(repository, into, stream, named(tenant))
+
+        assert (0, 1) == await remains(superuser, into)
+
+    async def test_an_id_that_stands_twice_is_named(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """Of one kind or of two."""
+        await create(repository, tenant.author, "skill", skill_body())
+        await create(repository, tenant.author, "industry", {"name": "i", "description": "x"})
+        industry, skill = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        same = changed(industry, id=json.loads(skill)["id"])
+        for lines, line in (([industry, skill, skill], 3), ([same, skill], 2)):
+            with pytest.raises(LineRefused) as refused:
+                await restored(repository, into, closed(lines), named(tenant))
+            assert (line, "/id", "duplicate") == (
+                refused.value.line,
+                refused.value.problem.errors[0].pointer,
+                refused.value.problem.errors[0].rule,
+            )
+
+    async def test_a_name_or_external_id_that_stands_twice_is_named(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """As everywhere."""
+        await create(repository, tenant.author, "skill", skill_body(external_id="x"))
+        (skill,) = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        for fields, slug in (({"external_id": None}, "name-taken"), ({"name": "o"}, "external-id")):
+            lines = [skill, changed(skill, id=str(uuid4()), **fields)]
+            with pytest.raises(LineRefused) as refused:
+                await restored(repository, into, closed(lines), named(tenant))
+            assert refused.value.line == 2
+            assert refused.value.problem.slug.startswith(slug)
+
+    async def test_references_lead_to_what_is_there(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+    ) -> None:
+        """What is missing, and what is of another kind, is told with who refers to it."""
+        await make_motley(repository, tenant)
+        lines = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        roles = [one for one in lines if b'"entity_type":"job_role"' in one]
+        skill = json.loads(roles[0])["required_skills"][0]["id"]
+        without = [one for one in lines if json.loads(one)["id"] != skill]
+        parent = [changed(one, parent_ids=[NOWHERE]) if one in roles else one for one in lines]
+        for stream, pointer in ((without, "/required_skills"), (parent, "/parent_ids")):
+            with pytest.raises(ReferenceNotFound, match="which the export does not") as refused:
+                await restored(repository, into, closed(stream), named(tenant))
+            assert pointer == refused.value.errors[0].pointer
+        assert (0, 1) == await remains(superuser, into)
+
+    async def test_parents_form_no_cycle(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """Neither of two nor of one more."""
+        made = [await create(repository, tenant.author, "skill", skill_body()) for _ in range(3)]
+        lines = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        for count in (2, 3):
+            ring = [
+                changed(line, parent_ids=[str(made[(number + 1) % count].id)])
+                if number < count
+                else line
+                for number, line in enumerate(lines)
+            ]
+            with pytest.raises(ParentCycle):
+                await restored(repository, into, closed(ring), named(tenant))
+
+    async def test_governance_agents_have_to_be_named(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+    ) -> None:
+        """All that lack a name are told at once, with the line where each comes first."""
+        for actor in (tenant.author, tenant.certifier):
+            made = await create(repository, actor, "skill", skill_body())
+            await step(repository, actor, "skill", made.id, "under_review")
+        stream = await exported(repository, tenant.author.context)
+        with pytest.raises(AgentsUnknown) as refused:
+            await restored(repository, into, stream, {})
+
+        for number, actor in enumerate((tenant.author, tenant.certifier), 1):
+            assert f"{actor.context.governance_agent_id} (line {number})" in str(refused.value)
+        assert (0, 1) == await remains(superuser, into)
+
+    async def test_a_name_that_another_agent_has_is_refused(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """The tenant's own admin is there already."""
+        stream = await exported(repository, tenant.author.context)
+        with pytest.raises(Conflict, match="is named admin"):
+            await restored(repository, into, stream, {UUID(NOWHERE): "admin"})
+
+    async def test_a_tenant_that_is_not_empty_is_refused(
+        self,
+        repository: Repository,
+        owner: Repository,
+        tenant: Tenant,
+        other_tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+    ) -> None:
+        """Whatever its log has: another's draft, or what was restored before."""
+        await create(repository, tenant.author, "skill", skill_body())
+        stream = await exported(repository, tenant.author.context)
+        await create(repository, other_tenant.certifier, "skill", skill_body())
+        taken = Empty(other_tenant.name, other_tenant.author)
+        await restored(repository, into, stream, named(tenant))
+        for each in (taken, into):
+            with pytest.raises(Conflict, match="not empty"):
+                await restored(repository, each, stream, named(tenant))
+
+        assert 1 == await superuser.fetchval(ENTRIES, other_tenant.id)
+
+    async def test_it_takes_the_scope_admin(
+        self, repository: Repository, tenant: Tenant, actor_with: ActorWith
+    ) -> None:
+        """A key with all the others does not do."""
+        writer = await actor_with("read", "write", "certify", "audit")
+        with pytest.raises(ScopeMissing):
+            await restored(repository, Empty(tenant.name, writer), closed([]), {})
+
+    async def test_no_other_tenant_is_touched(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        other_tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+    ) -> None:
+        """What others have is the same after one that was done and one that was refused."""
+        await make_motley(repository, tenant)
+        await active_skill(repository, other_tenant)
+        stream = await exported(repository, tenant.author.context)
+
+        async def all_of(each: Tenant) -> list[object]:
+            return [await superuser.fetchval(OF_ALL.format(one), each.id) for one in TABLES]
+
+        before = [await all_of(each) for each in (tenant, other_tenant)]
+        await restored(repository, into, stream, named(tenant))
+        with pytest.raises(Conflict):
+            await restored(repository, into, stream, named(tenant))
+
+        assert before == [await all_of(each) for each in (tenant, other_tenant)]
+
+
+class TestAfterwards:
+    """What was restored lives on by the rules."""
+
+    async def test_nobody_certifies_a_draft_that_they_wrote_or_brought(
+        self, repository: Repository, owner: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """Whose it was, and who restored it, are its authors; a third may certify it."""
+        made = await create(repository, tenant.author, "skill", skill_body())
+        await step(repository, tenant.author, "skill", made.id, "under_review")
+        stream = await exported(repository, tenant.author.context)
+        await restored(repository, into, stream, named(tenant))
+        back = await come_back(owner, into)
+        for name in ("author", "admin"):
+            _, again = await make_actor(owner, into.name, name, ["read", "certify"])
+            with pytest.raises(OwnWork):
+                await step(repository, again, "skill", made.id, "certified")
+        await step(repository, back.certifier, "skill", made.id, "certified")
+
+        assert [] == await violated(repository, back.author, "skill", made.id)
+
+    async def test_compliance_takes_the_word_of_who_restored(
+        self, repository: Repository, owner: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """What was in force meets all rules; it was certified, says the restore entry."""
+        await make_motley(repository, tenant)
+        stream = await exported(repository, tenant.author.context)
+        await restored(repository, into, stream, named(tenant))
+        back = await come_back(owner, into)
+        for line in stream.splitlines()[:-1]:
+            one = json.loads(line)
+            if one["status"] in {"certified", "active", "deprecated"}:
+                assert [] == await violated(repository, back.author, one["entity_type"], one["id"])
+
+    async def test_a_draft_that_was_restored_is_no_certification(
+        self,
+        repository: Repository,
+        owner: Repository,
+        tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+    ) -> None:
+        """Brought into force past the rules, it is found: L0-05 does not count its entry."""
+        made = await create(repository, tenant.author, "skill", skill_body())
+        stream = await exported(repository, tenant.author.context)
+        await restored(repository, into, stream, named(tenant))
+        back = await come_back(owner, into)
+        async with superuser.transaction():
+            await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
+            await superuser.execute(
+                "UPDATE app.base_entity SET status = 'active' WHERE id = $1 AND tenant_id = $2",
+                made.id, back.id,
+            )  # fmt: skip
+            for name in await superuser.fetch(TRIGGERS):
+                await superuser.execute(
+                    f"ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER {name['tgname']}"
+                )
+
+        assert ["L0-04", "L0-05"] == await violated(repository, back.author, "skill", made.id)
+
+    async def test_the_next_version_is_younger_than_the_entry(
+        self,
+        repository: Repository,
+        owner: Repository,
+        tenant: Tenant,
+        into: Empty,
+        superuser: asyncpg.Connection,
+    ) -> None:
+        """Also when the clock has been set back since: the entry's own time counts."""
+        ahead = "app.next_time(now() - interval '1 day', $1)"
+        made = await create(repository, tenant.author, "skill", skill_body())
+        stream = await exported(repository, tenant.author.context)
+        await restored(repository, into, stream, named(tenant))
+        back = await come_back(owner, into)
+        await amend(repository, back.author, "skill", made.id, {"tags": ["x"]})
+        times = await superuser.fetch(
+            "SELECT at, operation, audit_id FROM audit.entry WHERE tenant_id = $1 ORDER BY version",
+            back.id,
+        )
+        # An id of tomorrow: what the entry's would be to a clock that was set back by a day.
+        tomorrow = await superuser.fetchval("SELECT uuidv7(interval '1 day')")
+
+        assert ["restore", "amend"] == [row["operation"] for row in times]
+        assert times[0]["at"] < times[1]["at"]
+        assert await superuser.fetchval(f"SELECT {ahead} > uuid_extract_timestamp($1)", tomorrow)
+
+    async def test_no_hand_restores(
+        self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
+    ) -> None:
+        """An insert that asks for it outside a restoration, and a write without its beginning."""
+        agent = UUID(tenant.author.context.governance_agent_id)
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await superuser.execute(BY_HAND, tenant.id, agent)
+
+        assert isinstance(classify(refused.value), Defect)
+        assert "restored by app.restore_write only" in str(refused.value)
