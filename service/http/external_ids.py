@@ -40,7 +40,7 @@ class ExternalIds:
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes of this kind."""
-        path = f"/v1/{self._kind.path}/by-external-id/{{external_id:.+}}"
+        path = f"/v1/{self._kind.path}/by-external-id/{{external_id:(?s:.+)}}"
         return [web.get(path, self.read), web.put(path, self.put)]
 
     async def read(self, request: web.Request) -> web.StreamResponse:

@@ -195,7 +195,8 @@ class TestPut:
         )
 
         assert (200, external_id) == (answer.status, answer.json["external_id"])
-        assert 404 == (await api.get(at("skill", external_id))).status
+        found = await api.get(at("skill", external_id))
+        assert (404, "not-found") == (found.status, found.problem)
 
     async def test_what_is_taken_names_its_holder(self, api: Api) -> None:
         """A name that another one has, for a new entity and for a changed one."""
@@ -216,6 +217,7 @@ class TestPut:
             ("x" * 256, {}, "max-length"),
             (" own", {}, "trimmed"),
             ("o\x01n", {}, "control-character"),
+            ("o\nn", {}, "control-character"),
         ],
     )
     async def test_bad_ids_are_named(
@@ -232,7 +234,8 @@ class TestPut:
 
 
 @pytest.mark.parametrize(
-    "external_id", ["versions", "a/b", "a%2Fb", "ä ö", "?#&=+", "diff", "..", "x" * 255, "%"]
+    "external_id",
+    ["versions", "a/b", "a%2Fb", "ä ö", "?#&=+", "diff", "..", "x" * 255, "%"],
 )
 async def test_any_id_finds_its_entity(api: Api, external_id: str) -> None:
     """Percent-encoded, whatever it has in it; also where the path looks like another one's."""
