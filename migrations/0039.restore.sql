@@ -76,6 +76,8 @@ BEGIN
         WHERE
             restoration.tenant_id = p_tenant_id
             AND restoration.transaction_id = pg_current_xact_id_if_assigned()
+            -- Numbers of transactions begin anew where a dump is restored.
+            AND restoration.restored_at >= transaction_timestamp()
     );
 END
 $$;
@@ -400,6 +402,14 @@ BEGIN
     IF NOT audit.restoration_begun(v_tenant_id) THEN
         RAISE EXCEPTION 'Nothing is being restored.' USING ERRCODE = 'PL013';
     END IF;
+    -- Who commits between this look and the end of the transaction comes after it.
+    IF EXISTS (
+        SELECT FROM audit.entry
+        WHERE entry.tenant_id = v_tenant_id AND entry.operation <> 'restore'
+    ) THEN
+        RAISE EXCEPTION 'Somebody has written into the tenant meanwhile. Restore into another one that is empty.'
+            USING ERRCODE = 'PL024';
+    END IF;
     SELECT
         format('The %s %s refers to %s, which the export does not have.',
             replace(dependent.entity_type, '_', ' '), dependent.id, reference.target_id),
@@ -452,11 +462,14 @@ BEGIN
                 jsonb_build_object('pointer', '/parent_ids', 'rule', 'acyclic',
                     'message', 'An entity cannot be among its own ancestors.')))::text;
     END IF;
-    RETURN (SELECT count(*) FROM app.base_entity WHERE base_entity.tenant_id = v_tenant_id);
+    RETURN (
+        SELECT count(*) FROM audit.entry
+        WHERE entry.tenant_id = v_tenant_id AND entry.operation = 'restore'
+    );
 END
 $$;
 COMMENT ON FUNCTION app.restore_end()
-IS 'Raises PL005 or PL012 where what was restored refers to what is not there, or parents form a cycle; returns how many entities there are.';
+IS 'Raises PL005 or PL012 where what was restored refers to what is not there, or parents form a cycle, PL024 where the tenant has other entries; returns how many entities were restored.';
 GRANT EXECUTE ON FUNCTION app.restore_end() TO plant_app;
 GRANT EXECUTE ON FUNCTION
 app.levels(bigint[], bigint[]), app.numbered(bigint[], bigint[])

@@ -8,8 +8,9 @@ import msgspec
 from service.cli.connected import require_made
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
-from service.database.backup import back_up, restore
+from service.database.backup import back_up
 from service.database.embedded import EmbeddedServer
+from service.database.restore import restore
 from service.refusal import Refusal
 from service.settings import Settings, load
 

@@ -59,7 +59,10 @@ def restore(arguments: argparse.Namespace) -> int:
             "--restore takes one file, and of the other arguments only --key and --agent.",
             "What was exported goes back as it was: leave the others out.",
         )
-    asked = _Asked(key_given(arguments.key, "--key"), arguments.files[0], dict(arguments.agents))
+    agents = dict(arguments.agents)
+    if len(agents) < len(arguments.agents):
+        raise WrongImport("--agent names an id twice.", "Give each id one name.")
+    asked = _Asked(key_given(arguments.key, "--key"), arguments.files[0], agents)
     # Opened first, so that a missing file is said before anything is started.
     source = Files([asked.file])
     output = Output()
@@ -109,9 +112,14 @@ def _print(answer: object) -> None:
 def _agent(text: str) -> tuple[UUID, str]:
     """Read the id and the name of a governance agent.
 
-    Raises: ValueError.
+    Raises: ArgumentTypeError.
     """
     identity, _, name = text.partition("=")
-    if not NAME.fullmatch(name):
-        raise ValueError(text)
-    return UUID(identity), name
+    try:
+        if NAME.fullmatch(name):
+            return UUID(identity), name
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no ID=NAME: a UUID, and a name that begins and ends with no blank"
+    )

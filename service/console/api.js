@@ -96,6 +96,10 @@ export function shownProblem(fault) {
     { class: "problem", role: "alert" },
     h("p", {}, h("strong", {}, `${said.title ?? "Refused"}${fault.status ? ` (${fault.status})` : ""}. `), said.detail),
     faults.length ? h("ul", {}, faults) : null,
+    said.dependents?.length
+      ? [h("p", {}, `${said.count ?? said.dependents.length} in force depend on it:`),
+         h("ul", {}, said.dependents.map((one) => h("li", {}, one.name)))]
+      : null,
     said.required_scope
       ? h("p", {}, "The scope that is missing: ", h("code", {}, said.required_scope), ".")
       : null,

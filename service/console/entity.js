@@ -30,7 +30,7 @@ export async function entity({ heading, body, match }) {
       h("a", { href: address(kind.path) }, kind.one), " · ", badge(item.status), ` · version ${item.version} · changed `,
       time(item.updated_at), " · accountable: ", agentName(item.governance_agent_id)),
     item.description ? h("p", { class: "lead" }, item.description) : null,
-    proof(kind, item, certified),
+    proof(kind, item, certified, versions.items.find((one) => one.operation === "restore")),
     section("Life cycle", lifeCycle(kind, item, etag, redraw)),
     h("div", { class: "two" }, section("Document", await fields(kind, item)), await compliance(path)),
     section("History", await history(kind, path, versions)),
@@ -40,8 +40,14 @@ export async function entity({ heading, body, match }) {
 }
 
 /** Say who certified it, and lead to the proof of that. */
-function proof(kind, item, certified) {
+function proof(kind, item, certified, restored) {
   const at = (version) => address("receipt", { kind: kind.path, id: item.id, version });
+  if (!certified && restored) {
+    return h("section", { class: "card", "aria-label": "Certification" },
+      h("p", {}, "Restored by ", h("b", {}, agentName(restored.governance_agent_id)), " on ", time(restored.at),
+        ` as version ${restored.version}: who certified it stands in the log that it came from.`),
+      h("p", {}, h("a", { href: at(item.version) }, `Prove version ${item.version} in this browser`)));
+  }
   if (!certified) {
     return h("section", { class: "card", "aria-label": "Certification" },
       h("p", {}, h("b", {}, "Not certified"), " in any version that this key sees."),

@@ -27,7 +27,7 @@ export const STEPS = {
 /**
  * Check a receipt against verifier keys (text, one per line; empty: that step is left open).
  *
- * `asked` is { entity, version } or null. Gives { proven, failed, steps, receipt, entry }: each step
+ * `asked` is { entity, version, tenant } or null. Gives { proven, failed, steps, receipt, entry }: each step
  * has id, verdict ("holds", "fails", "open") and words; after the form fails the rest is open.
  */
 export async function check(text, keysText, asked = null) {
@@ -103,6 +103,7 @@ function topNames(text) {
 }
 
 function subject({ entry }, asked) {
+  need(entry.tenant === asked.tenant, `It is of another tenant, ${entry.tenant}: the service has given another than was asked for.`);
   need(entry.entity === asked.entity && entry.version === asked.version,
     `It is of ${entry.kind} ${entry.entity}, version ${entry.version}: the service has given another than was asked for.`);
   return `${entry.kind} ${entry.entity}, version ${entry.version}.`;
@@ -110,7 +111,7 @@ function subject({ entry }, asked) {
 
 async function documentStep({ receipt, entry }) {
   if (receipt.document === null) {
-    return { open: "The document was erased or pruned. That something was written, when and by whom is proved all the same; what it said is not." };
+    return { open: "The document is not in this receipt: it was erased or pruned, or somebody has left it out. That something was written, when and by whom is proved all the same; what it said is not." };
   }
   const hash = toHex(await sha256(joined(fromHex(receipt.salt, "The salt", 16), bytes(receipt.document))));
   need(hash === entry.payload, `SHA-256 of salt and document is ${hash}, and the entry names ${entry.payload}.`);

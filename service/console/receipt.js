@@ -1,6 +1,6 @@
 // The proof as a person meets it: a receipt, a key of one's own, and each step with its verdict.
 
-import { ask, Problem, shownProblem } from "./api.js";
+import { ask, Problem, session, shownProblem } from "./api.js";
 import { address, announce, field, h, section, time } from "./dom.js";
 import { agentName, findAgents } from "./names.js";
 import { check } from "./proof.js";
@@ -13,7 +13,7 @@ const VERDICTS = { holds: "holds", fails: "does not hold", open: "left open" };
 /** Show the page: with an address that names a version its receipt is fetched and checked. */
 export async function receipt({ heading, body, query }) {
   const kind = kindOf(query.get("kind") ?? "");
-  const asked = kind && { entity: query.get("id"), version: Number(query.get("version")) };
+  const asked = kind && { entity: query.get("id"), version: Number(query.get("version")), tenant: session.me.tenant.id };
   const keys = h("textarea", { name: "keys", rows: 2, spellcheck: "false", placeholder: "name+1234abcd+A…" });
   keys.value = localStorage.getItem(PINNED) ?? "";
   const text = h("textarea", { name: "receipt", rows: 8, spellcheck: "false", required: true, placeholder: "{…}" });
@@ -45,7 +45,7 @@ export async function receipt({ heading, body, query }) {
   body.append(h("p", { class: "lead" }, "The receipt is checked in this browser, step by step: the service has no part in the verdict. As this page came from the service too, whoever doubts it checks the same receipt with ", h("code", {}, "plant audit verify --offline"), "."),
     verdict,
     h("form", { onsubmit: submit, class: "proof" },
-      keyField(keys), steps,
+      keyField(keys, run), steps,
       section("The receipt", field("Receipt", text, kind ? "Change any of it and check again: see which step notices." : "As it was kept, or as the service gave it."),
         h("p", { class: "buttons" }, h("button", { type: "submit" }, kind ? "Check again" : "Check this"),
           h("button", { type: "button", onclick: async () => { text.value = altered(text.value); await run(); verdict.scrollIntoView({ block: "nearest" }); } }, "Alter one letter of the document and check")))));
@@ -53,8 +53,8 @@ export async function receipt({ heading, body, query }) {
   return null;
 }
 
-function keyField(keys) {
-  const forget = h("button", { type: "button", onclick: () => { keys.value = ""; localStorage.removeItem(PINNED); keys.focus(); } }, "Forget the key");
+function keyField(keys, run) {
+  const forget = h("button", { type: "button", onclick: async () => { keys.value = ""; localStorage.removeItem(PINNED); await run(); keys.focus(); } }, "Forget the key");
   return h("div", { class: "card" },
     field("The log's verifier key, from somebody you trust", keys,
       "One in each line. It is kept in this browser once it has held, until you forget it."),
@@ -96,7 +96,9 @@ async function outcome(told) {
   const state = told.failed ? "fails" : told.proven ? "holds" : "open";
   const failed = told.steps.find((one) => one.id === told.failed);
   const lead = {
-    holds: "Proven: this stands in the log that your key signed.",
+    holds: told.receipt?.document === null
+      ? "Proven, but for what it said: that this was written stands in the log that your key signed."
+      : "Proven: this stands in the log that your key signed.",
     open: "Not proven yet: everything agrees, but no key of yours says whose log it is. Paste it below.",
     fails: `Not proven. This step fails: ${failed?.title}.`,
   }[state];
@@ -114,8 +116,10 @@ function stepsOf(told) {
 
 /** Say in words what the receipt claims. */
 async function claim({ entry, receipt, failed }) {
-  await findAgents(entry.actors);
-  const [writer, certifier] = entry.actors;
+  // Ids are given by whoever restores an export: in another tenant they name somebody else.
+  const own = entry.tenant === session.me.tenant.id;
+  if (own) await findAgents(entry.actors);
+  const [writer, certifier] = entry.actors.map((actor) => (own ? agentName(actor) : actor));
   const at = new Date(Number(entry.micros / 1000n)).toISOString();
   let name = null;
   try {
@@ -123,8 +127,9 @@ async function claim({ entry, receipt, failed }) {
   } catch {
     // An erased document has none, and a broken one is told of below.
   }
-  return h("p", {}, failed ? "It claims: " : "It says: ", h("b", {}, agentName(writer)), ` ${DONE[entry.operation] ?? spoken(entry.operation)} `,
-    certifier ? ["and ", h("b", {}, agentName(certifier)), " certified "] : null,
+  return h("p", {}, failed ? "It claims: " : "It says: ", h("b", {}, writer), ` ${DONE[entry.operation] ?? spoken(entry.operation)} `,
+    certifier ? ["and ", h("b", {}, certifier), " certified "] : null,
     `the ${spoken(entry.kind)} `, name ? h("b", {}, `“${name}”`) : h("code", {}, entry.entity),
-    `, version ${entry.version}, at `, time(at), ".");
+    `, version ${entry.version}, at `, time(at),
+    own ? "." : [". It is of ", h("b", {}, "another tenant than yours"), ": ", h("code", {}, entry.tenant), "."]);
 }

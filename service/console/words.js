@@ -41,6 +41,7 @@ export const DONE = {
   archive: "archived",
   erase: "erased",
   prune: "pruned",
+  restore: "restored",
 };
 
 export const RELATIONS = {

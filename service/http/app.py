@@ -47,6 +47,7 @@ from service.http.clock import CLOCK, Clock
 from service.http.deadline import REQUEST_S, deadline
 from service.http.label_metrics import LabelCollector
 from service.http.log_metrics import LogCollector
+from service.http.room import Room
 from service.http.turns import Turns
 from service.labelling.standing import LabelStanding
 from service.model.cursor import CursorCodec
@@ -139,7 +140,7 @@ def build_app(
     counted.registry.register(LogCollector(app[health.STANDING]))
     counted.registry.register(LabelCollector(app[health.LABELS]))
     app[metrics.METRICS] = counted
-    issued = _tokens(settings, repository, app[CLOCK])
+    issued = tokens.by_settings(settings, repository, app[CLOCK])
     if issued is not None:
         app[tokens.TOKENS] = issued
         app.cleanup_ctx.append(tokens.begun)
@@ -155,6 +156,7 @@ def build_app(
     app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
     _prove(app, repository, public=settings.audit_public == "on")
     app[batch.TURNS] = Turns(batch.AT_ONCE)
+    app[batch.ROOM] = Room(batch.ROOM_BYTES)
     middleware.install(app)
     app.on_response_prepare.append(reading.applied)
     # Outermost: it counts the answer that leaves, problems too.
@@ -179,19 +181,6 @@ def finders_by(settings: Settings, meaning: Meaning | None = None, model: str = 
         ),
         NearSkills(words, meaning, model),
     )
-
-
-def _tokens(settings: Settings, repository: Repository, clock: Clock) -> tokens.Tokens | None:
-    """Have what finds identities by tokens, where somebody may issue them."""
-    if not (settings.jwks and settings.jwt_issuer and settings.jwt_audience):
-        return None
-    told = tokens.TokenSettings(
-        keys=settings.jwks,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-        names=settings.jwt_claims,
-    )
-    return tokens.Tokens(told, repository, clock)
 
 
 def _prove(app: web.Application, repository: Repository, *, public: bool) -> None:

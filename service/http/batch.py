@@ -21,6 +21,7 @@ from service.http.conflicts import HIDDEN, Refused, explained, stepping
 from service.http.reading import REPOSITORY
 from service.http.request import JSON as JSON_BODY
 from service.http.request import check_media, raw_query, read_body
+from service.http.room import Room
 from service.http.turns import Turns
 from service.http.writing import Write
 from service.model.batch import Batch, prepare, within
@@ -37,10 +38,14 @@ AT_ONCE: Final = 2
 """Batches of one process that are read and done at a time; each takes a connection."""
 
 PLACES: Final = 16
-"""Batches whose bodies are taken in or wait for their turn: 256 MiB at most."""
+"""Batches that are there and wait for their turn, those included that have it."""
+
+ROOM_BYTES: Final = PLACES * BODY_MAX
+"""For bodies that are taken in, wait, or are done."""
 HERE: Final = " You cannot see it: an earlier operation makes it, or it is another's draft."
 
 TURNS: Final = web.AppKey("batches", Turns)
+ROOM: Final = web.AppKey("bodies_of_batches", Room)
 
 
 class Result(Struct, frozen=True):
@@ -63,9 +68,10 @@ async def batch(request: web.Request) -> web.StreamResponse:
     if not request.can_read_body:
         raise MalformedJson("The body is empty.")
     check_media(request, JSON_BODY)
-    async with request.app[TURNS].place(PLACES, who.context.tenant_id) as turn:
-        body = await read_body(request, BODY_MAX)
-        async with turn:
+    whose = who.context.tenant_id
+    with request.app[ROOM].share(whose) as take:
+        body = await read_body(request, BODY_MAX, take=take)
+        async with request.app[TURNS].place(PLACES, whose) as turn, turn:
             # In a thread: 16 MiB take longer to check than others should wait.
             batch, sent = await _prepared(body)
             operations = batch.operations

@@ -4,6 +4,7 @@ import asyncio
 import re
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -167,9 +168,14 @@ def check_media(request: web.BaseRequest, media: tuple[str, ...]) -> None:
 
 
 async def read_body(
-    request: web.BaseRequest, limit: int = BODY_MAX, within_s: float = BODY_S
+    request: web.BaseRequest,
+    limit: int = BODY_MAX,
+    within_s: float = BODY_S,
+    take: Callable[[int], None] = lambda _: None,
 ) -> bytes:
     """Read a body of at most `limit` bytes and stop reading at the first byte too many.
+
+    `take` is told of each piece how long it is, and may refuse it.
 
     Raises: BodyTooLarge, MalformedRequest.
     """
@@ -179,6 +185,7 @@ async def read_body(
     try:
         async with asyncio.timeout(within_s):
             while chunk := await request.content.readany():
+                take(len(chunk))
                 body += chunk
                 if len(body) > limit:
                     raise _too_large(limit)

@@ -15,6 +15,7 @@ from service.http.clock import Clock
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.keys import Identity, TokenAuthenticate
+from service.settings import Settings
 from service.usecases.issuer_keys import BYTES_MAX, is_address, keys_in, keys_of
 from service.usecases.keys import SCOPES
 from service.usecases.tokens import (
@@ -169,3 +170,16 @@ async def begun(app: web.Application) -> AsyncIterator[None]:
 def looks_like_token(bearer: str) -> bool:
     """Say whether what a client sent is a token: keys have no dots."""
     return bearer.count(".") == 2  # noqa: PLR2004 - three parts
+
+
+def by_settings(settings: Settings, repository: Repository, clock: Clock) -> Tokens | None:
+    """Have what finds identities by tokens, where somebody may issue them."""
+    if not (settings.jwks and settings.jwt_issuer and settings.jwt_audience):
+        return None
+    told = TokenSettings(
+        keys=settings.jwks,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        names=settings.jwt_claims,
+    )
+    return Tokens(told, repository, clock)

@@ -3,7 +3,7 @@
 -- there, and that parents form no cycle.
 --
 -- returns: entities bigint
--- raises: reference-not-found, parent-cycle, scope-missing, unauthenticated
+-- raises: conflict, reference-not-found, parent-cycle, scope-missing, unauthenticated
 -- isolation: read committed
 -- call: function
 -- role: app

@@ -204,6 +204,25 @@ def test_a_receipt_of_something_else_is_refused(tab: Browser, sample: Sample) ->
     tab.until(lambda: "This step fails: It is of what was asked for" in tab.text(".outcome"))
 
 
+def test_a_receipt_of_another_tenant_is_none_of_what_was_asked_for(
+    tab: Browser, receipt: dict[str, Any]
+) -> None:
+    """Its entity may have the very id: whoever restores an export keeps them."""
+    _, tenant, _, entity, version, *_ = json.loads(receipt["entry"])
+    script = CHECK.replace("arguments[1])", "arguments[1], arguments[2])")
+    verdicts = [
+        tab.run(
+            script,
+            json.dumps(receipt),
+            VECTORS["vkey"],
+            {"entity": entity, "version": version, "tenant": whose},
+        )["failed"]
+        for whose in (tenant, "01900000-0000-7000-8000-000000000000")
+    ]
+
+    assert [None, "subject"] == verdicts
+
+
 def test_a_receipt_that_was_kept_is_checked_without_asking(tab: Browser, sample: Sample) -> None:
     """Nothing is asked of the service but the names of who did it."""
     skill = sample.api("GET", "/v1/skills?status=active&limit=1")["items"][0]

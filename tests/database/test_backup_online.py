@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from service.database.backup import BackupRefusal, back_up
 from service.database.embedded import embedded_server
 from service.settings import Settings
 from tests.cli.test_serve import fetched, serving
@@ -23,6 +24,7 @@ from tests.servers import ask, plant, room
 pytestmark = pytest.mark.database
 
 BEFORE = 20
+SLOTS = "SELECT count(*) FROM pg_replication_slots"
 NAMES = "SELECT string_agg(name, ',') FROM app.base_entity"
 
 
@@ -72,6 +74,42 @@ def backup() -> Iterator[Backup]:
             service.end(signal.SIGTERM)
         assert json.loads(done.stdout)["bytes"] == (home / "it.tar").stat().st_size
         yield Backup(home, home / "it.tar", before)
+
+
+def test_a_checkpoint_meanwhile_takes_nothing_away() -> None:
+    """What of PostgreSQL's log comes at the end of a back-up is kept for it."""
+    meddled: list[int] = []
+    with room() as home, embedded_server(Settings(data_dir=home / "data")) as server:
+
+        def meddle(piece: int) -> None:
+            if not meddled:
+                meddled.append(piece)
+                for _ in range(3):
+                    ask(server.url("postgres"), "SELECT pg_switch_wal()")
+                    ask(server.url("postgres"), "CHECKPOINT")
+
+        written = back_up(server, home / "it.tar", meddle)
+
+        assert meddled
+        assert written.bytes == (home / "it.tar").stat().st_size
+        assert "0" == str(ask(server.url("postgres"), SLOTS))
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "nothing"])
+def test_what_is_no_file_is_left_as_it_is(kind: str) -> None:
+    """A device under the name of a file would be a device no longer."""
+    with room() as home, embedded_server(Settings(data_dir=home / "data")) as server:
+        target = home / "it"
+        if kind == "fifo":
+            os.mkfifo(target)
+        elif kind == "folder":
+            target.mkdir()
+        before = sorted(home.iterdir())
+        with pytest.raises(BackupRefusal, match="no file"):
+            back_up(server, Path() if kind == "nothing" else target)
+
+        assert before == sorted(home.iterdir())
+        assert kind != "fifo" or stat.S_ISFIFO(target.stat().st_mode)
 
 
 def names(data_dir: Path) -> set[str]:

@@ -187,10 +187,11 @@ class TestEntities:
         async with undone(superuser, tenant.author) as savepoint:
             errors = [await savepoint.error(one, made.id) for one in BEGUN]
 
-        assert ["base_entity_status_known", "amendment_status_known"] == [
-            isinstance(error, asyncpg.CheckViolationError) and error.constraint_name
-            for error in errors
-        ]
+        entity, amendment = errors
+        assert isinstance(entity, asyncpg.PostgresError)
+        assert "PL013" == entity.sqlstate
+        assert isinstance(amendment, asyncpg.CheckViolationError)
+        assert "amendment_status_known" == amendment.constraint_name
 
     async def test_nothing_is_smuggled_in_with_it(
         self, repository: Repository, superuser: Connection, tenant: Tenant

@@ -1,7 +1,7 @@
 """An export goes back into an empty tenant, of which the next export is the same bytes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -19,6 +19,7 @@ from service.repository.base import Repository
 from service.sqlstate import classify
 from service.usecases.compliance import compliance
 from service.usecases.restore_lines import AgentsUnknown, ExportRefused, LineRefused
+from service.usecases.restoring import Restore
 from tests.factories import (
     Actor,
     ActorWith,
@@ -72,6 +73,31 @@ async def remains(superuser: asyncpg.Connection, into: Empty) -> tuple[int, int]
     tenant = into.admin.context.tenant_id
     agents = "SELECT count(*) FROM app.governance_agent WHERE tenant_id = $1"
     return await superuser.fetchval(ENTRIES, tenant), await superuser.fetchval(agents, tenant)
+
+
+async def test_who_writes_meanwhile_ends_it(
+    repository: Repository,
+    owner: Repository,
+    superuser: asyncpg.Connection,
+    tenant: Tenant,
+    into: Empty,
+) -> None:
+    """The tenant would be another than the one that was exported: nothing is restored."""
+    await active_skill(repository, tenant)
+    stream = await exported(repository, tenant.author.context)
+    _, beside = await make_actor(owner, into.name, "beside", ["read", "write"])
+
+    async def lines() -> AsyncIterator[bytes]:
+        *documents, last = stream.splitlines()
+        for line in documents:
+            yield line
+        await create(repository, beside, "skill", skill_body())
+        yield last
+
+    with pytest.raises(Conflict, match="meanwhile"):
+        await Restore(repository, into.admin.context, named(tenant)).run(lines())
+
+    assert (1, 2) == await remains(superuser, into)
 
 
 async def violated(
