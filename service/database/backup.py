@@ -6,15 +6,16 @@ the data directory nothing is in it: neither the key that signs the log nor what
 a password.
 """
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final
 
-import psycopg
+import asyncpg
 from msgspec import Struct
 
 from service.database.cluster import SUPERUSER
@@ -36,7 +37,7 @@ WORDS: Final = (
     "--label=plant db backup",
     "--no-password",
 )
-KEEP: Final = "SELECT pg_create_physical_replication_slot(%s, TRUE, TRUE)"
+KEEP: Final = "SELECT pg_create_physical_replication_slot('plant_backup_{}', TRUE, TRUE)"
 """A slot that is gone with its session."""
 
 
@@ -93,22 +94,28 @@ def _kept_log(server: EmbeddedServer) -> Iterator[None]:
 
     Raises: BackupRefusal.
     """
-    try:
-        with psycopg.connect(
-            host=str(server.place.sockets),
-            port=5432,
-            user=SUPERUSER,
-            password=server.passwords.of(SUPERUSER),
-            dbname="postgres",
-            autocommit=True,
-        ) as session:
-            session.execute(KEEP, (f"plant_backup_{os.getpid()}",))
+    with asyncio.Runner() as runner:
+        try:
+            session = runner.run(
+                asyncpg.connect(
+                    host=str(server.place.sockets),
+                    port=5432,
+                    user=SUPERUSER,
+                    password=server.passwords.of(SUPERUSER),
+                    database="postgres",
+                )
+            )
+            runner.run(session.execute(KEEP.format(os.getpid())))
+        except (OSError, asyncpg.PostgresError) as error:
+            raise BackupRefusal(
+                f"PostgreSQL could not be backed up: {error}.",
+                "See postgres.log in the data directory.",
+            ) from None
+        try:
             yield
-    except psycopg.Error as error:
-        raise BackupRefusal(
-            f"PostgreSQL could not be backed up: {str(error).splitlines()[0]}.",
-            "See postgres.log in the data directory.",
-        ) from None
+        finally:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                runner.run(session.close())
 
 
 def _fetched(
