@@ -43,6 +43,9 @@ KINDS: Final[dict[str, type[Document]]] = {
     "industry": IndustryRestored,
 }
 
+VERSION_MAX: Final = 1_000_000_000
+"""What is restored goes on from its version."""
+
 _AT: Final = re.compile(r" - at `\$\.?([a-z0-9_]*)[^`]*`$")
 
 
@@ -68,6 +71,9 @@ def document(line: bytes) -> Document:
         raise refusal([FieldError(f"/{found[1]}", "type", f"is refused: {words}")]) from None
     if is_doubtful(line):
         codec.examine(parse(line, "line"), "")
+    if not 1 <= value.version <= VERSION_MAX:
+        message = f"must be 1 to {VERSION_MAX:,}"
+        raise refusal([FieldError("/version", "number-range", message)])
     codec.check(value, "")
     if isinstance(value, IndustryRestored):
         faults = list(classification_faults(value, ""))

@@ -191,6 +191,7 @@ class TestRefusals:
             ({"status": "erased"}, "/status"),
             ({"version": 0}, "/version"),
             ({"version": 1.5}, "/version"),
+            ({"version": 2_147_483_647}, "/version"),
             ({"created_at": "yesterday"}, "/created_at"),
             ({"created_at": "2020-01-01T00:00:00Z"}, "/created_at"),
             ({"updated_at": "2999-01-01T00:00:00.000000Z"}, "/updated_at"),
