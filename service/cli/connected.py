@@ -1,6 +1,5 @@
 """What commands share that talk to the database through the catalogue."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 import msgspec
 
 from service.catalog.load import load as load_catalog
+from service.cli.made import require_made
 from service.database.address import Role, spoken
 from service.database.pool import Pool
 from service.database.roles import ensure_login_roles
@@ -26,10 +26,6 @@ ABSENT: Final = frozenset({"42P01", "42703", "42883", "3F000"})
 
 class SchemaBehind(Refusal):
     """The database lacks what this release needs."""
-
-
-class NoDatabase(Refusal):
-    """There is nothing that could be asked: a server would have to be made first."""
 
 
 class Unanswered(Refusal):
@@ -62,26 +58,6 @@ def existing_database(settings: Settings, tell: Callable[[str], None]) -> Iterat
     require_made(settings)
     with database(settings, tell) as target:
         yield target
-
-
-def require_made(settings: Settings) -> None:
-    """Make sure that there is a database, given or embedded.
-
-    Raises: NoDatabase.
-    """
-    if settings.database_url is not None:
-        return
-    try:
-        os.lstat(settings.data_dir / "postgres")
-    except (FileNotFoundError, NotADirectoryError):
-        raise NoDatabase(
-            f"There is no database in {settings.data_dir.absolute()}.",
-            "Run it in the directory in which the service was started, or name the service's data "
-            "directory with PLANT_DATA_DIR or its database with PLANT_DATABASE_URL. `plant serve` "
-            "makes a new one.",
-        ) from None
-    except OSError:
-        return  # whoever opens it says what is wrong
 
 
 def migrate(target: Target, tell: Callable[[str], None]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.cli.connected import require_made
+from service.cli.made import require_made
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
 from service.database.backup import back_up

@@ -15,7 +15,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final
 
-import asyncpg
 from msgspec import Struct
 
 from service.database.cluster import SUPERUSER
@@ -63,11 +62,11 @@ def back_up(
     Raises: BackupRefusal.
     """
     # A link stays one.
-    path = path.resolve()
-    if path.exists() and not path.is_file():
+    place = path.resolve()
+    if place.exists() and not place.is_file():
         # A device would be no device any more once the file has its name.
         raise BackupRefusal(f"{path} is there and no file.", "Name a file.")
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         with (
             _kept_log(server),
@@ -76,8 +75,8 @@ def back_up(
             size, digest = _fetched(server, file, reach, packed=path.name.endswith(PACKED))
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
-        sync(path.parent)
+        draft.replace(place)
+        sync(place.parent)
     except OSError as error:
         raise BackupRefusal(
             f"{path} cannot be written: {error.strerror or error}.",
@@ -94,6 +93,8 @@ def _kept_log(server: EmbeddedServer) -> Iterator[None]:
 
     Raises: BackupRefusal.
     """
+    import asyncpg
+
     with asyncio.Runner() as runner:
         try:
             session = runner.run(

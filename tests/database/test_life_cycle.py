@@ -33,6 +33,10 @@ from tests.sessions import Connect, Connection, Savepoint, acting, connections
 
 pytestmark = pytest.mark.database
 
+TRIGGERS = """
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'app.base_entity'::regclass AND NOT tgisinternal
+"""
+
 KINDS = ("skill", "industry", "job_role", "team", "agent")
 STATES = ("draft", "under_review", "certified", "active", "deprecated", "archived")
 STEP = "SELECT (app.entity_step($1, $2, NULL, $3, $4, $5)).version"
@@ -451,12 +455,9 @@ class TestRules:
             await superuser.execute(
                 "UPDATE app.base_entity SET status = 'under_review' WHERE id = $1", skill.id
             )
-            for name in (
-                *("10_guard", "20_erasure", "90_log", "91_erasure"),
-                *("95_privacy", "append_only"),
-            ):
+            for trigger in await superuser.fetch(TRIGGERS):
                 await superuser.execute(
-                    f"ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_{name}"
+                    f'ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER "{trigger[0]}"'
                 )
         with pytest.raises(RuleViolated) as caught:
             await step(repository, tenant.author, "job_role", role.id, "active")
