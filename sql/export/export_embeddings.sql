@@ -11,15 +11,18 @@
 -- plan: industry_entity_pkey
 -- set: plan_cache_mode = force_generic_plan
 SELECT
-    skill_entity.id,
-    skill_entity.embedding_384::text AS embedding
-FROM app.skill_entity
-WHERE skill_entity.id = any($1) AND skill_entity.embedding_384 IS NOT NULL
-UNION ALL
-SELECT
-    industry_entity.id,
-    industry_entity.embedding_384::text AS embedding
-FROM app.industry_entity
-WHERE industry_entity.id = any($1) AND industry_entity.embedding_384 IS NOT NULL
-ORDER BY id ASC
+    asked.id,
+    given.embedding
+FROM unnest($1::uuid[]) AS asked (id)
+CROSS JOIN
+    LATERAL (
+        SELECT skill_entity.embedding_384::text AS embedding
+        FROM app.skill_entity
+        WHERE skill_entity.id = asked.id AND skill_entity.embedding_384 IS NOT NULL
+        UNION ALL
+        SELECT industry_entity.embedding_384::text
+        FROM app.industry_entity
+        WHERE industry_entity.id = asked.id AND industry_entity.embedding_384 IS NOT NULL
+    ) AS given
+ORDER BY asked.id ASC
 LIMIT 1000;
