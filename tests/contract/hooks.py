@@ -95,8 +95,8 @@ def _beyond_a_schema(error: dict[str, str]) -> bool:
     if IN_A_BATCH.match(error.get("pointer", "")):
         # What a body holds goes by its kind, ids may be references, and tags have a pattern.
         return True
-    if error.get("rule") in {"ref", "all-or-none"} or error.get("pointer") == "/model":
-        # That something comes before or beside it; which models the service has.
+    if error.get("rule") in {"ref", "all-or-none", "path"} or error.get("pointer") == "/model":
+        # What comes before, beside or in the path; which models the service has.
         return True
     if error.get("rule") == "duplicate":
         # That no two objects of a list name the same skill.
