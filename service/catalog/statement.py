@@ -3,6 +3,7 @@
 Never reads files and never talks to a server: header.py makes statements, load.py finds them.
 """
 
+from functools import cache
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -24,6 +25,12 @@ Cardinality = Literal["one", "maybe", "many", "rows"]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 Call = Literal["function", "text"]
 Role = Literal["app", "worker", "owner", "readonly"]
+
+
+@cache
+def _digest(text: str) -> str:
+    """Tell one text of a statement from another; asked for each time that it is sent."""
+    return sha256(f"{GENERATOR}\n{text}".encode()).hexdigest()[:10]
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -55,8 +62,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def function(self) -> str:
         """Name the generated function, without its schema."""
-        digest = sha256(f"{GENERATOR}\n{self.text}".encode()).hexdigest()[:10]
-        return f"{self.name}_{digest}"
+        return f"{self.name}_{_digest(self.text)}"
 
     @property
     def query(self) -> str:
@@ -66,12 +72,9 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.call == "text":
             return self.text
-        count = len(self.params) + len(CONTEXT)
-        arguments = ", ".join(f"${number}" for number in range(1, count + 1))
-        call = f"q.{self.function}({arguments})"
         if self.bytes_max:
-            return self._capped(call)
-        return f"SELECT * FROM {call}"  # noqa: S608 - checked names only
+            return self._capped(self._call)
+        return f"SELECT * FROM {self._call}"  # noqa: S608 - checked names only
 
     @property
     def batched(self) -> str:
@@ -79,13 +82,17 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
         The number is null where the function gives no row.
         """
-        count = len(self.params) + len(CONTEXT)
-        arguments = ", ".join(f"${number}" for number in range(1, count + 1))
         names = ", ".join([*(column.name for column in self.returns), "nth"])
         return (
-            f"SELECT answer.* FROM (SELECT) AS asked LEFT JOIN q.{self.function}({arguments}) "  # noqa: S608
+            f"SELECT answer.* FROM (SELECT) AS asked LEFT JOIN {self._call} "  # noqa: S608
             f"WITH ORDINALITY AS answer ({names}) ON TRUE"
         )
+
+    @property
+    def _call(self) -> str:
+        count = len(self.params) + len(CONTEXT)
+        arguments = ", ".join(f"${number}" for number in range(1, count + 1))
+        return f"q.{self.function}({arguments})"
 
     def capped(self, bytes_max: int) -> "Statement":
         """Give the same statement for a reader who has room for so many bytes of documents.

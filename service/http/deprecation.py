@@ -27,11 +27,11 @@ def fields(operations: Iterable[Operation]) -> dict[tuple[str, str], dict[str, s
 
 async def tell(request: web.Request, response: web.StreamResponse) -> None:
     """Put them on an answer, whatever it says."""
-    resource = request.match_info.route.resource
-    if resource is None:
+    every, resource = request.app[DEPRECATED], request.match_info.route.resource
+    if not every or resource is None:
         return
     method = "GET" if request.method == "HEAD" else request.method
-    told = request.app[DEPRECATED].get((method, resource.canonical), {})
+    told = every.get((method, resource.canonical), {})
     for name, value in told.items():
         response.headers.add(name, value)
 

@@ -35,8 +35,9 @@ ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Of documents in one answer, give or take the last one."""
 
 
-Effect = Literal["read", "note", "write"]
-"""What a statement does; a note is made in passing, and one that is lost is no loss."""
+Effect = Literal["read", "point", "note", "write"]
+"""What a statement does; a note is made in passing, and one that is lost is no loss. A point is a
+read of one row or none, which goes with others when many come at once."""
 
 
 class StatementMismatch(Refusal):
@@ -79,8 +80,6 @@ class Maybe(Query[R], Generic[R], frozen=True):
     """A statement that returns one row or none."""
 
     cardinality = "maybe"
-    batched: ClassVar[bool] = False
-    """Whether such reads go together when many come at once."""
 
 
 class Many(Query[R], Generic[R], frozen=True):
@@ -157,10 +156,6 @@ class Repository:
         timeout_s: float | None = None,
     ) -> list[R]:
         statement, row = self._binding(type(query))
-        if context is not None and connection is None and getattr(query, "batched", False):
-            arguments = structs.astuple(query) + context.arguments
-            fetch = partial(self.batcher.fetch, statement.query, statement.batched, arguments)
-            return [row(*values) for values in await self._repeated(fetch)]
         return await self._sent(
             statement,
             row,
@@ -188,11 +183,14 @@ class Repository:
             arguments += context.arguments
         if connection is not None:
             found = await connection.fetch(statement.query, *arguments, timeout=timeout_s)
+        elif effect == "point":
+            together = partial(self.batcher.fetch, statement.query, statement.batched, arguments)
+            found = await self._repeated(together)
         else:
             pool = self.reads if effect == "read" else self.pool
             send = _sender(pool.connection, statement, arguments)
             found = await self._repeated(send, writes=effect == "write")
-        return [row(*record.values()) for record in found]
+        return [row(*record) for record in found]
 
     async def _repeated(self, send: Send[T], *, writes: bool = False) -> T:
         """Send what is a transaction of its own; repeat what failed without effect.

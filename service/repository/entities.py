@@ -59,7 +59,7 @@ class ListedById(Struct, frozen=True):
 class EntityById(Maybe[Document], frozen=True):
     """Find one entity that the caller may see."""
 
-    batched = True
+    effect = "point"
 
     kind: str
     id: str
