@@ -126,6 +126,11 @@ class Command:
         return self._process.poll() is None
 
 
+def tenant_name(number: int) -> str:
+    """Name one of the tenants that `make_actors` makes."""
+    return f"t-{number:04}"
+
+
 def make_actors(ground: Ground, count: int) -> list[Actor]:
     """Make so many tenants with one key each."""
     return asyncio.run(_made(ground, count))
@@ -136,7 +141,7 @@ async def _made(ground: Ground, count: int) -> list[Actor]:
     owner = Repository(load_catalog(), pool)
     await pool.open()
     try:
-        made = [await create_key(owner, f"t-{n:04}", "author", SCOPES) for n in range(count)]
+        made = [await create_key(owner, tenant_name(n), "author", SCOPES) for n in range(count)]
     finally:
         await pool.close()
     return [

@@ -76,10 +76,12 @@ def searching(
     )
 
 
-ENTITIES = """
+HIDDEN = "CASE WHEN status IN ('draft', 'under_review') THEN governance_agent_id END"
+"""Whose draft an entity is or can become again, as app.wanted_label says it."""
+
+ENTITIES = f"""
 SELECT base.tenant_id, base.id, base.entity_type, base.name, base.description, base.aliases,
-    CASE WHEN base.status IN ('draft', 'under_review') THEN base.governance_agent_id END
-        AS private_to,
+    {HIDDEN} AS private_to,
     coalesce(skill.embedding_384, industry.embedding_384)::real[] AS brought
 FROM app.base_entity AS base
 LEFT JOIN app.skill_entity AS skill USING (tenant_id, id)

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from service.embedding.trigram import Trigram
 from service.usecases.near_skills import NearSkills
-from tests.labels import ADD, MODEL, WORDS, Fake, meaning
+from tests.labels import ADD, HIDDEN, MODEL, WORDS, Fake, meaning
 from tests.sessions import Connection
 
-ENTITIES = """
+ENTITIES = f"""
 SELECT tenant_id, id, entity_type, name, aliases,
-    CASE WHEN status IN ('draft', 'under_review') THEN governance_agent_id END AS private_to
+    {HIDDEN} AS private_to
 FROM app.base_entity
 WHERE tenant_id = $1 AND entity_type = coalesce($2, entity_type)
 """

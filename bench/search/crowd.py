@@ -12,7 +12,7 @@ import asyncpg
 import numpy as np
 from msgspec import Struct
 
-from bench.ground import Actor, Ground, make_actors
+from bench.ground import Actor, Ground, make_actors, tenant_name
 from bench.relevance.stock import INDEXES, MEMORY
 from bench.relevance.typos import mistyped
 from bench.relevance.vectors import MODEL
@@ -108,7 +108,7 @@ async def _filled(
         for actor, share in zip(actors, SHARES, strict=True):
             wanted = math.ceil(rows * (REST if share is None else share))
             count = await _tenant(connection, actor, wanted, made)
-            tenants.append(Tenant(f"t-{len(tenants):04}", actor, count / rows, count))
+            tenants.append(Tenant(tenant_name(len(tenants)), actor, count / rows, count))
         await connection.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
         copied = clock()
         tell(f"{sum(one.labels for one in tenants):,} labels; building indexes")

@@ -11,7 +11,7 @@ from bench.pgbench import BenchError
 from bench.relevance.vectors import MODEL
 from bench.result import Outcome, Row, percentile
 from bench.search.crowd import Crowd, Probe, Tenant
-from bench.search.naive import NAIVE_HOW, NAIVELY, Each, ask_naively
+from bench.search.naive import NAIVE_HOW, NAIVELY, WARM, Each, ask_naively
 from service.catalog.load import load as load_catalog
 from service.database.pool import Pool
 from service.embedding.trigram import Trigram
@@ -24,7 +24,6 @@ from service.usecases.probes import AROUND, CALLER, WORDS
 from service.usecases.search import Search
 
 COUNT: Final = 10
-WARM: Final = 10
 ALIKE: Final = 1e-9
 """What scores may differ by and still be the same."""
 GOALS_MS: Final = {100_000: 3.0, 1_000_000: 8.0}

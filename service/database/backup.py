@@ -1,9 +1,8 @@
-"""A back-up of the embedded server in one file, taken while it serves, and made a server again.
+"""A back-up of the embedded server in one file, taken while it serves.
 
-PostgreSQL's own tools do both: `pg_basebackup` writes the tar, with all of its log that makes it
-consistent and a manifest of all files; `pg_verifybackup` holds the unpacked files against that. Of
-the data directory nothing is in it: neither the key that signs the log nor what it signed last nor
-a password.
+PostgreSQL's own `pg_basebackup` writes the tar, with all of its log that makes it consistent and a
+manifest of all files, against which a restoration holds them. Of the data directory nothing is in
+it: neither the key that signs the log nor what it signed last nor a password.
 """
 
 import asyncio
@@ -18,6 +17,7 @@ from typing import IO, Final
 from msgspec import Struct
 
 from service.database.cluster import SUPERUSER
+from service.database.durable import sync_directory
 from service.database.embedded import EmbeddedServer
 from service.database.locks import open_private
 from service.database.place import wheel_programs
@@ -76,7 +76,7 @@ def back_up(
             file.flush()
             os.fsync(file.fileno())
         draft.replace(place)
-        sync(place.parent)
+        sync_directory(place.parent)
     except OSError as error:
         raise BackupRefusal(
             f"{path} cannot be written: {error.strerror or error}.",
@@ -97,15 +97,7 @@ def _kept_log(server: EmbeddedServer) -> Iterator[None]:
 
     with asyncio.Runner() as runner:
         try:
-            session = runner.run(
-                asyncpg.connect(
-                    host=str(server.place.sockets),
-                    port=5432,
-                    user=SUPERUSER,
-                    password=server.passwords.of(SUPERUSER),
-                    database="postgres",
-                )
-            )
+            session = runner.run(asyncpg.connect(server.url(SUPERUSER)))
             runner.run(session.execute(KEEP.format(os.getpid())))
         except (OSError, asyncpg.PostgresError) as error:
             raise BackupRefusal(
@@ -160,12 +152,3 @@ def _fetched(
             "See postgres.log in the data directory.",
         )
     return size, digest.hexdigest()
-
-
-def sync(directory: Path) -> None:
-    """Have the names in a directory on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

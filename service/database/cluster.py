@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from service.database.durable import sync_directory
 from service.database.locks import take
 from service.database.passwords import Passwords, verifier
 from service.database.place import Place, make_private
@@ -119,7 +120,7 @@ class Cluster:
         self._alone(draft, DATABASE, [self._password(SUPERUSER), self._password(OWNER)])
         self._run([self.programs / "initdb", "--sync-only", "-D", draft])
         draft.rename(self.place.data)
-        _sync(self.place.data.parent)
+        sync_directory(self.place.data.parent)
 
     def _create(self) -> None:
         """Make the files under another name, with owner, database and extension; then rename.
@@ -147,7 +148,7 @@ class Cluster:
         conf = draft / "postgresql.conf"
         self._write(conf, conf.read_text() + LINES)
         draft.rename(self.place.data)
-        _sync(self.place.data.parent)
+        sync_directory(self.place.data.parent)
 
     def _require_major(self, data: Path) -> None:
         if (major := _major(data)) != MAJOR:
@@ -203,11 +204,3 @@ def _major(data: Path) -> str:
             f"{data} is there but holds no database of PostgreSQL.",
             "Remove it, or choose another PLANT_DATA_DIR.",
         ) from None
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

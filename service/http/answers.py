@@ -1,10 +1,11 @@
 """What an answer with a document looks like: headers, entity tags, lists joined from documents."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from aiohttp import web
 
 from service.errors import FieldError, InvalidBody
@@ -64,6 +65,13 @@ def joined(documents: Iterable[str | None], rest: bytes, link: str | None = None
     if link is not None:
         headers["Link"] = link
     return web.Response(body=body, content_type=JSON, headers=headers)
+
+
+def looked_up(ids: Sequence[str], found: Mapping[str, str | None]) -> web.Response:
+    """Answer with what was found of some ids, in their order, and which are missing."""
+    missing = [identity for identity in ids if identity not in found]
+    documents = (found[identity] for identity in ids if identity in found)
+    return joined(documents, b'"missing":' + msgspec.json.encode(missing))
 
 
 def revalidated(request: web.Request, body: bytes, media: str, cached: str) -> web.Response:

@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from service.errors import InvalidParameter, NotFound
-from service.http.answers import document, joined
+from service.http.answers import document, joined, looked_up
 from service.http.caller import caller
 from service.http.clock import CLOCK
 from service.http.conflicts import explained, stepping
@@ -168,9 +168,7 @@ async def many(request: web.Request) -> web.StreamResponse:
             "Ask for fewer at a time.",
             extensions={"parameter": "id", "fitting": fit},
         )
-    missing = [identity for identity in ids if identity not in found]
-    documents = (found[identity] for identity in ids if identity in found)
-    return joined(documents, b'"missing":' + msgspec.json.encode(missing))
+    return looked_up(ids, found)
 
 
 def routes() -> list[web.RouteDef]:

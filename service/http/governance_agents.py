@@ -3,7 +3,7 @@
 import msgspec
 from aiohttp import web
 
-from service.http.answers import JSON, PRIVATE
+from service.http.answers import looked_up
 from service.http.caller import caller
 from service.http.reading import reading
 from service.http.request import raw_query
@@ -16,14 +16,7 @@ async def many(request: web.Request) -> web.StreamResponse:
     who = await caller(request, "read")
     ids = id_list(raw_query(request))
     rows = await reading(request).many(GovernanceAgentsById(list(ids)), who.context)
-    found = {str(row.id): row for row in rows}
-    told = {
-        "items": [found[one] for one in ids if one in found],
-        "missing": [one for one in ids if one not in found],
-    }
-    return web.Response(
-        body=msgspec.json.encode(told), content_type=JSON, headers={"Cache-Control": PRIVATE}
-    )
+    return looked_up(ids, {str(row.id): msgspec.json.encode(row).decode() for row in rows})
 
 
 def routes() -> list[web.RouteDef]:

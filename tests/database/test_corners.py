@@ -24,6 +24,7 @@ from tests.factories import (
     unique,
 )
 from tests.sessions import Connection, Savepoint, acting
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -37,9 +38,6 @@ INSERT INTO app.amendment (
 SELECT tenant_id, id, entity_type, version, '{"description": "x"}', 'draft', version_hash,
     last_entry_id, governance_agent_id, document
 FROM app.base_entity WHERE id = $1
-"""
-TRIGGERS = """
-SELECT tgname FROM pg_trigger WHERE tgrelid = 'app.amendment'::regclass AND NOT tgisinternal
 """
 AMEND_TWO = """
 SELECT count(*) FROM app.job_role_amend(
@@ -79,17 +77,12 @@ class TestAmendments:
         """After a clock that was ahead, a change is a microsecond later than the one before."""
         made = await active_skill(repository, tenant)
         await propose(repository, tenant.author, "skill", made.id, {"description": "One."})
-        async with superuser.transaction():
-            await superuser.execute("ALTER TABLE app.amendment DISABLE TRIGGER USER")
+        async with asleep(superuser, "app.amendment"):
             ahead = await superuser.fetchval(
                 "UPDATE app.amendment SET updated_at = now() + interval '1 day'"
                 " WHERE entity_id = $1 RETURNING updated_at",
                 made.id,
             )
-            for trigger in await superuser.fetch(TRIGGERS):
-                await superuser.execute(
-                    f'ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER "{trigger[0]}"'
-                )
         await propose(repository, tenant.author, "skill", made.id, {"description": "Two."})
         later = await superuser.fetchval(
             "SELECT updated_at - $2 FROM app.amendment WHERE entity_id = $1", made.id, ahead

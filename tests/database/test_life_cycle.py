@@ -30,12 +30,10 @@ from tests.factories import (
 )
 from tests.postgres import Server
 from tests.sessions import Connect, Connection, Savepoint, acting, connections
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
-TRIGGERS = """
-SELECT tgname FROM pg_trigger WHERE tgrelid = 'app.base_entity'::regclass AND NOT tgisinternal
-"""
 
 KINDS = ("skill", "industry", "job_role", "team", "agent")
 STATES = ("draft", "under_review", "certified", "active", "deprecated", "archived")
@@ -450,15 +448,10 @@ class TestRules:
         skill = await active_skill(repository, tenant)
         role = await create(repository, tenant.author, "job_role", job_role_body([str(skill.id)]))
         await raise_to(repository, tenant, "job_role", role.id, "certified")
-        async with superuser.transaction():
-            await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
+        async with asleep(superuser, "app.base_entity"):
             await superuser.execute(
                 "UPDATE app.base_entity SET status = 'under_review' WHERE id = $1", skill.id
             )
-            for trigger in await superuser.fetch(TRIGGERS):
-                await superuser.execute(
-                    f'ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER "{trigger[0]}"'
-                )
         with pytest.raises(RuleViolated) as caught:
             await step(repository, tenant.author, "job_role", role.id, "active")
 

@@ -44,16 +44,13 @@ from tests.restoring import (
     named,
     restored,
 )
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
 ENTRIES = "SELECT count(*) FROM audit.entry WHERE tenant_id = $1"
 OF_ALL = "SELECT coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t WHERE tenant_id = $1"
 TABLES = ("app.base_entity", "app.entity_tag", "audit.entry", "app.governance_agent")
-TRIGGERS = """
-SELECT tgname FROM pg_trigger
-WHERE NOT tgisinternal AND tgrelid = 'app.base_entity'::regclass
-"""
 BY_HAND = """
 INSERT INTO app.base_entity (
     tenant_id, id, entity_type, name, status, document, created_at, updated_at, governance_agent_id
@@ -481,16 +478,11 @@ class TestAfterwards:
         stream = await exported(repository, tenant.author.context)
         await restored(repository, into, stream, named(tenant))
         back = await come_back(owner, into)
-        async with superuser.transaction():
-            await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
+        async with asleep(superuser, "app.base_entity"):
             await superuser.execute(
                 "UPDATE app.base_entity SET status = 'active' WHERE id = $1 AND tenant_id = $2",
                 made.id, back.id,
             )  # fmt: skip
-            for name in await superuser.fetch(TRIGGERS):
-                await superuser.execute(
-                    f"ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER {name['tgname']}"
-                )
 
         assert ["L0-04", "L0-05"] == await violated(repository, back.author, "skill", made.id)
 
