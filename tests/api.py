@@ -140,6 +140,7 @@ class Api:
             data=data,
             headers=sent,
             skip_auto_headers=["Content-Type"],
+            allow_redirects=False,
         ) as response:
             answer = Answer(response.status, response.headers, await response.read())
         known = data if isinstance(data, bytes) else None

@@ -32,6 +32,12 @@ class Unanswered(Refusal):
     """The database did not do what was asked."""
 
 
+class Refused(Refusal):
+    """The database answered, and the answer is no."""
+
+    exit_code = 1
+
+
 @contextmanager
 def database(settings: Settings, tell: Callable[[str], None]) -> Iterator[Target]:
     """Have the server ready for statements; an embedded one is brought to this release first.
@@ -82,7 +88,7 @@ def migrate(target: Target, tell: Callable[[str], None]) -> None:
 async def repository(settings: Settings, target: Target, role: Role) -> AsyncIterator[Repository]:
     """Have the catalogue's statements at hand, run as one role over a small pool.
 
-    Raises: SchemaBehind, Unanswered.
+    Raises: SchemaBehind, Refused, Unanswered.
     """
     few = msgspec.structs.replace(settings, pool_min=1, pool_max=2)
     found = Repository(load_catalog(), Pool(target.url(role), few, name=f"command {role}"))
@@ -112,4 +118,6 @@ def in_words(target: Target, error: Exception) -> Refusal | None:
         )
     if isinstance(problem, Defect):
         return None
+    if problem.status < Defect.status:
+        return Refused(problem.detail, f"docs/errors.md says more, under `{problem.slug}`.")
     return Unanswered(problem.detail, f"The database is at {server}.")

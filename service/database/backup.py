@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final
@@ -21,6 +22,7 @@ from service.database.durable import sync_directory
 from service.database.embedded import EmbeddedServer
 from service.database.locks import open_private
 from service.database.place import wheel_programs
+from service.database.postmaster import gone
 from service.refusal import Refusal
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -68,6 +70,7 @@ def back_up(
         raise BackupRefusal(f"{path} is there and no file.", "Name a file.")
     draft = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
+        _clear(place)
         with (
             _kept_log(server),
             os.fdopen(open_private(draft, os.O_WRONLY | os.O_EXCL), "wb") as file,
@@ -85,6 +88,14 @@ def back_up(
     finally:
         draft.unlink(missing_ok=True)
     return Written(str(path), size, digest)
+
+
+def _clear(place: Path) -> None:
+    """Take away what back-ups to the same place left that were killed."""
+    for left in place.parent.glob(f".{escape(place.name)}.*.part"):
+        process = left.suffixes[-2].removeprefix(".")
+        if process.isdigit() and gone(int(process)):
+            left.unlink(missing_ok=True)
 
 
 @contextmanager

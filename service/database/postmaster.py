@@ -62,7 +62,7 @@ def running(place: Place) -> Postmaster | None:
     if held_by(place.run / "server.lock") is None:
         return None
     lines = _pid_file(place)
-    if lines is None or _gone(int(lines[0])):
+    if lines is None or gone(int(lines[0])):
         return ORPHANED
     state = lines[7].strip() if len(lines) > 7 else "starting"  # noqa: PLR2004 - line 8 of the file
     return Postmaster(pid=int(lines[0]), started_s=int(lines[2]), state=state)
@@ -172,7 +172,8 @@ def _pid_file(place: Place) -> list[str] | None:
     return None
 
 
-def _gone(pid: int) -> bool:
+def gone(pid: int) -> bool:
+    """Say whether a process has ended."""
     try:
         os.kill(pid, 0)
         # An init that is slow to collect the dead, or a container's that never does.

@@ -25,8 +25,12 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def part(request: web.Request) -> web.Response:
-    """Return a file that the page loads."""
-    found = files().get(request.match_info["file"])
+    """Return a file that the page loads; /console/ leads to the page."""
+    name = request.match_info["file"]
+    if not name:
+        take_by_address(request)
+        raise web.HTTPPermanentRedirect("/console")
+    found = files().get(name)
     if found is None:
         raise NotFound("The console has no such file. It begins at /console.")
     return _answer(request, found)
@@ -44,5 +48,5 @@ def routes() -> list[web.RouteDef]:
     """List the routes of the console."""
     return [
         web.get("/console", page),
-        web.get("/console/{file:[^/]+}", part),
+        web.get("/console/{file:[^/]*}", part),
     ]

@@ -88,7 +88,7 @@ async def _answered(
         return _waiting(found)
     body = _text(found) if media == TEXT else msgspec.json.encode(found)
     charset = "utf-8" if media == TEXT else None
-    headers = {"Cache-Control": PRIVATE}
+    headers = {"Cache-Control": PRIVATE, "Vary": "Accept"}
     return web.Response(body=body, content_type=media, charset=charset, headers=headers)
 
 

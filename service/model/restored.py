@@ -1,6 +1,7 @@
 """One line of an export that is restored: a document, and the vector that only its digest shows."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -75,11 +76,20 @@ def document(line: bytes) -> Document:
         message = f"must be 1 to {VERSION_MAX:,}"
         raise refusal([FieldError("/version", "number-range", message)])
     codec.check(value, "")
-    if isinstance(value, IndustryRestored):
-        faults = list(classification_faults(value, ""))
-        if faults:
-            raise refusal(faults)
+    faults = list(_own_faults(value))
+    if faults:
+        raise refusal(faults)
     return value
+
+
+def _own_faults(value: Document) -> Iterator[FieldError]:
+    """Find what no entity is, though each of its members could be one's."""
+    if value.id.int == 0:
+        yield FieldError("/id", "type", "is the nil UUID, which no entity has")
+    if value.updated_at < value.created_at:
+        yield FieldError("/updated_at", "past", "is earlier than created_at")
+    if isinstance(value, IndustryRestored):
+        yield from classification_faults(value, "")
 
 
 def _wanted(line: bytes) -> type[Document]:

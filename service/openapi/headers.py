@@ -154,6 +154,9 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         ),
         "required": True,
     },
+    "Vary": _text(
+        "What of a request decides the form of the answer (RFC 9110).", "Accept", const="Accept"
+    ),
     "Retry-After": {
         "description": "After how many seconds to try again.",
         "schema": {"type": "integer", "minimum": 0},

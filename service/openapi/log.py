@@ -93,7 +93,7 @@ _PROVEN: Final = (
         description="The receipt.",
         type=ReceiptShown,
         texts=(TEXT,),
-        headers=("Cache-Control",),
+        headers=("Cache-Control", "Vary"),
         example=log_examples.RECEIPT,
     ),
     Answer(

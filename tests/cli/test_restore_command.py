@@ -150,6 +150,19 @@ async def test_a_file_that_was_cut_is_refused(
     assert "incomplete" in done.stderr
 
 
+async def test_a_tenant_that_is_not_empty_is_refused(
+    repository: Repository, tenant: Tenant, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """The database says no: exit code 1, and where the way out stands."""
+    await create(repository, tenant.author, "skill", skill_body())
+    (tmp_path / "it").write_bytes(b"")
+    done = run(environ, "import", "--restore", "--key", tenant.author.key, tmp_path / "it")
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "The tenant is not empty" in done.stderr
+    assert "docs/errors.md says more, under `conflict`." in done.stderr
+
+
 async def test_it_takes_a_key_with_scope_admin(
     tenant: Tenant, environ: dict[str, str], tmp_path: Path
 ) -> None:

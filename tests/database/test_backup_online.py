@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -74,6 +75,23 @@ def backup() -> Iterator[Backup]:
             service.end(signal.SIGTERM)
         assert json.loads(done.stdout)["bytes"] == (home / "it.tar").stat().st_size
         yield Backup(home, home / "it.tar", before)
+
+
+def test_what_a_killed_back_up_left_is_taken_away_by_the_next() -> None:
+    """Of the same file, and of nobody who is still at it."""
+    ended = subprocess.run(["sh", "-c", "echo $$"], check=True, capture_output=True, text=True)
+    with room() as home, embedded_server(Settings(data_dir=home / "data")) as server:
+        of = {
+            "dead": f".it.tar.{ended.stdout.strip()}.part",
+            "alive": f".it.tar.{os.getppid()}.part",
+            "another's": f".that.tar.{ended.stdout.strip()}.part",
+        }
+        for name in of.values():
+            (home / name).touch()
+        back_up(server, home / "it.tar")
+        left = {whose for whose, name in of.items() if (home / name).exists()}
+
+    assert {"alive", "another's"} == left
 
 
 def test_a_checkpoint_meanwhile_takes_nothing_away() -> None:

@@ -47,6 +47,13 @@ async def get(api: Api, path: str) -> Answer:
     return await api.send("GET", path, headers={"Authorization": None})
 
 
+async def test_a_stroke_too_many_leads_to_the_page(api: Api) -> None:
+    """Files have names relative to /console, which a stroke behind it would change."""
+    answer = await get(api, "/console/")
+
+    assert (308, "/console") == (answer.status, answer.headers["Location"])
+
+
 @pytest.mark.parametrize("path", ADDRESSES)
 async def test_files_are_for_anyone_under_one_policy(api: Api, path: str) -> None:
     """Without a key; none may be framed, and none loads from elsewhere."""

@@ -138,6 +138,7 @@ class TestReceipt:
         for accept in ("text/plain", "text/*", "application/xml, text/plain;q=0.5"):
             answer = await api.get(at(made), Accept=accept)
             assert "text/plain; charset=utf-8" == answer.headers["Content-Type"]
+            assert "Accept" == answer.headers["Vary"]
             text = answer.body.decode()
             assert text.startswith("c2sp.org/tlog-proof@v1\n")
             check_tlog_proof(text, sealer.keys)
