@@ -41,10 +41,16 @@ class Served:
         lent = found.pool.statistics.in_use + found.reads.statistics.in_use
         return lent, found.imports.total(), found.exports.total()
 
+    @property
+    def connections(self) -> list[web.RequestHandler]:
+        """Give the connections on which a client still is."""
+        server = self._runner.server
+        found = server.connections if server else []
+        return [one for one in found if one.transport is not None]
+
     async def clients(self) -> int:
         """Count the connections on which a client still is."""
-        server = self._runner.server
-        return sum(one.transport is not None for one in server.connections) if server else 0
+        return len(self.connections)
 
     async def end(self) -> None:
         """End the service; leaving its context afterwards does nothing more."""
@@ -63,13 +69,13 @@ async def served(
     *,
     buffer: int = SMALL,
     replica_url: str | None = None,
+    **options: Any,
 ) -> AsyncIterator[Served]:
-    """Serve with small buffers in the kernel."""
+    """Serve with small buffers in the kernel; the options are those of aiohttp's runner."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
-    runner = Runner(
-        build_app(settings, app_url, clock, replica_url), access_log=None, shutdown_timeout=5
-    )
+    app = build_app(settings, app_url, clock, replica_url)
+    runner = Runner(app, access_log=None, shutdown_timeout=5, **options)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

@@ -3,7 +3,7 @@
 Never reads files and never talks to a server: header.py makes statements, load.py finds them.
 """
 
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -40,7 +40,7 @@ class Column(msgspec.Struct, frozen=True):
     type: str
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
+class Statement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One statement file, checked."""
 
     name: str
@@ -64,7 +64,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         """Name the generated function, without its schema."""
         return f"{self.name}_{_digest(self.text)}"
 
-    @property
+    @cached_property
     def query(self) -> str:
         """Write the text that is sent to the server to run this statement.
 
@@ -76,7 +76,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
             return self._capped(self._call)
         return f"SELECT * FROM {self._call}"  # noqa: S608 - checked names only
 
-    @property
+    @cached_property
     def batched(self) -> str:
         """Write the text for a call among others: always one row, its number last.
 

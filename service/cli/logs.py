@@ -1,10 +1,12 @@
 """Where log lines go and what they look like: text for a person, JSON for a collector."""
 
 import logging
+import sys
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
+
+from service.http.log_lines import LOGGER, Form, Lines
 
 
 class JsonLines(logging.Formatter):
@@ -24,11 +26,7 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(members).decode()
 
 
-REQUESTS = "service.http.request_log"
-"""The logger that has a line for each request."""
-
-
-def configure(form: Literal["text", "json"], *, requests: bool = False) -> None:
+def configure(form: Form, *, requests: bool = False) -> None:
     """Send warnings and worse to standard error, and what requests came to where that is wanted."""
     handler = logging.StreamHandler()
     if form == "json":
@@ -37,7 +35,10 @@ def configure(form: Literal["text", "json"], *, requests: bool = False) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(_in_our_words)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger(REQUESTS).setLevel(logging.INFO if requests else logging.WARNING)
+    log = logging.getLogger(LOGGER)
+    log.setLevel(logging.INFO if requests else logging.WARNING)
+    log.handlers = [Lines(sys.stderr, form)]
+    log.propagate = False
 
 
 def _in_our_words(record: logging.LogRecord) -> bool:

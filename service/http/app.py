@@ -35,6 +35,7 @@ from service.http import (
     match,
     metrics,
     middleware,
+    points,
     rates,
     reading,
     receipts,
@@ -154,6 +155,7 @@ def build_app(
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])
     app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
+    app[points.POINTS] = points.Points(app)
     _prove(app, repository, public=settings.audit_public == "on")
     app[batch.TURNS] = Turns(batch.AT_ONCE)
     app[batch.ROOM] = Room(batch.ROOM_BYTES)

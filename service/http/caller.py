@@ -81,8 +81,14 @@ class Authenticator:
 
     def recalled(self, key: str) -> Identity | None:
         """Give whose key this is as far as it is remembered, and ask nobody."""
-        until, found = self._known.get(key_hash(key), (0.0, None))
-        return found if until >= self._clock.monotonic() else None
+        return self.recalled_by(key_hash(key))
+
+    def recalled_by(self, digest: bytes) -> Identity | None:
+        """Give whose key has this hash as far as it is remembered, and ask nobody."""
+        until, found = self._known.get(digest, (0.0, None))
+        if found is None or until < self._clock.monotonic():
+            return None
+        return None if found.expires_at and found.expires_at <= self._clock.now() else found
 
     def _remember(self, digest: bytes, found: Identity | None, now: float) -> None:
         if found is None:
@@ -121,7 +127,7 @@ async def caller(request: web.Request, *scopes: str) -> Caller:
         raise
     take_by_key(request, str(identity.key_id))
     require(identity, *scopes)
-    context = context_of(identity, request)
+    context = context_of(identity, request_id(request))
     request[WHO] = context
     return Caller(identity=identity, context=context)
 
@@ -150,11 +156,11 @@ def require(identity: Identity, *scopes: str, header: str | None = None) -> None
         )
 
 
-def context_of(identity: Identity, request: web.BaseRequest) -> Context:
-    """Make the context that statements of this request run in."""
+def context_of(identity: Identity, request_id: str) -> Context:
+    """Make the context that statements of a request run in."""
     return Context(
         tenant_id=str(identity.tenant_id),
         governance_agent_id=str(identity.governance_agent_id),
         key_id=str(identity.key_id),
-        request_id=request_id(request),
+        request_id=request_id,
     )

@@ -24,6 +24,7 @@ from service.errors import Unavailable
 from service.http import problems
 from service.http.framing import Request
 from service.http.metrics import METRICS
+from service.http.points import POINTS
 from service.http.reading import REPOSITORY
 from service.http.request import request_id, usable_id
 
@@ -59,6 +60,7 @@ class Door:
 
     def __init__(self, app: web.Application, handler: Handler) -> None:
         self._handler = handler
+        self.points = app.get(POINTS)
         self._repository = app[REPOSITORY]
         self._metrics = app[METRICS]
         self._answer = _Answer()

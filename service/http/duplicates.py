@@ -12,7 +12,7 @@ from service.http.accept import accepted
 from service.http.answers import JSON, PRIVATE, require_room
 from service.http.caller import Caller, caller
 from service.http.deadline import extend
-from service.http.protocol import ending_with_client
+from service.http.leaving import ending_with_client
 from service.http.reading import reading, unhurried
 from service.http.request import NDJSON, raw_query
 from service.http.search import answer_of, item_of, read_once, rounded

@@ -9,8 +9,8 @@ from aiohttp import hdrs, web
 from service.errors import InvalidParameter
 from service.http.accept import accepted
 from service.http.caller import Caller, caller, require
+from service.http.leaving import ending_with_client
 from service.http.log import TREE
-from service.http.protocol import ending_with_client
 from service.http.reading import reading
 from service.http.request import NDJSON, raw_query
 from service.model.log import sizes

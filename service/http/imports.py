@@ -17,8 +17,8 @@ from service.errors import (
 )
 from service.http.caller import AUTHENTICATOR, Caller, caller, require
 from service.http.clock import CLOCK
+from service.http.leaving import ending_with_client
 from service.http.problems import report
-from service.http.protocol import ending_with_client
 from service.http.reading import REPOSITORY
 from service.http.request import NDJSON, bearer, check_media, raw_query, request_id
 from service.http.upload import Upload

@@ -14,7 +14,7 @@ from service.http.answers import JSON, joined, revalidated
 from service.http.caller import caller
 from service.http.clock import CLOCK
 from service.http.entities import CURSORS
-from service.http.protocol import ending_with_client
+from service.http.leaving import ending_with_client
 from service.http.rates import take_by_address
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query

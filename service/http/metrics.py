@@ -39,6 +39,11 @@ class Metrics:
         self.registry.register(_DatabaseCollector(repository, replica))
         ProcessCollector(registry=self.registry)
 
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self.requests.labels(_method(method), route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
     def refuse(self, method: str) -> None:
         """Count a request that was refused at the door, where no route is known."""
         self.requests.labels(_method(method), "refused", "503").inc()
@@ -134,9 +139,8 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
     else:
         return answer
     finally:
-        counted, seconds = request.app[METRICS], time.perf_counter() - begun
-        counted.requests.labels(_method(request.method), route, str(status)).inc()
-        counted.seconds.labels(route).observe(seconds)
+        seconds = time.perf_counter() - begun
+        request.app[METRICS].answered(request.method, route, status, seconds)
         request_log.tell(request, route, status, seconds)
 
 

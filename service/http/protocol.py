@@ -1,40 +1,38 @@
-"""The server beneath the application: what aiohttp answers on its own becomes a problem too.
+"""A connection: what comes on it is counted, refused, answered the short way or by aiohttp.
 
-A request line or header that cannot be parsed never reaches a middleware, and neither does an
-Expect header that is not understood. And here it ends when a client keeps the server waiting.
+And here it ends when a client keeps the server waiting.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, cast
 
-from aiohttp import http_exceptions as http
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
 from service.database.gate import Gate
-from service.errors import MalformedRequest, Problem
-from service.http import patience, problems
+from service.http import patience
 from service.http.door import Door
 from service.http.framing import Framing, Request
+from service.http.handler import Handler
 from service.http.patience import Deadline, Unread
-from service.http.request import request_id
-from service.http.unreadable import LateHead, in_our_words
+from service.http.points import Answer
+from service.http.short_way import ShortWay
+from service.http.unreadable import LateHead
 
 log = logging.getLogger(__name__)
 
 _SERVER_ERROR: Final = 500
 
 
-class Protocol(web.RequestHandler):
+class Protocol(Handler):
     """One connection."""
 
     def __init__(self, manager: web.Server, unread: Unread, door: Door, **options: Any) -> None:
         super().__init__(manager, **options)
         self._door = door
+        self._short = ShortWay(door.points, self._answered)
         self._framing = Framing()
         self._entrance: Gate | None = None  # of the request whose body is still to come
         self._counted: tuple[Gate, object] | None = None
@@ -42,6 +40,7 @@ class Protocol(web.RequestHandler):
         # aiohttp forgets the transport when it closes it, which is not when the client has all.
         self._wire: asyncio.Transport | None = None
         self._begun = False
+        self.is_ending = False  # once the short way is free
         self._held = 0
         self._head = Deadline(patience.HEAD_S, self._no_request)
         self._taking = Deadline(patience.TAKEN_S, self._not_taken)
@@ -68,11 +67,16 @@ class Protocol(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Expect that a request which begins will be whole soon."""
+        if self._short.is_taken:
+            self._short.wait(data)
+            if self._short.is_full and self._wire is not None:
+                self._wire.pause_reading()
+            return
         requests = self._request_count
         # uvloop may have data before the task that waits for a first request has begun.
         idle = self._waiter is not None or not requests
         request = self._framing.take(data)
-        if request is not None and request.whole and idle and self._refused(request):
+        if request is not None and request.whole and idle and self._done_with(request):
             return
         super().data_received(data)
         if request is not None and self._request_count != requests + 1:
@@ -93,17 +97,22 @@ class Protocol(web.RequestHandler):
             self.count(self._entrance)
             self._entrance = None
 
-    def _refused(self, request: Request) -> bool:
-        """Answer a whole request at the door when nothing else is under way here."""
+    def _done_with(self, request: Request) -> bool:
+        """Refuse a whole request or answer it the short way, if nothing else is under way here."""
+        return self._alone() and (self._refused(request) or self._shortened(request))
+
+    def _alone(self) -> bool:
         if self._messages or self._close or self._force_close or self._wire is None:
             return False
         if self._paused:
             # Its client has not taken the last answer: it has to wait for its turn.
             return False
-        if self._waiter is not None and self._waiter.done():
-            return False
+        return self._waiter is None or not self._waiter.done()
+
+    def _refused(self, request: Request) -> bool:
+        """Answer a whole request at the door."""
         answer = self._door.refusal(request)
-        if answer is None:
+        if answer is None or self._wire is None:
             return False
         self._wire.write(answer)
         if not self._request_count:
@@ -111,6 +120,57 @@ class Protocol(web.RequestHandler):
             self._head.end()
             self._head.begin()
         return True
+
+    def _shortened(self, request: Request) -> bool:
+        """Let a whole request go the short way, if it may."""
+        entrance = self._door.entrance(request)
+        if entrance is None or not self._short.begin(request):
+            return False
+        self._begun = False
+        self._head.end()
+        self.count(entrance)
+        self._live_on()
+        return True
+
+    def _answered(self, answer: Answer | None, behind: bytes) -> None:
+        """Send what has been answered on the short way, and go on with what came behind it."""
+        served = answer is not None and answer.status < _SERVER_ERROR
+        self.discount(served=served)
+        if self._wire is None or self._wire.is_closing():
+            return
+        if answer is None:
+            self.force_close()
+            return
+        self._held = len(answer.data)
+        self._wire.write(answer.data)
+        self._held = 0
+        self._live_on()
+        if self.is_ending:
+            self.close()
+            return
+        if behind:
+            self._wire.resume_reading()
+            self.data_received(behind)
+
+    def _live_on(self) -> None:
+        """Let the connection live on for as long as aiohttp lets one that is idle."""
+        self._keepalive = True
+        loop = asyncio.get_running_loop()
+        self._next_keepalive_close_time = loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            until = self._next_keepalive_close_time
+            self._keepalive_handle = loop.call_at(until, self._process_keepalive)
+
+    def close(self) -> None:
+        """End the connection when what is under way is answered."""
+        self.is_ending = self._short.is_taken
+        if not self.is_ending:
+            super().close()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
+        """End the connection, as soon as what is under way is answered or the time is over."""
+        await self._short.ended(timeout)
+        await super().shutdown(timeout)
 
     @property
     def is_counted(self) -> bool:
@@ -156,35 +216,10 @@ class Protocol(web.RequestHandler):
         if self._wire is not None:
             self._wire.abort()
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,  # noqa: ARG002 - aiohttp's signature
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what failed outside the application with a problem, and close."""
-        if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
-            raise ConnectionError("nothing more can be answered") from exc
-        problem: Problem
-        if isinstance(exc, http.HttpProcessingError):
-            problem = MalformedRequest(in_our_words(exc))
-        elif request.headers.get("Expect", "100-continue").lower() != "100-continue":
-            # aiohttp quotes the header in a refusal of its own and fails when it is not UTF-8.
-            problem = MalformedRequest(problems.EXPECTATION)
-        else:
-            cause = exc if isinstance(exc, Exception) else TimeoutError(message)
-            problem = problems.from_exception(cause, request.method)
-        answer = self._answer(request, problem)
-        answer.force_close()
-        return answer
-
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; an exception of aiohttp's that is one goes out as a problem."""
-        if isinstance(resp, web.HTTPException) and problems.is_refusal(resp):
-            resp = self._answer(request, problems.from_framework(resp))
+        """Send an answer, which is no more under way then."""
         # A body is in memory until its last byte is taken, however much of it the kernel has.
         body = resp.body if isinstance(resp, web.Response) else None
         self._held = len(body) if isinstance(body, bytes) else 0
@@ -197,32 +232,3 @@ class Protocol(web.RequestHandler):
                 # Half a head may have come behind this request, unseen.
                 self._head.end()
                 self._head.begin()
-
-    def log_exception(self, *args: Any, **kwargs: Any) -> None:
-        """Log what aiohttp could not handle, but not a client's broken body that nobody reads."""
-        if not isinstance(kwargs.get("exc_info"), web.RequestPayloadError):
-            super().log_exception(*args, **kwargs)
-
-    def _answer(self, request: web.BaseRequest, problem: Problem) -> web.Response:
-        identity = request_id(request)
-        problems.report(problem, identity, request.method, request.rel_url.raw_path)
-        return problems.response(problem, identity)
-
-
-@contextmanager
-def ending_with_client(request: web.BaseRequest) -> Iterator[None]:
-    """Cancel what is inside when the client goes away; elsewhere a handler goes on without it.
-
-    It takes as long as its client does, so it is not counted among those that are under way.
-    """
-    protocol, task = request.protocol, asyncio.current_task()
-    if not isinstance(protocol, Protocol) or task is None:
-        raise TypeError(protocol)
-    protocol.leaving = task
-    protocol.discount(served=False)
-    if protocol.transport is None:
-        task.cancel()
-    try:
-        yield
-    finally:
-        protocol.leaving = None

@@ -12,7 +12,7 @@ from service.http.accept import accepted
 from service.http.answers import JSON, PRIVATE
 from service.http.caller import caller
 from service.http.deadline import extend
-from service.http.protocol import ending_with_client
+from service.http.leaving import ending_with_client
 from service.http.reading import REPOSITORY, reading
 from service.http.request import path_id, raw_query
 from service.model.kinds import KINDS, Kind

@@ -10,14 +10,15 @@ Source: https://www.w3.org/TR/trace-context/ for `traceparent`.
 import logging
 import re
 import secrets
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
+from service.http.log_lines import LOGGER, Lines
 from service.http.request import request_id
 from service.repository.base import Context
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(LOGGER)
 
 WHO: Final = web.RequestKey("who", Context)
 SLUG: Final = web.RequestKey("slug", str)
@@ -27,27 +28,66 @@ _TRACE: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-
 _NOTHING: Final = {"0" * 32, "0" * 16}
 
 
+class Answered(NamedTuple):
+    """A request that was answered; `slug` is that of the problem, if it was one."""
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+    request_id: str
+    traceparent: str
+    who: Context | None
+    slug: str | None
+
+
+def wanted() -> bool:
+    """Say whether there is a log."""
+    return log.isEnabledFor(logging.INFO)
+
+
 def tell(request: web.Request, route: str, status: int, seconds: float) -> None:
     """Write the line, unless the log is off."""
-    if not log.isEnabledFor(logging.INFO):
+    if not wanted():
         return
+    write(
+        Answered(
+            request.method,
+            route,
+            status,
+            seconds,
+            request_id(request),
+            request.headers.get("traceparent", ""),
+            request.get(WHO),
+            request.get(SLUG),
+        )
+    )
+
+
+def write(answered: Answered) -> None:
+    """Write the line of a request."""
+    who = answered.who
     members: dict[str, Any] = {
-        "method": request.method,
-        "route": route,
-        "status": status,
-        "ms": round(seconds * 1000, 3),
-        "request_id": request_id(request),
+        "method": answered.method,
+        "route": answered.route,
+        "status": answered.status,
+        "ms": round(answered.seconds * 1000, 3),
+        "request_id": answered.request_id,
     }
-    who = request.get(WHO)
     if who is not None:
         members |= {
             "tenant_id": who.tenant_id,
             "governance_agent_id": who.governance_agent_id,
             "key_id": who.key_id,
         }
-    if SLUG in request:
-        members["problem"] = request[SLUG]
-    members |= traced(request.headers.get("traceparent", ""))
+    if answered.slug is not None:
+        members["problem"] = answered.slug
+    if answered.traceparent:
+        members |= traced(answered.traceparent)
+    for handler in log.handlers:
+        if isinstance(handler, Lines):
+            handler.put(members)
+            return
     words = " ".join(f"{name}={value}" for name, value in members.items())
     log.info(words, extra={"members": members})
 

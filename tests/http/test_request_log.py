@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.cli.logs import REQUESTS, JsonLines
+from service.cli.logs import JsonLines
+from service.http.log_lines import LOGGER
 from service.http.request_log import traced
 from tests.api import Api
 from tests.factories import skill_body
@@ -16,13 +17,13 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 @pytest.fixture
 def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Have the log of requests on."""
-    caplog.set_level(logging.INFO, REQUESTS)
+    caplog.set_level(logging.INFO, LOGGER)
     return caplog
 
 
 def lines(told: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Give the members of each line."""
-    return [vars(record)["members"] for record in told.records if record.name == REQUESTS]
+    return [vars(record)["members"] for record in told.records if record.name == LOGGER]
 
 
 async def test_a_request_leaves_a_line(api: Api, told: pytest.LogCaptureFixture) -> None:
@@ -148,7 +149,7 @@ def test_what_is_no_trace_is_passed_over(traceparent: str) -> None:
 
 async def test_it_can_be_off(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     """Then nothing is written."""
-    caplog.set_level(logging.WARNING, REQUESTS)
+    caplog.set_level(logging.WARNING, LOGGER)
     await api.get("/v1/me")
 
     assert [] == lines(caplog)

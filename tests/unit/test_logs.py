@@ -6,17 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.cli.logs import REQUESTS, configure
+from service.cli.logs import configure
+from service.http.log_lines import LOGGER
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Leave the root logger as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    """Leave the loggers as they were."""
+    logs = [logging.getLogger(), logging.getLogger(LOGGER)]
+    before = [(log.handlers[:], log.level, log.propagate) for log in logs]
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    for log, (handlers, level, propagate) in zip(logs, before, strict=True):
+        log.handlers[:] = handlers
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 def failed(logger: str) -> None:
@@ -65,10 +68,9 @@ def test_requests_are_told_when_that_is_wanted(
 ) -> None:
     """As members of their own in JSON, beside when and what."""
     configure("json", requests=requests)
-    log = logging.getLogger(REQUESTS)
+    log = logging.getLogger(LOGGER)
     log.info("words", extra={"members": {"status": 200}})
     said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    log.setLevel(logging.NOTSET)
 
     assert [(200, "info", False)] * requests == [
         (one["status"], one["level"], "message" in one) for one in said
