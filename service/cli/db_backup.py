@@ -12,6 +12,7 @@ from service.database.backup import back_up
 from service.database.embedded import EmbeddedServer
 from service.database.restore import restore
 from service.refusal import Refusal
+from service.sealing.state import StateFile, state_path
 from service.settings import Settings, load
 
 BACKUP = """\
@@ -39,9 +40,9 @@ and only then named the database. Nothing is started; the next step is printed.
 Exit code: 0 it is restored, 1 the file is no whole back-up, 2 it could not be restored."""
 
 LOG = (
-    "Copy signing.key from the data directory that was backed up, or from where you keep it, and "
-    "sealer.json if it is newer than the back-up; then `plant audit verify`, and `plant audit "
-    "rebase` if that finds a rollback (docs/audit.md)."
+    "Copy signing.key and the newest sealer.json from the data directory that was backed up, or "
+    "from where you keep them; then `plant audit verify`, and `plant audit rebase` if that finds a "
+    "rollback. Without sealer.json the log waits for `plant audit rebase` (docs/audit.md)."
 )
 
 
@@ -83,7 +84,8 @@ def _restore(arguments: argparse.Namespace) -> int:
     if arguments.into is not None:
         settings = msgspec.structs.replace(settings, data_dir=arguments.into)
     server = EmbeddedServer(settings, output.say)
-    restore(server, arguments.file, output.say)
+    with StateFile(state_path(settings)).restoring():
+        restore(server, arguments.file, output.say)
     directory = str(settings.data_dir.absolute())
     output.answer(
         {"data_dir": directory, "data": str(server.place.data)},

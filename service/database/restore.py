@@ -1,5 +1,6 @@
 """A back-up of the embedded server, made a server again: whole, or not at all."""
 
+import errno
 import os
 import shutil
 import tarfile
@@ -9,11 +10,14 @@ from typing import Final
 
 from service.database.cluster import Cluster
 from service.database.embedded import EmbeddedServer
+from service.database.locks import Held, lock
 from service.database.place import Place, binaries, make_private
 from service.refusal import Refusal
 
 DRAFT: Final = "postgres.restoring"
 MANIFEST: Final = "backup_manifest"
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+QUIET_S: Final = 60.0
 
 
 class BackupDamaged(Refusal):
@@ -38,6 +42,7 @@ def restore(server: EmbeddedServer, path: Path, tell: Callable[[str], None]) -> 
     with server.alone():
         _require_none(place)
         draft = place.data.with_name(DRAFT)
+        _require_quiet(place)
         try:
             if draft.exists():  # of a restoration that was killed
                 shutil.rmtree(draft)
@@ -51,12 +56,28 @@ def restore(server: EmbeddedServer, path: Path, tell: Callable[[str], None]) -> 
             tell("bringing it up to the moment when it was complete")
             Cluster(place, programs, server.passwords).adopt(draft)
         except OSError as error:
+            room = "Make room there, or choose" if error.errno in FULL else "Choose"
             raise RestoreRefusal(
                 f"The back-up cannot be unpacked in {place.home}: {error.strerror or error}.",
-                "Make room there, or choose another directory with --into.",
+                f"{room} another directory with --into.",
             ) from None
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _require_quiet(place: Place) -> None:
+    """Wait for a PostgreSQL that a killed restoration has left at work in its draft.
+
+    Raises: RestoreRefusal.
+    """
+    try:
+        with lock(place.run / "server.lock", wait_s=QUIET_S):
+            return
+    except Held as held:
+        raise RestoreRefusal(
+            f"An earlier restoration is still at work in {place.home}: {held}.",
+            "Try again when it has ended.",
+        ) from None
 
 
 def _require_none(place: Place) -> None:

@@ -1,5 +1,7 @@
 """Owns running the statements of a migration file, with or without a transaction around them."""
 
+from typing import Final
+
 import psycopg
 from psycopg import sql
 
@@ -7,6 +9,8 @@ from service.migrate.bootstrap import become_owner
 from service.migrate.files import Part, Script
 from service.migrate.refusals import Failed
 from service.migrate.session import Event, Limits, Turn, configure, lost, transient
+
+TIMEOUT: Final = "57014"
 
 
 def run(turn: Turn, script: Script, name: str) -> None:
@@ -92,7 +96,8 @@ def _failed(script: Script, part: Part, error: psycopg.Error, left: str) -> Fail
     line = part.line + part.sql.count("\n", 0, position)
     message = str(error).strip().splitlines()[0]
     hint = f" {error.diag.message_hint}" if error.diag.message_hint else ""
+    longer = " Give it longer with --statement-timeout-ms." if error.sqlstate == TIMEOUT else ""
     return Failed(
         f"{script.path.name}:{line}: {error.sqlstate or 'error'}: {message}.{hint}",
-        f"{left} Earlier files stay applied.",
+        f"{left} Earlier files stay applied.{longer}",
     )

@@ -17,6 +17,9 @@ from service.settings import Settings
 
 FORMAT: Final = "plant-sealer-state/v1"
 FILE: Final = "sealer.json"
+RESTORED: Final = b'{"format": "plant-sealer-restored/v1"}\n'
+"""What stands in the file of a database that was restored, whose last signature is not known."""
+
 TURN_S: Final = 0.0
 """How long somebody else's turn is waited for: whoever meets one comes back later."""
 
@@ -78,6 +81,15 @@ class StateFile:
             return None
         except OSError as error:
             raise self._unusable("read", error) from None
+        if text == RESTORED:
+            raise LogRefused(
+                "state",
+                "The database was restored from a back-up, and what was signed last is not known "
+                "here.",
+                f"Put the newest sealer.json of the database that was backed up in the place of "
+                f"{self.path}. If it is lost, `plant audit rebase` goes on under a new name: under "
+                "the old one another end of the log may have been signed.",
+            )
         found = _decoded(text)
         if found is None:
             raise LogRefused(
@@ -98,6 +110,26 @@ class StateFile:
             replace_private(self.path, msgspec.json.format(msgspec.json.encode(state)) + b"\n")
         except OSError as error:
             raise self._unusable("written", error) from None
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Let the file say, unless there is one, that a database is restored; not if that fails.
+
+        Raises: Held when somebody else uses it, LogRefused.
+        """
+        with self.turn():
+            there = self.path.exists()
+            if not there:
+                try:
+                    replace_private(self.path, RESTORED)
+                except OSError as error:
+                    raise self._unusable("written", error) from None
+            try:
+                yield
+            except BaseException:
+                if not there:
+                    self.path.unlink()
+                raise
 
     def _unusable(self, what: str, error: OSError) -> LogRefused:
         return LogRefused(

@@ -11,9 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from service.errors import FieldError, InvalidBody, Problem
+from service.errors import FieldError, InvalidBody, OutcomeUnknown, Problem
 from service.refusal import Refusal
 from service.repository.base import Context, One, Repository
+from service.repository.keys import GovernanceAgentsById
 from service.repository.restore import RestoreBegin, RestoreEnd, RestoreWrite
 from service.sqlstate import classify
 from service.usecases.import_session import CHUNK_TIMEOUT_MS, IMPORTS_EACH, MARGIN_S, at_once
@@ -26,11 +27,22 @@ TIMEOUT_MS: Final = 3_600_000
 IDLE_TIMEOUT_MS: Final = 600_000
 """How long its transaction may wait for the next lines."""
 
+STATEMENT_S: Final = CHUNK_TIMEOUT_MS / 1000 + MARGIN_S
+"""How long the driver waits for one of its statements."""
+
 IDS: Final = ("_entity_pkey", "entry_version_key")
 """How the constraints end that keep ids apart: of a kind, and of the log, written before it."""
 
 SERVER_FAULT: Final = 500
 """Problems from here on are not the line's."""
+
+
+class CommitUnknown(Refusal):
+    """The connection was lost while the restoration was being committed."""
+
+
+class AgentRenamed(Refusal):
+    """A governance agent was to be made under a name, and is there under another."""
 
 
 class _Empty(Exception):  # noqa: N818 - undoes a transaction that restored nothing
@@ -54,8 +66,8 @@ class Restore:
     ) -> int:
         """Restore every line and say how many; `progress` hears how many are written.
 
-        Raises: LineRefused, ExportRefused, AgentsUnknown, Problem. Nothing is restored then,
-        unless the problem is OutcomeUnknown.
+        Raises: LineRefused, ExportRefused, AgentsUnknown, AgentRenamed, Problem; nothing is
+        restored then. CommitUnknown.
         """
         tenant, committing = self._context.tenant_id, False
         most = at_once(self._repository.pool.size_max)
@@ -75,7 +87,14 @@ class Restore:
         except (LineRefused, Problem, Refusal):
             raise
         except Exception as error:
-            raise classify(error, committing=committing) from error
+            problem = classify(error, committing=committing)
+            if isinstance(problem, OutcomeUnknown):
+                raise CommitUnknown(
+                    "The connection was lost while the restoration was being committed: all of it "
+                    "is done or nothing is.",
+                    "Restore it again: where all is done that says that the tenant is not empty.",
+                ) from error
+            raise problem from error
         return restored
 
     async def _end(self) -> int:
@@ -83,12 +102,29 @@ class Restore:
         whole = await self._sent(RestoreEnd())
         if not whole.entities:
             raise _Empty
+        # What COMMIT would check, of all lines at once, has the time that a chunk has.
+        await self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE", timeout=STATEMENT_S)
         return int(whole.entities)
 
     async def _begin(self) -> None:
         named = {str(identity): name for identity, name in self._agents.items()}
         begun = await self._sent(RestoreBegin(msgspec.json.encode(named).decode()))
         self._export.known = set(msgspec.json.decode(begun.agents, type=list[UUID]))
+        if self._agents:
+            await self._require_names()
+
+    async def _require_names(self) -> None:
+        """Make sure that every agent that was named has that name.
+
+        Raises: AgentRenamed.
+        """
+        asked = GovernanceAgentsById([str(identity) for identity in self._agents])
+        for found in await self._repository.many(asked, self._context, connection=self._connection):
+            if found.name != self._agents[found.id]:
+                raise AgentRenamed(
+                    f"The governance agent {found.id} is there, and is named {found.name!r}.",
+                    "Leave its --agent out: it keeps its name. Nothing was restored.",
+                )
 
     async def _read(self, lines: AsyncIterable[bytes], progress: Callable[[int], None]) -> None:
         number = 0
@@ -131,7 +167,7 @@ class Restore:
             query,
             self._context,
             connection=self._connection,
-            timeout_s=CHUNK_TIMEOUT_MS / 1000 + MARGIN_S,
+            timeout_s=STATEMENT_S,
         )
 
 

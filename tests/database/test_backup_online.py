@@ -10,14 +10,20 @@ import stat
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from msgspec import Struct
 
+from service.database import restore as restoring
 from service.database.backup import BackupRefusal, back_up
-from service.database.embedded import embedded_server
+from service.database.embedded import EmbeddedServer, embedded_server
+from service.database.locks import lock
 from service.settings import Settings
 from tests.cli.test_serve import fetched, serving
 from tests.servers import ask, plant, room
@@ -25,6 +31,7 @@ from tests.servers import ask, plant, room
 pytestmark = pytest.mark.database
 
 BEFORE = 20
+WAIT_S = 30.0
 SLOTS = "SELECT count(*) FROM pg_replication_slots"
 NAMES = "SELECT string_agg(name, ',') FROM app.base_entity"
 
@@ -75,6 +82,18 @@ def backup() -> Iterator[Backup]:
             service.end(signal.SIGTERM)
         assert json.loads(done.stdout)["bytes"] == (home / "it.tar").stat().st_size
         yield Backup(home, home / "it.tar", before)
+
+
+def standing(address: str, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Ask how the log of a service stands until it is so."""
+    end = time.monotonic() + WAIT_S
+    while True:
+        with suppress(HTTPError):
+            log: dict[str, Any] = fetched(f"http://{address}/readyz")["log"]
+            if true(log):
+                return log
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_what_a_killed_back_up_left_is_taken_away_by_the_next() -> None:
@@ -169,6 +188,57 @@ def test_the_log_verifies_and_goes_on(backup: Backup) -> None:
     ), (verified, behind, rebased, again)
     assert "nothing is damaged in what was checked" in verified.stdout
     assert "rollback" in behind.stdout
+
+
+def test_a_lost_state_is_never_made_up(backup: Backup) -> None:
+    """Under the old name nothing more is signed: who has its last checkpoint would see a fork."""
+    home = backup.home
+    assert 0 == plant(home, "db", "restore", "it.tar", "--into", "lost").returncode
+    shutil.copy(home / "data" / "signing.key", home / "lost")
+    with serving(home, PLANT_DATA_DIR="lost") as service:
+        address = service.said.split("http://")[1].split()[0].rstrip("/")
+        refused = standing(address, lambda log: log["refused"])
+        service.end(signal.SIGTERM)
+    verified = plant(home, "audit", "verify", PLANT_DATA_DIR="lost")
+    rebased = plant(home, "audit", "rebase", "--yes", PLANT_DATA_DIR="lost")
+    with serving(home, PLANT_DATA_DIR="lost") as service:
+        address = service.said.split("http://")[1].split()[0].rstrip("/")
+        leads = standing(address, lambda log: log["role"] == "leader")
+        service.end(signal.SIGTERM)
+    again = plant(home, "audit", "verify", PLANT_DATA_DIR="lost")
+
+    assert "state" == refused["refused"]
+    assert (2, 0, 0) == (verified.returncode, rebased.returncode, again.returncode), rebased
+    assert "was restored from a back-up" in verified.stdout + verified.stderr
+    assert "/inc2" in rebased.stdout + rebased.stderr
+    assert leads["refused"] is None
+
+
+def test_a_killed_restoration_is_waited_for(
+    backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its PostgreSQL may still be at work where the next one is about to unpack."""
+    monkeypatch.setattr(restoring, "QUIET_S", 0.1)
+    server = EmbeddedServer(Settings(data_dir=backup.home / "orphaned"))
+    with server.alone():
+        pass  # makes the directories
+    with (
+        lock(server.place.run / "server.lock", doing="PostgreSQL, orphaned"),
+        pytest.raises(restoring.RestoreRefusal, match="PostgreSQL, orphaned"),
+    ):
+        restoring.restore(server, backup.file, lambda _: None)
+    restoring.restore(server, backup.file, lambda _: None)
+
+    assert server.place.data.is_dir()
+
+
+def test_a_restoration_that_fails_leaves_no_word_of_one(backup: Backup) -> None:
+    """The directory can be used for whatever else."""
+    (backup.home / "no.tar").write_bytes(b"no")
+    done = plant(backup.home, "db", "restore", "no.tar", "--into", "unrestored")
+
+    assert 1 == done.returncode, done.stderr
+    assert not (backup.home / "unrestored" / "sealer.json").exists()
 
 
 def test_the_file_is_its_owners_and_holds_no_key(backup: Backup) -> None:

@@ -230,7 +230,8 @@ class TestApply:
         """No migration runs for ever."""
         schemas.add("0001.slow", "SELECT pg_sleep(30);")
 
-        with pytest.raises(Failed, match=r"0001\.slow\.sql:1: 57014: .*statement timeout"):
+        said = r"0001\.slow\.sql:1: 57014: .*statement timeout.* --statement-timeout-ms"
+        with pytest.raises(Failed, match=said):
             apply(owner_url, brings=schemas.release(), limits=Limits(statement_timeout_ms=50))
 
     def test_grants_nobody_its_memory(self, schemas: Folder, owner_url: str) -> None:

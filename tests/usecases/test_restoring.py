@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from service.database.pool import Pool
 from service.errors import (
     Conflict,
     Defect,
@@ -16,10 +19,11 @@ from service.errors import (
     ScopeMissing,
 )
 from service.repository.base import Repository
+from service.settings import Settings
 from service.sqlstate import classify
 from service.usecases.compliance import compliance
 from service.usecases.restore_lines import AgentsUnknown, ExportRefused, LineRefused
-from service.usecases.restoring import Restore
+from service.usecases.restoring import AgentRenamed, CommitUnknown, Restore
 from tests.factories import (
     Actor,
     ActorWith,
@@ -32,6 +36,7 @@ from tests.factories import (
     skill_body,
     step,
 )
+from tests.postgres import Server
 from tests.restoring import (
     VECTOR,
     Empty,
@@ -59,6 +64,19 @@ INSERT INTO app.base_entity (
 NOWHERE = "01900000-0000-7000-8000-000000000000"
 
 
+SLOW = """
+CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(1.5);
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON app.skill_entity
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.slow();
+"""
+"""A check before COMMIT that takes longer than a short command may."""
+
+
 @pytest.fixture
 async def into(owner: Repository) -> Empty:
     """Have an empty tenant."""
@@ -70,6 +88,54 @@ async def remains(superuser: asyncpg.Connection, into: Empty) -> tuple[int, int]
     tenant = into.admin.context.tenant_id
     agents = "SELECT count(*) FROM app.governance_agent WHERE tenant_id = $1"
     return await superuser.fetchval(ENTRIES, tenant), await superuser.fetchval(agents, tenant)
+
+
+async def test_what_is_checked_at_the_end_takes_its_time(
+    repository: Repository,
+    tenant: Tenant,
+    into: Empty,
+    superuser: asyncpg.Connection,
+    cluster: Server,
+    database: str,
+) -> None:
+    """All keys of all lines are checked before COMMIT, for which a command is too short."""
+    await create(repository, tenant.author, "skill", skill_body())
+    stream = await exported(repository, tenant.author.context)
+    pool = Pool(cluster.url("app", database), Settings(pool_max=2, command_timeout_ms=1_000))
+    await pool.open()
+    await superuser.execute(SLOW)
+    try:
+        assert 1 == await restored(
+            Repository(repository.catalog, pool), into, stream, named(tenant)
+        )
+    finally:
+        await superuser.execute("DROP TRIGGER slow ON app.skill_entity; DROP FUNCTION public.slow")
+        await pool.close()
+
+
+async def test_a_lost_commit_says_what_to_do(
+    repository: Repository,
+    tenant: Tenant,
+    into: Empty,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The command line has no Idempotency-Key: the tenant itself says whether it was done."""
+    await create(repository, tenant.author, "skill", skill_body())
+    stream = await exported(repository, tenant.author.context)
+    transaction = Pool.transaction
+
+    @asynccontextmanager
+    async def lost(pool: Pool, **how: Any) -> AsyncIterator[asyncpg.Connection]:
+        async with transaction(pool, **how) as connection:
+            yield connection
+        raise ConnectionResetError
+
+    monkeypatch.setattr(Pool, "transaction", lost)
+    with pytest.raises(CommitUnknown, match="Restore it again"):
+        await restored(repository, into, stream, named(tenant))
+    monkeypatch.undo()
+    with pytest.raises(Conflict, match="not empty"):
+        await restored(repository, into, stream, named(tenant))
 
 
 async def test_who_writes_meanwhile_ends_it(
@@ -381,6 +447,18 @@ class TestRefusals:
         stream = await exported(repository, tenant.author.context)
         with pytest.raises(Conflict, match="is named admin"):
             await restored(repository, into, stream, {UUID(NOWHERE): "admin"})
+
+    async def test_an_agent_that_has_another_name_is_refused(
+        self, repository: Repository, tenant: Tenant, into: Empty, superuser: asyncpg.Connection
+    ) -> None:
+        """It keeps its own, and nobody takes it for renamed."""
+        stream = await exported(repository, tenant.author.context)
+        there = UUID(into.admin.context.governance_agent_id)
+        with pytest.raises(AgentRenamed, match="is named 'admin'"):
+            await restored(repository, into, stream, {there: "else"})
+
+        assert 0 == await restored(repository, into, stream, {there: "admin"})
+        assert (0, 1) == await remains(superuser, into)
 
     async def test_a_tenant_that_is_not_empty_is_refused(
         self,
