@@ -36,13 +36,20 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
+        self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry.register(_DatabaseCollector(repository, replica))
         ProcessCollector(registry=self.registry)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
-        self.requests.labels(_method(method), route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        kept = self._kept.get((method, route, status))
+        if kept is None:
+            known = _method(method)
+            kept = self.requests.labels(known, route, str(status)), self.seconds.labels(route)
+            if known == method:  # as many as there are routes and codes
+                self._kept[method, route, status] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     def refuse(self, method: str) -> None:
         """Count a request that was refused at the door, where no route is known."""
