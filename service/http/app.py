@@ -148,10 +148,8 @@ def build_app(
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK], issued)
     limits = settings.rate_limit, settings.address_rate_limit
     app[rates.RATES] = rates.limited(*limits, app[CLOCK])
-    app.on_response_prepare.append(recall)
-    app.on_response_prepare.append(rates.tell)
     app[deprecation.DEPRECATED] = deprecation.fields(OPERATIONS)
-    app.on_response_prepare.append(deprecation.tell)
+    app.on_response_prepare.extend([recall, rates.tell, deprecation.tell])
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])
     app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])

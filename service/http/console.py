@@ -1,5 +1,6 @@
 """The console's files, to anyone: what they show is asked of the API, with the reader's own key."""
 
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
@@ -29,7 +30,7 @@ async def part(request: web.Request) -> web.Response:
     name = request.match_info["file"]
     if not name:
         take_by_address(request)
-        raise web.HTTPPermanentRedirect("/console")
+        return web.Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "/console"})
     found = files().get(name)
     if found is None:
         raise NotFound("The console has no such file. It begins at /console.")
