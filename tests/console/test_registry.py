@@ -149,7 +149,7 @@ CARD = "section[aria-label=Certification]"
 
 def test_a_certification_of_long_ago_is_not_denied(tab: Browser, sample: Sample) -> None:
     """Behind 500 versions it is not found at once, which the page says, and leads on to it."""
-    made = sample.skill("under_review", "certified", "active", name="Long since certified")
+    made = sample.skill("under_review", "certified", name="Long since certified")
     sample.grow(made["id"], 500)
     tab.enter(sample.keys["author"], f"#/skills/{made['id']}")
     told = tab.text(CARD)
