@@ -55,14 +55,26 @@ class NotEmbedded(Refusal):
 def register(commands: Subparsers) -> None:
     """Add `backup` and `restore`."""
     backup = add_command(commands, "backup", _backup, BACKUP)
-    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("file", type=_file, metavar="FILE")
     add_json(backup)
     restoring = add_command(commands, "restore", _restore, RESTORE)
-    restoring.add_argument("file", type=Path, metavar="FILE")
+    restoring.add_argument("file", type=_file, metavar="FILE")
     restoring.add_argument(
         "--into", type=Path, metavar="DIR", help="a data directory (default: PLANT_DATA_DIR)"
     )
     add_json(restoring)
+
+
+def _file(text: str) -> Path:
+    """Read the name of a back-up.
+
+    Raises: ArgumentTypeError for what other commands take for standard input or output.
+    """
+    if text == "-":
+        raise argparse.ArgumentTypeError(
+            "a back-up is a file, never standard input or output: name one (./- is a file as well)"
+        )
+    return Path(text)
 
 
 def _backup(arguments: argparse.Namespace) -> int:

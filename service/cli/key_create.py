@@ -18,7 +18,8 @@ Make a key for a governance agent of a tenant; both are made when they are new.
 A tenant is whose registry it is. A governance agent is who answers for what a key writes; nobody
 certifies the work of their own, so certifying takes a second one. Scopes, of which none implies
 another: read; write (create, change, submit, activate, deprecate, archive); certify (certify and
-reject); audit (the log, `plant export --format proof`); admin (`plant audit erase`).
+reject); audit (the log, `plant export --format proof`); admin (`plant audit erase`, `plant import
+--restore`).
 
 The key is shown once: only its hash is stored.
 

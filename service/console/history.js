@@ -13,19 +13,26 @@ export async function versionsOf(path, cursor = null) {
   return (await ask(`${path}/versions?${query}`)).json;
 }
 
-/** Find the newest version that was certified, and by whom; null where none is seen. */
-export async function certification(path, first) {
-  let page = first;
-  for (let looked = 0; looked < LOOKED_MAX; looked += 1) {
+/**
+ * Find the newest version that was certified, and by whom, from a page of versions on.
+ *
+ * Where there is none: the version that was restored, how many were looked at, `before` included,
+ * and the cursor of those that were not.
+ */
+export async function certification(path, first, before = 0) {
+  let page = first, looked = before;
+  for (let pages = 1; ; pages += 1) {
     for (const one of page.items) {
       const { version, at } = one;
       if (one.certified_by) return { version, at, by: one.certified_by.governance_agent_id, imported: true };
       if (one.operation === "certify") return { version, at, by: one.governance_agent_id, imported: false };
     }
-    if (!page.next_cursor) return null;
-    page = await versionsOf(path, page.next_cursor);
+    looked += page.items.length;
+    const restored = page.items.find((one) => one.operation === "restore");
+    const next = page.next_cursor;
+    if (!next || pages === LOOKED_MAX) return { restored, looked, next };
+    page = await versionsOf(path, next);
   }
-  return null;
 }
 
 /** Show the versions as a table that grows, and a form that compares two of them. */

@@ -13,6 +13,7 @@ from service.errors import (
     FieldError,
     InvalidBody,
     MalformedJson,
+    PreconditionFailed,
     Problem,
 )
 from service.http.answers import JSON, PRIVATE, entry_named
@@ -26,7 +27,7 @@ from service.http.turns import Turns
 from service.http.writing import Write
 from service.model.batch import Batch, prepare, within
 from service.model.batch_operation import Prepared
-from service.model.etag import quoted
+from service.model.etag import WEAK, quoted
 from service.model.kinds import BY_NAME
 from service.model.query import parameters
 from service.repository.base import Repository
@@ -43,6 +44,10 @@ PLACES: Final = 16
 ROOM_BYTES: Final = PLACES * BODY_MAX
 """For bodies that are taken in, wait, or are done."""
 HERE: Final = " You cannot see it: an earlier operation makes it, or it is another's draft."
+MOVED: Final = (
+    "An earlier operation {} the entity, and no tag that was read before is that of what it "
+    "leaves: send *."
+)
 
 TURNS: Final = web.AppKey("batches", Turns)
 ROOM: Final = web.AppKey("bodies_of_batches", Room)
@@ -110,11 +115,24 @@ async def _pointed(
         problem = await _explained(problem, repository, who, operation)
         # What is undone with the batch is not there to be named.
         problem.detail = problem.detail.replace(HIDDEN, HERE)
+    if isinstance(problem, PreconditionFailed):
+        _unmet(problem, operations, place)
     problem.detail = f"/operations/{place}: {problem.detail}"
     problem.errors = tuple(within(fault, place, operation) for fault in problem.errors) or (
         FieldError(f"/operations/{place}", problem.slug, problem.title),
     )
     return problem
+
+
+def _unmet(problem: PreconditionFailed, operations: list[Prepared], place: int) -> None:
+    """Say why the condition does not hold; a tag that is undone with the batch is none to name."""
+    operation = operations[place]
+    same = [one for one in operations[:place] if operation.id in {one.id, one.placeholder}]
+    if same:
+        problem.detail = MOVED.format("makes" if same[0].op == "create" else "changes")
+        problem.extensions.pop("current_etag", None)
+    elif operation.weak_only:
+        problem.detail = WEAK
 
 
 async def _explained(

@@ -3,10 +3,9 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.errors import PreconditionFailed
 from service.http import problems
 from service.http.reading import only_reads
-from service.http.request import REQUEST_ID, WEAK, names_weak_only, refuse_repeated, request_id
+from service.http.request import REQUEST_ID, refuse_repeated, request_id
 from service.http.request_log import SLUG
 
 
@@ -29,8 +28,6 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         if isinstance(exc, ConnectionError) and _client_is_gone(request):
             raise
         problem = problems.from_exception(exc, "GET" if only_reads(request) else request.method)
-        if isinstance(problem, PreconditionFailed) and names_weak_only(request):
-            problem.detail = WEAK
         request[SLUG] = problem.slug
         problems.report(problem, identity, request.method, _route(request))
         if request.writer.output_size > 0:

@@ -31,8 +31,6 @@ T = TypeVar("T", bound=Struct)
 BODY_MAX: Final = 1024 * 1024
 
 KEYS_ARE_MADE: Final = "Whoever runs the service makes one: `plant key create`."
-
-WEAK: Final = 'A weak entity tag (W/"…") never matches If-Match: send a strong one, "…".'
 BODY_S: Final = 8.0
 """Less than a whole request may take, so that a body that does not come is 400 and not 504."""
 JSON: Final = ("application/json",)
@@ -132,13 +130,6 @@ def if_match(request: web.BaseRequest) -> etag.Condition:
     Raises: PreconditionRequired, MalformedRequest.
     """
     return etag.if_match(request.headers.get("If-Match"))
-
-
-def names_weak_only(request: web.BaseRequest) -> bool:
-    """Tell whether If-Match names nothing but weak tags, which equal nothing."""
-    value = request.headers.get("If-Match")
-    condition = etag.if_match(value) if value else None
-    return condition is not None and bool(condition.weak) and not condition.strong
 
 
 def if_none_match(request: web.BaseRequest) -> etag.Condition | None:

@@ -22,6 +22,7 @@ from service.http.caller import Caller, require
 from service.http.conflicts import Refused
 from service.http.preferences import preferred
 from service.http.request import if_match, raw_query
+from service.model.etag import WEAK
 from service.model.idempotency import idempotency_key, remembered
 from service.repository.base import One, Repository
 from service.repository.entities import Written
@@ -62,6 +63,7 @@ class Write:
         # A dry run neither uses a key up nor answers what was done under it.
         self._key = None if self.dry else key
         self._unconditional = False
+        self._weak_only = False
 
     def etags(self) -> str | None:
         """Give the tags of If-Match as SQL takes them: None for `*`; a weak tag matches nothing.
@@ -74,6 +76,7 @@ class Write:
             self._unconditional = True
             return NOTHING
         condition = if_match(self._request)
+        self._weak_only = condition.weak_only
         # None of ours has a comma, by which SQL parts them.
         tags = [tag for tag in condition.strong if "," not in tag]
         return None if condition.any else ",".join(tags)
@@ -108,9 +111,11 @@ class Write:
             if self.dry:
                 return await self._repository.rehearsed(query, self._context)
             return await self._repository.one(query, self._context, writes=True)
-        except PreconditionFailed:
+        except PreconditionFailed as unmet:
             if self._unconditional:
                 raise PreconditionRequired from None
+            if self._weak_only:
+                unmet.detail = WEAK
             raise
         except (Conflict, InvalidBody) as refused:
             if explain is None:

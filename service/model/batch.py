@@ -42,8 +42,8 @@ class Batch(Struct, frozen=True):
 
     def encoded(self) -> bytes:
         """Encode them for SQL."""
-        bare = [structs.replace(one, content=None, ref=None) for one in self.operations]
-        return msgspec.json.encode(bare)
+        bare = {"content": None, "ref": None, "weak_only": False}
+        return msgspec.json.encode([structs.replace(one, **bare) for one in self.operations])
 
     def canonical(self, encoded: bytes) -> bytes:
         """Give what the same operations come to in every request."""

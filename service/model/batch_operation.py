@@ -39,7 +39,10 @@ _REF: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Prepared(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """An operation as SQL takes it; `content` is the struct of its body or patch."""
+    """An operation as SQL takes it; `content` is the struct of its body or patch.
+
+    `weak_only`: its condition names nothing but weak tags, which no version matches.
+    """
 
     op: str
     kind: str
@@ -54,6 +57,7 @@ class Prepared(Struct, frozen=True, omit_defaults=True, kw_only=True):
     placeholder: str | None = None
     uses: tuple[int, ...] = ()
     content: Struct | None = None
+    weak_only: bool = False
 
 
 class Reading:
@@ -70,6 +74,7 @@ class Reading:
         except msgspec.DecodeError:
             raise refusal([FieldError(self._at, "type", "must be an object")]) from None
         self._uses: set[int] = set()
+        self._weak_only = False
         self._faults: list[FieldError] = []
 
     def prepared(self) -> Prepared:
@@ -86,7 +91,8 @@ class Reading:
             made = self._stepped(operation)
         if self._faults:
             raise refusal(self._faults)
-        return structs.replace(made, uses=tuple(sorted(self._uses)))
+        uses = tuple(sorted(self._uses))
+        return structs.replace(made, uses=uses, weak_only=self._weak_only)
 
     def _created(self, operation: CreateOperation) -> Prepared:
         content, raw = self._content("body", BY_NAME[operation.kind].create)
@@ -197,6 +203,7 @@ class Reading:
             message = 'must be * or entity tags as "tag", with commas between'
             self._faults.append(FieldError(f"{self._at}/if_match", "etag", message))
             return None
+        self._weak_only = condition.weak_only
         tags = [tag for tag in condition.strong if "," not in tag]
         return None if condition.any else ",".join(tags)
 

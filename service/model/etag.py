@@ -18,6 +18,9 @@ _LIST: Final = re.compile(
 )
 
 
+WEAK: Final = 'A weak entity tag (W/"…") never matches If-Match: send a strong one, "…".'
+
+
 def quoted(opaque: str) -> str:
     """Write an entity tag as headers have it."""
     return f'"{opaque}"'
@@ -29,6 +32,11 @@ class Condition(Struct, frozen=True):
     any: bool
     strong: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
+
+    @property
+    def weak_only(self) -> bool:
+        """Whether nothing but weak tags are named, so that If-Match never holds."""
+        return bool(self.weak) and not self.strong
 
     def admits(self, current: str) -> bool:
         """Compare strongly, as If-Match asks: a weak tag equals nothing."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.usecases.keys import SCOPES
 from tests.postgres import Server
 from tests.servers import plant, room
 
@@ -68,6 +69,14 @@ def test_refusals_are_one_line(key: Command, words: tuple[str, ...], code: int, 
     assert (code, None) == (found, answer)
     assert says in said
     assert 1 == len(said.splitlines())
+
+
+def test_help_says_what_each_scope_is_for(tmp_path: Path) -> None:
+    """Each scope has its words; of admin both commands that take it."""
+    told = " ".join(plant(tmp_path, "key", "create", "--help").stdout.split())
+
+    assert all(f"{scope} (" in told for scope in set(SCOPES) - {"read"})
+    assert "admin (`plant audit erase`, `plant import --restore`)" in told
 
 
 def test_list_shows_what_became_of_each(key: Command) -> None:

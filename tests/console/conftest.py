@@ -62,6 +62,15 @@ class Sample(Struct, frozen=True):
             made = self.api("POST", f"/v1/skills/{made['id']}/status", step, by=who)
         return made
 
+    def grow(self, skill: str, versions: int, *, key: str = "") -> None:
+        """Give a skill as many versions more, of other tags, by batches."""
+        one = {"op": "amend", "kind": "skill", "id": skill, "if_match": "*"}
+        while versions:
+            some = min(versions, 200)
+            versions -= some
+            tags = [{**one, "patch": {"tags": [str(number)]}} for number in range(some)]
+            self.api("POST", "/v1/batch", {"operations": tags}, key=key)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take a folder for pictures."""

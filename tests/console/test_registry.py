@@ -1,9 +1,12 @@
 """What the pages show of the registry is what the API says, as text, found by name."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.console.browser import Browser
 from tests.console.conftest import Sample
+from tests.servers import plant
 
 pytestmark = pytest.mark.console
 
@@ -139,6 +142,62 @@ def test_differences_show_before_and_after(tab: Browser, sample: Sample) -> None
     row = tab.driver.find_element("xpath", "//tr[th[normalize-space()='/tags']]").text
 
     assert ["/tags", "changed", '["old"]', '["new"]'] == row.split()
+
+
+CARD = "section[aria-label=Certification]"
+
+
+def test_a_certification_of_long_ago_is_not_denied(tab: Browser, sample: Sample) -> None:
+    """Behind 500 versions it is not found at once, which the page says, and leads on to it."""
+    made = sample.skill("under_review", "certified", name="Long since certified")
+    sample.grow(made["id"], 500)
+    tab.enter(sample.keys["author"], f"#/skills/{made['id']}")
+    told = tab.text(CARD)
+    tab.press("Look at older versions")
+    tab.until(lambda: "Certified by certifier on" in tab.text(CARD))
+
+    assert "Not certified in the newest 500 versions that this key sees; older ones" in told
+    assert "as version 3" in tab.text(CARD)
+    assert "Prove it in this browser" == tab.focused()
+
+
+def test_what_was_never_certified_is_called_so(tab: Browser, sample: Sample) -> None:
+    """Once all of its versions were looked at, be it at the second time."""
+    short = sample.skill(name="Never certified")
+    long = sample.skill(name="Never certified in long")
+    sample.grow(long["id"], 500)
+    told = []
+    for skill in (short, long):
+        tab.enter(sample.keys["author"], f"#/skills/{skill['id']}")
+        told.append(tab.text(CARD))
+    tab.press("Look at older versions")
+    tab.until(lambda: "in any version" in tab.text(CARD))
+
+    assert ["Not certified in any version", "Not certified in the newest"] == [
+        " ".join(one.split()[:5]) for one in told
+    ]
+    assert "Look at older" not in tab.text(CARD)
+
+
+def test_a_restoration_is_found_behind_many_versions(
+    tab: Browser, sample: Sample, tmp_path: Path
+) -> None:
+    """Whoever restored it is named however often it has changed since."""
+    file, folder = tmp_path / "all.ndjson", sample.service.folder
+    key = sample.service.key("kiln", "alice", "read,write")
+    body = {"name": "Stoking", "description": "x", "category": "technical"}
+    made = sample.api("POST", "/v1/skills", body, key=key)
+    plant(folder, "export", "--key", key, "--output", str(file))
+    restored = plant(
+        folder, "import", "--key", sample.service.key("again", "keeper", "read,admin"),
+        "--restore", str(file), "--agent", f"{made['governance_agent_id']}=alice",
+    )  # fmt: skip
+    assert 0 == restored.returncode, restored.stderr
+    again = sample.service.key("again", "alice", "read,write")
+    sample.grow(made["id"], 60, key=again)
+    tab.enter(again, f"#/skills/{made['id']}")
+
+    assert "Restored by keeper on" in tab.text(CARD)
 
 
 def test_compliance_names_what_fails(tab: Browser, sample: Sample) -> None:

@@ -349,6 +349,16 @@ def test_a_given_server_is_not_ours(backup: Backup, words: tuple[str, str]) -> N
     assert "pg_basebackup or pg_dump" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_dash_is_no_file(backup: Backup, command: str) -> None:
+    """Where import and export mean standard input and output, no file of that name is made."""
+    done = plant(backup.home, "db", command, "-", PLANT_DATA_DIR="data")
+
+    assert 64 == done.returncode
+    assert "argument FILE: a back-up is a file, never standard input or output" in done.stderr
+    assert not os.path.lexists(backup.home / "-")
+
+
 def test_there_has_to_be_a_database(backup: Backup) -> None:
     """None is made to be backed up."""
     done = plant(backup.home, "db", "backup", "x.tar", PLANT_DATA_DIR="nowhere")

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.http.batch import BODY_MAX
+from service.http.batch import BODY_MAX, MOVED
 from service.model.kinds import BY_NAME
 from service.model.operations import OPERATIONS_MAX
 from tests.api import PATHS, Answer, Api
@@ -334,6 +334,49 @@ class TestRefused:
             assert before == await count(api)
             if problem == "name-taken":
                 assert held["id"] == answer.json["existing_id"]
+
+    async def test_a_tag_that_is_undone_is_not_named(self, api: Api) -> None:
+        """What an earlier operation made of the entity is gone: no `current_etag`, no `ETag`."""
+        made = await api.create("skill")
+        identity = made.json["id"]
+        stale = amending(identity.upper(), {"tags": ["b"]}, made.etag)
+        new = creating(skill_body(), ref="new")
+        step = {**STEP, "id": identity, "to": "under_review"}
+        for operations, verb in (
+            ((amending(identity, {"tags": ["a"]}, made.etag), stale), "changes"),
+            ((step, stale), "changes"),
+            ((new, amending("$ref:new", {"tags": ["a"]}, '"1-0"')), "makes"),
+            ((new, amending("$ref:new", {"tags": ["a"]}, 'W/"x"')), "makes"),
+        ):
+            answer = await run(api, *operations)
+
+            assert (412, "precondition-failed") == (answer.status, answer.problem), answer.body
+            assert "current_etag" not in answer.json
+            assert "ETag" not in answer.headers
+            assert answer.json["detail"] == f"/operations/1: {MOVED.format(verb)}"
+        alone = await run(api, creating(skill_body()), amending(identity, {}, '"9-0"'))
+        assert made.etag == alone.json["current_etag"] == alone.headers["ETag"]
+        last = await run(api, amending(identity, {}, made.etag), {**stale, "if_match": "*"})
+        assert [2, 3] == [one["version"] for one in last.json["results"]], last.body
+
+    async def test_a_weak_tag_is_told_as_one(self, api: Api) -> None:
+        """In the words of a request for it alone; a header of the batch is no condition of it."""
+        made = await api.create("skill")
+        path = f"/v1/skills/{made.json['id']}"
+        alone = await api.patch(path, {"tags": ["a"]}, f"W/{made.etag}")
+        weak = amending(made.json["id"], {"tags": ["a"]}, f"W/{made.etag}")
+        answer = await run(api, creating(skill_body()), weak)
+        strong = amending(made.json["id"], {"tags": ["a"]}, '"9-0"')
+
+        assert alone.json["detail"].startswith("A weak entity tag")
+        assert f"/operations/1: {alone.json['detail']}" == answer.json["detail"]
+        assert made.etag == answer.json["current_etag"]
+        for header in (f"W/{made.etag}", "junk"):
+            other = await run(api, strong, If_Match=header)
+            assert (412, "/operations/0: The entity has changed since you read it.") == (
+                other.status,
+                other.json["detail"],
+            )
 
     async def test_two_of_one_name_are_too_many(self, api: Api) -> None:
         """The second one is in the way of nobody but the first."""
