@@ -4,8 +4,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.errors import PreconditionFailed
-from service.http import problems
-from service.http.reading import only_reads
+from service.http import problems, sent
 from service.http.request import REQUEST_ID, WEAK, names_weak_only, refuse_repeated, request_id
 from service.http.request_log import SLUG
 
@@ -28,7 +27,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise
         if isinstance(exc, ConnectionError) and _client_is_gone(request):
             raise
-        problem = problems.from_exception(exc, "GET" if only_reads(request) else request.method)
+        problem = problems.from_exception(exc, committing=sent.may_be_done(request))
         if isinstance(problem, PreconditionFailed) and names_weak_only(request):
             problem.detail = WEAK
         request[SLUG] = problem.slug

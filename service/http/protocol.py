@@ -17,7 +17,7 @@ from aiohttp.web_protocol import _ErrInfo
 
 from service.database.gate import Gate
 from service.errors import MalformedRequest, Problem
-from service.http import patience, problems
+from service.http import patience, problems, sent
 from service.http.door import Door
 from service.http.framing import Framing, Request
 from service.http.patience import Deadline, Unread
@@ -174,7 +174,7 @@ class Protocol(web.RequestHandler):
             problem = MalformedRequest(problems.EXPECTATION)
         else:
             cause = exc if isinstance(exc, Exception) else TimeoutError(message)
-            problem = problems.from_exception(cause, request.method)
+            problem = problems.from_exception(cause, committing=sent.may_be_done(request))
         answer = self._answer(request, problem)
         answer.force_close()
         return answer
