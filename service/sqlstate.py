@@ -25,6 +25,7 @@ CHAIN_MAX = 20
 
 BUSY = "The entity is being changed by others. Nothing was done: try again."
 SLOW = "The database took too long and was stopped. Nothing was done."
+LATE = "The request took too long and was stopped. Nothing was done."
 GONE = "The database cannot be reached just now. Nothing was done: try again."
 FULL = "The database has no capacity for this just now. Nothing was done."
 MOVED = "The schema has just changed. Nothing was done: try again."
@@ -63,7 +64,7 @@ BY_CLASS: dict[str, tuple[type[Problem], str | None]] = {
 BY_TYPE: tuple[tuple[tuple[type[BaseException], ...], str, bool], ...] = (
     ((asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError), MOVED, True),
     ((ConnectionRefusedError, FileNotFoundError), GONE, True),  # connecting failed
-    ((TimeoutError,), SLOW, False),
+    ((TimeoutError,), LATE, False),
     ((OSError, asyncpg.InternalClientError), GONE, False),
 )
 """Exceptions without a telling SQLSTATE, most specific first; True: nothing had been sent."""

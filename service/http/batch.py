@@ -76,7 +76,7 @@ async def batch(request: web.Request) -> web.StreamResponse:
     whose = who.context.tenant_id
     with request.app[ROOM].share(whose) as take:
         body = await read_body(request, BODY_MAX, take=take)
-        async with request.app[TURNS].place(PLACES, whose) as turn, turn:
+        async with request.app[TURNS].turn(PLACES, whose):
             # In a thread: 16 MiB take longer to check than others should wait.
             batch, sent = await _prepared(body)
             operations = batch.operations

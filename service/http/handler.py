@@ -10,7 +10,7 @@ from aiohttp import http_exceptions as http
 from aiohttp import web
 
 from service.errors import MalformedRequest, Problem
-from service.http import problems
+from service.http import problems, sent
 from service.http.request import request_id
 from service.http.unreadable import in_our_words
 
@@ -36,7 +36,7 @@ class Handler(web.RequestHandler):
             problem = MalformedRequest(problems.EXPECTATION)
         else:
             cause = exc if isinstance(exc, Exception) else TimeoutError(message)
-            problem = problems.from_exception(cause, request.method)
+            problem = problems.from_exception(cause, committing=sent.may_be_done(request))
         answer = self._answer(request, problem)
         answer.force_close()
         return answer

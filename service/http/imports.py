@@ -15,6 +15,7 @@ from service.errors import (
     Problem,
     Unauthenticated,
 )
+from service.http import sent
 from service.http.caller import AUTHENTICATOR, Caller, caller, require
 from service.http.clock import CLOCK
 from service.http.leaving import ending_with_client
@@ -58,6 +59,8 @@ async def imports(request: web.Request) -> web.StreamResponse:
     check_media(request, NDJSON)
     context = await _certified(request, who) if as_active else who.context
     run = Import(request.app[REPOSITORY], context, as_active=as_active, absent=chosen.get("absent"))
+    # It commits by the chunk.
+    sent.begin(request)
     # Whatever happens here, the connection of the import and its place come back at once.
     with ending_with_client(request):
         lines = _lines(Upload(request.content, request.app[CLOCK]))

@@ -3,8 +3,7 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import problems
-from service.http.reading import only_reads
+from service.http import problems, sent
 from service.http.request import REQUEST_ID, refuse_repeated, request_id
 from service.http.request_log import SLUG
 
@@ -27,7 +26,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise
         if isinstance(exc, ConnectionError) and _client_is_gone(request):
             raise
-        problem = problems.from_exception(exc, "GET" if only_reads(request) else request.method)
+        problem = problems.from_exception(exc, committing=sent.may_be_done(request))
         request[SLUG] = problem.slug
         problems.report(problem, identity, request.method, _route(request))
         if request.writer.output_size > 0:

@@ -106,7 +106,7 @@ class Points:
             async with asyncio.timeout(self._request_s):
                 found = await self._repository.maybe(query, point.context)
         except Exception as exc:  # noqa: BLE001 - whatever it is becomes a problem
-            problem = problems.from_exception(exc, "GET")
+            problem = problems.from_exception(exc, committing=False)
         else:
             if found is not None:
                 answer = _written(point, found.document, found.etag)

@@ -100,14 +100,17 @@ def from_framework(exc: web.HTTPException) -> Problem:
             return errors.Defect()
 
 
-def from_exception(exc: Exception, method: str) -> Problem:
-    """Say what an exception means that nobody below has turned into a problem."""
+def from_exception(exc: Exception, *, committing: bool) -> Problem:
+    """Say what an exception means that nobody below has turned into a problem.
+
+    `committing`: a change may have been sent that is not known to be refused.
+    """
     if isinstance(exc, Problem):
         return exc
     if isinstance(exc, web.HTTPException):
         return from_framework(exc)
     if isinstance(exc, TimeoutError) or is_database_failure(exc):
-        return classify(exc, committing=method not in SAFE_METHODS)
+        return classify(exc, committing=committing)
     problem = errors.Defect()
     problem.__cause__ = exc
     return problem

@@ -1,52 +1,104 @@
-"""Takes those who ask for much in turn, so that they keep nothing from all others."""
+"""Takes those who ask for much in turn, so that they keep nothing from all others.
+
+Whoever has the fewest comes next, and turns go round among those who have as many: nobody is given
+a second one while somebody else waits for a first.
+"""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 from service.database.pool import BUSY
 from service.errors import Unavailable
+
+NOBODY: Final = ""
+"""Whose turns those are that are told apart from no others."""
 
 
 class Turns:
     """Lets so many in at a time."""
 
     def __init__(self, at_once: int) -> None:
-        self._inside = asyncio.Semaphore(at_once)
+        self._free = at_once
         self._placed = 0
         self._of = Counter[str]()
+        self._inside = Counter[str]()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
-    async def turn(self, places: int) -> AsyncIterator[None]:
-        """Have one of so many places, and one's turn.
-
-        Raises: Unavailable.
-        """
-        async with self.place(places) as turn, turn:
-            yield
-
-    @asynccontextmanager
-    async def place(
-        self, places: int, whose: str | None = None
-    ) -> AsyncIterator[asyncio.Semaphore]:
-        """Have one of so many places, those inside included; gives what one's turn is had by.
+    async def turn(self, places: int, whose: str = NOBODY) -> AsyncIterator[None]:
+        """Have one of so many places, those inside included, and one's turn.
 
         Of the places no more than a quarter may be of the same whose they are.
 
         Raises: Unavailable.
         """
-        own = 0 if whose is None else self._of[whose]
-        if self._placed >= places or own >= max(1, places // 4):
+        with self._place(places, whose):
+            await self._begin(whose)
+            try:
+                yield
+            finally:
+                self._end(whose)
+
+    @contextmanager
+    def _place(self, places: int, whose: str) -> Iterator[None]:
+        most = places if whose == NOBODY else max(1, places // 4)
+        if self._placed >= places or self._of[whose] >= most:
             raise Unavailable(BUSY)
         self._placed += 1
-        if whose is not None:
-            self._of[whose] += 1
+        self._of[whose] += 1
         try:
-            yield self._inside
+            yield
         finally:
             self._placed -= 1
-            if whose is not None:
-                self._of[whose] -= 1
-                if not self._of[whose]:
-                    del self._of[whose]
+            _less(self._of, whose)
+
+    async def _begin(self, whose: str) -> None:
+        if self._free:
+            # Then nobody waits.
+            self._give(whose)
+            return
+        come = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(whose, deque()).append(come)
+        try:
+            await come
+        except asyncio.CancelledError:
+            if not come.cancelled():
+                # It had come, and goes to the next.
+                self._end(whose)
+            raise
+
+    def _give(self, whose: str) -> None:
+        self._free -= 1
+        self._inside[whose] += 1
+
+    def _end(self, whose: str) -> None:
+        self._free += 1
+        _less(self._inside, whose)
+        self._forget()
+        if not self._waiting:
+            return
+        # Of those who have the fewest the first: who is given one stands behind the others again.
+        who = min(self._waiting, key=lambda one: self._inside[one])
+        queue = self._waiting.pop(who)
+        come = queue.popleft()
+        if queue:
+            self._waiting[who] = queue
+        self._give(who)
+        come.set_result(None)
+
+    def _forget(self) -> None:
+        """Leave out who has given up before their turn came."""
+        left = {
+            who: deque(come for come in queue if not come.done())
+            for who, queue in self._waiting.items()
+        }
+        self._waiting = {who: queue for who, queue in left.items() if queue}
+
+
+def _less(counted: Counter[str], whose: str) -> None:
+    counted[whose] -= 1
+    if not counted[whose]:
+        del counted[whose]

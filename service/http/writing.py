@@ -5,6 +5,7 @@ gives its `answer`. The statement does the rest: it looks at the key before the 
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -14,9 +15,12 @@ from service.errors import (
     Conflict,
     IdempotencyInProgress,
     InvalidBody,
+    OutcomeUnknown,
     PreconditionFailed,
     PreconditionRequired,
+    Problem,
 )
+from service.http import sent
 from service.http.answers import rehearsed, written
 from service.http.caller import Caller, require
 from service.http.conflicts import Refused
@@ -108,9 +112,7 @@ class Write:
         Raises: Problem.
         """
         try:
-            if self.dry:
-                return await self._repository.rehearsed(query, self._context)
-            return await self._repository.one(query, self._context, writes=True)
+            return await self._sent(query)
         except PreconditionFailed as unmet:
             if self._unconditional:
                 raise PreconditionRequired from None
@@ -121,6 +123,18 @@ class Write:
             if explain is None:
                 raise
             raise await explain(refused) from refused
+
+    async def _sent(self, query: One[R]) -> R:
+        if self.dry:
+            return await self._repository.rehearsed(query, self._context)
+        sending = partial(sent.begin, self._request)
+        try:
+            return await self._repository.written(query, self._context, sending)
+        except OutcomeUnknown:
+            raise
+        except Problem:
+            sent.settle(self._request)
+            raise
 
     def answer(self, row: Written, location: str | None = None) -> web.Response:
         """Answer with what was done, or would be; `location` is where it is when it is new."""

@@ -47,6 +47,9 @@ KINDS: Final[dict[str, type[Document]]] = {
 VERSION_MAX: Final = 1_000_000_000
 """What is restored goes on from its version."""
 
+ENDS: Final = {0: "nil", 2**128 - 1: "max"}
+"""By their names in RFC 9562: between them lies every id, and lists begin at them."""
+
 _AT: Final = re.compile(r" - at `\$\.?([a-z0-9_]*)[^`]*`$")
 
 
@@ -84,8 +87,9 @@ def document(line: bytes) -> Document:
 
 def _own_faults(value: Document) -> Iterator[FieldError]:
     """Find what no entity is, though each of its members could be one's."""
-    if value.id.int == 0:
-        yield FieldError("/id", "type", "is the nil UUID, which no entity has")
+    if value.id.int in ENDS:
+        named = ENDS[value.id.int]
+        yield FieldError("/id", "type", f"is the {named} UUID, which no entity has")
     if value.updated_at < value.created_at:
         yield FieldError("/updated_at", "past", "is earlier than created_at")
     if isinstance(value, IndustryRestored):

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, get_args
+from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar
 
 import asyncpg
 from msgspec import Struct, structs
@@ -22,13 +21,14 @@ from service.catalog.statement import Statement
 from service.database.batcher import Batcher
 from service.database.pool import Pool
 from service.errors import Problem
-from service.refusal import Refusal
+from service.repository.binding import StatementMismatch, row_type, stem
 from service.repository.retries import TRIES_MAX, pause_s
 from service.sqlstate import classify, demoted, retry_kind
 
 R = TypeVar("R", bound=Struct)
 T = TypeVar("T")
 Send = Callable[[], Awaitable[T]]
+Sending = Callable[[], None]
 Lend = Callable[[], AbstractAsyncContextManager["asyncpg.Connection[Any]"]]
 
 ANSWER_BYTES: Final = 4 * 1024 * 1024
@@ -38,10 +38,6 @@ ANSWER_BYTES: Final = 4 * 1024 * 1024
 Effect = Literal["read", "point", "note", "write"]
 """What a statement does; a note is made in passing, and one that is lost is no loss. A point is a
 read of one row or none, which goes with others when many come at once."""
-
-
-class StatementMismatch(Refusal):
-    """A struct and its statement file do not fit."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -125,13 +121,23 @@ class Repository:
         """Run a statement that returns rows."""
         return await self._rows(query, context, **how)
 
+    async def written(self, query: One[R], context: Context, sending: Sending) -> R:
+        """Run a write; `sending` is called when it goes out: from then on it may be done."""
+        return await self._whole(self.pool.connection, query, context, sending)
+
     async def rehearsed(self, query: One[R], context: Context) -> R:
         """Run a write for its answer alone: what COMMIT would check is checked, all is undone."""
+        return await self._whole(self.pool.rehearsal, query, context)
+
+    async def _whole(
+        self, lend: Lend, query: One[R], context: Context, sending: Sending | None = None
+    ) -> R:
         statement, row = self._binding(type(query))
         arguments = structs.astuple(query) + context.arguments
-        found = await self._repeated(_sender(self.pool.rehearsal, statement, arguments))
-        would: R = row(*found[0].values())
-        return would
+        send = _sender(lend, statement, arguments, sending)
+        found = await self._repeated(send, writes=sending is not None)
+        made: R = row(*found[0].values())
+        return made
 
     async def page(
         self,
@@ -227,22 +233,13 @@ class Repository:
         return bound
 
 
-def _sender(lend: Lend, statement: Statement, arguments: tuple[object, ...]) -> Send[list[Any]]:
+def _sender(
+    lend: Lend, statement: Statement, arguments: tuple[object, ...], sending: Sending | None = None
+) -> Send[list[Any]]:
     async def send() -> list[Any]:
         async with lend() as connection:
+            if sending is not None:
+                sending()
             return await connection.fetch(statement.query, *arguments)
 
     return send
-
-
-def stem(query: type[Query[Any]]) -> str:
-    """Name the statement file of a query struct."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", query.__name__).lower()
-
-
-def row_type(query: type[Query[Any]]) -> type[Struct]:
-    """Find the struct of a query's rows."""
-    for base in getattr(query, "__orig_bases__", ()):
-        for argument in get_args(base):
-            return argument  # type: ignore[no-any-return]
-    raise StatementMismatch(f"{query.__name__} names no row.", "Write Maybe[Row] and the like.")

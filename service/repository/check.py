@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.catalog.load import Catalog
-from service.repository.base import Query, StatementMismatch, row_type, stem
+from service.repository.base import Query
+from service.repository.binding import StatementMismatch, row_type, stem
 
 
 def check(catalog: Catalog, queries: Iterator[type[Query[Any]]]) -> None:

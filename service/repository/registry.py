@@ -29,7 +29,8 @@ from service.repository import (
     search,
     verify,
 )
-from service.repository.base import Query, StatementMismatch
+from service.repository.base import Query
+from service.repository.binding import StatementMismatch
 from service.repository.check import check
 from service.repository.compliance import check_statements
 from service.repository.lists import list_statements

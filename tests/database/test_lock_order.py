@@ -13,10 +13,12 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from service.model.batch import prepare
 from service.repository.base import Repository
 from tests.amending import PROPOSE, TAKE, amended, propose, reviewed
 from tests.database.test_races import CHANGE, MAKE, Act, Pair, changing, stepping
 from tests.factories import (
+    Actor,
     Tenant,
     active_skill,
     agent_body,
@@ -46,6 +48,7 @@ TOUCH = 'UPDATE app.amendment SET patch = \'{"description": "By hand."}\' WHERE 
 IMPORT = "SELECT app.import_propose(ARRAY[$1::uuid], ARRAY[$2::jsonb])"
 IMPORTS = "SELECT app.import_propose($1::uuid[], $2::jsonb[])"
 MAKE_AGENTS = "SELECT app.agent_create(ARRAY[uuidv7(), uuidv7()], $1::jsonb[], 'draft')"
+BATCH = "SELECT app.batch_once($1, 'null')"
 ARCHIVE = "SELECT * FROM app.import_archive_try($1, ARRAY[1, 2])"
 STAGED = """
 INSERT INTO app.import_line (
@@ -322,3 +325,68 @@ class TestEntities:
             free = await pair.watcher.fetchval(TURN, tenant.id)
 
         assert free
+
+
+class TestBatches:
+    """What a batch locks before it does anything."""
+
+    def batch(self, actor: Actor, *operations: dict[str, Any]) -> Act:
+        """Do operations as the service sends them."""
+        sent = prepare(json.dumps({"operations": operations}).encode()).encoded()
+        return Act(actor, BATCH, (sent.decode(),))
+
+    async def is_free(self, pair: Pair, tenant: Tenant, act: Act) -> bool:
+        """Say whether parents may be changed while the transaction of an act is open."""
+        async with acting(pair.first, act.actor):
+            await pair.first.execute(act.statement, *act.arguments)
+            return bool(await pair.watcher.fetchval(TURN, tenant.id))
+
+    async def test_one_that_changes_no_parents_keeps_nobody_from_changing_them(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """Creates, below others too, other changes and steps: each takes what it takes alone."""
+        world = await make_world(repository, tenant)
+        own = (world.job_role, world.industry)
+        made = await create(repository, tenant.author, "skill", skill_body())
+        bodies = {
+            "skill": skill_body(),
+            "industry": industry_body(),
+            "job_role": job_role_body([world.skill]),
+            "team": team_body(*own),
+            "agent": agent_body(*own, [world.skill]),
+        }
+        creates = [{"op": "create", "kind": kind, "body": body} for kind, body in bodies.items()]
+        below = {"op": "create", "kind": "skill", "body": skill_body(parent_ids=[str(made.id)])}
+        of_it = {"kind": "skill", "id": str(made.id), "if_match": "*"}
+        amend = {"op": "amend", **of_it, "patch": {"tags": ["changed"]}}
+        submit = {"op": "status", **of_it, "to": "under_review", "reason": "ready"}
+        act = self.batch(tenant.author, *creates, below, amend, submit)
+
+        assert await self.is_free(pair, tenant, act)
+
+    @pytest.mark.parametrize("parents", [1, 0])
+    async def test_one_that_changes_parents_waits_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, pair: Pair, parents: int
+    ) -> None:
+        """It takes the tenant's turn first, and has it to its end; without parents too."""
+        top, made = [await create(repository, tenant.author, "skill", skill_body()) for _ in "ab"]
+        amend = {"op": "amend", "kind": "skill", "id": str(made.id), "if_match": "*"}
+        patch = {"parent_ids": [str(top.id)] * parents}
+        act = self.batch(tenant.author, amend | {"patch": patch})
+
+        await waits_without(pair, None, act, ENTITY, made.id)
+        assert not await self.is_free(pair, tenant, act)
+
+    async def test_one_waits_for_the_team_that_an_agent_enters_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """The team before its members, whatever else the batch changes."""
+        world = await make_world(repository, tenant)
+        own = (world.job_role, world.industry)
+        body = agent_body(*own, [world.skill])
+        team = await create(repository, tenant.author, "team", team_body(*own))
+        agent = await create(repository, tenant.author, "agent", body)
+        enter = {"op": "amend", "kind": "agent", "id": str(agent.id), "if_match": "*"}
+        act = self.batch(tenant.author, enter | {"patch": {"team_id": str(team.id)}})
+
+        await waits_without(pair, team.id, act, ENTITY, agent.id)

@@ -10,7 +10,8 @@ from service.catalog.load import Catalog
 from service.catalog.statement import Statement
 from service.database.address import USERS
 from service.migrate.functions import agree
-from service.repository.base import Repository, row_type, stem
+from service.repository.base import Repository
+from service.repository.binding import row_type, stem
 from service.repository.entities import EntitiesById, EntityById
 from service.repository.lists import Listed, Walked, list_statements
 from service.repository.registry import families, queries

@@ -493,6 +493,32 @@ async def test_an_optional_skill_binds_nobody(api: Api) -> None:
     assert "L1-AGENT-3" not in await failed(api, agent)
 
 
+@pytest.mark.parametrize("mend", ["rejected", "taken out", "archived"])
+async def test_who_is_submitted_for_a_team_counts(
+    api: Api, actor_with: ActorWith, mend: str
+) -> None:
+    """Another's agent of another job role breaks a team in force, which others can mend."""
+    world = await api.world()
+    other = api.by(await actor_with("read", "write", name="other"))
+    role = await api.made("job_role", "active", required_skills=[
+        {"id": world["skill"]["id"], "relation": "essential"}])  # fmt: skip
+    agent = await other.create("agent", job_role_id=role["id"], team_id=world["team"]["id"])
+    path = f"{PATHS['agent']}/{agent.json['id']}"
+    before = await failed(api, world["team"])
+    submitted = await other.step(path, "under_review", agent.etag)
+    broken = await failed(api, world["team"])
+    if mend == "rejected":
+        answer = await api.by(api.tenant.certifier).step(path, "draft", submitted.etag)
+    elif mend == "archived":
+        answer = await api.step(path, "archived", submitted.etag)
+    else:
+        answer = await api.patch(path, {"team_id": None}, submitted.etag)
+
+    assert 200 == answer.status, answer.body
+    assert [set(), {"L1-TEAM-3"}] == [before, broken]
+    assert set() == await failed(api, world["team"])
+
+
 async def test_nothing_is_told_of_what_the_caller_may_not_see(api: Api) -> None:
     """Another tenant's entity, another agent's draft, another kind and no UUID are absent."""
     draft = await api.made("skill")

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 import pytest
@@ -35,6 +36,8 @@ SELECT count(*) FROM pg_stat_activity
 WHERE application_name LIKE 'plant app%' AND datname = current_database()
 AND wait_event_type = 'Lock'
 """
+CANCEL = WAITING.replace("count(*)", "pg_cancel_backend(min(pid))")
+HOLD = "SELECT FROM app.base_entity WHERE id = "
 CHUNKED = {"Content-Type": "application/x-ndjson", "Transfer-Encoding": "chunked"}
 
 
@@ -357,6 +360,33 @@ class TestBatches:
         assert ("unavailable", "1") == (refused.problem, refused.headers["Retry-After"])
         assert "of your tenant" in refused.json["detail"]
         assert (200, 200) == (theirs.status, later.status)
+
+    async def test_one_tenant_leaves_a_turn_to_others(
+        self, service: Served, api: Api, other_tenant: Tenant, locked: asyncpg.Connection
+    ) -> None:
+        """Its batches wait behind another's that came later, once each has had a turn."""
+        theirs = api.of(other_tenant)
+        assert 200 == (await theirs.get("/v1/me")).status
+        made = await api.made("skill")
+        amend = {"op": "amend", "kind": "skill", "id": made["id"], "if_match": "*"}
+        body = {"operations": [amend | {"patch": {"tags": ["x"]}}]}
+        await locked.execute(f"BEGIN; {HOLD}'{made['id']}' FOR UPDATE")
+        crowd = [asyncio.create_task(api.post("/v1/batch", body)) for _ in range(batch.AT_ONCE + 1)]
+        await waits(locked, batch.AT_ONCE)
+        late = asyncio.create_task(self.asked(theirs))
+        await until(partial(placed, service), lambda count: count == batch.AT_ONCE + 2)
+        await locked.execute(CANCEL)
+        # One of the crowd has ended; the others wait as before.
+        answer = await late
+        await locked.execute("COMMIT")
+
+        assert 200 == answer.status
+        assert [200, 200, 503] == sorted(one.status for one in await asyncio.gather(*crowd))
+
+
+async def placed(service: Served) -> int:
+    """Count the batches that are there."""
+    return service.app[batch.TURNS]._placed  # noqa: SLF001
 
 
 async def chunk(wire: Wire, data: bytes) -> None:

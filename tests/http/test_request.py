@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from aiohttp import web
 from service import errors
 from service.catalog.load import load
 from service.database.pool import Pool
-from service.http import middleware, request
+from service.http import middleware, request, sent
 from service.http.accept import accepted
 from service.http.metrics import METRICS, Metrics
 from service.http.reading import REPOSITORY
@@ -104,10 +104,12 @@ async def read_answer(reader: asyncio.StreamReader, *, bodyless: bool = False) -
     return Answer(int(first.split()[1]), headers, body)
 
 
-def refuse(problem: errors.Problem | Exception) -> Any:
-    """Make a handler that raises."""
+def refuse(problem: errors.Problem | Exception, *before: Callable[[web.Request], None]) -> Any:
+    """Make a handler that raises; some things happen before."""
 
-    async def handler(_: web.Request) -> web.Response:
+    async def handler(http: web.Request) -> web.Response:
+        for happens in before:
+            happens(http)
         raise problem
 
     return handler
@@ -204,8 +206,10 @@ def build() -> web.Application:
     add("GET", "/broken-stream", broken_stream)
     add("GET", "/moved", refuse(web.HTTPFound("/list")))
     add("GET", "/bug", refuse(RuntimeError(SECRET)))
-    add("*", "/late", refuse(TimeoutError()))
-    add("*", "/lost", refuse(database_error("08006")))
+    for path, error in (("/late", TimeoutError()), ("/lost", database_error("08006"))):
+        add("*", path, refuse(error))
+        add("POST", f"{path}/sent", refuse(error, sent.begin))
+        add("POST", f"{path}/refused", refuse(error, sent.begin, sent.settle))
     add("GET", "/taken", refuse(database_error("23505")))
     stale = errors.PreconditionFailed(extensions={"current_etag": '"b"'})
     add("GET", "/problem/stale", refuse(stale))
@@ -333,12 +337,12 @@ class TestProblems:
         assert SECRET.encode() not in answer.body
 
     @pytest.mark.parametrize("path", ["/late", "/lost"])
-    async def test_a_write_that_was_lost_is_unknown_a_read_is_not(
-        self, service: Service, path: str
-    ) -> None:
-        """After a timeout only a safe method has certainly done nothing."""
+    async def test_only_what_was_sent_is_unknown(self, service: Service, path: str) -> None:
+        """Whatever the method: what was not sent, or was refused, has certainly done nothing."""
         assert (await service.send("GET", path)).slug == "unavailable"
-        assert (await service.send("POST", path)).slug == "outcome-unknown"
+        assert (await service.send("POST", path)).slug == "unavailable"
+        assert (await service.send("POST", f"{path}/sent")).slug == "outcome-unknown"
+        assert (await service.send("POST", f"{path}/refused")).slug == "unavailable"
 
     async def test_a_stream_that_fails_is_cut(
         self, service: Service, caplog: pytest.LogCaptureFixture

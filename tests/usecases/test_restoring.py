@@ -262,6 +262,7 @@ class TestRefusals:
             ({"created_at": "2998-01-01T00:00:00.000000Z"}, "/updated_at"),
             ({"id": "x"}, "/id"),
             ({"id": str(UUID(int=0))}, "/id"),
+            ({"id": str(UUID(int=2**128 - 1))}, "/id"),
             ({"category": "none"}, "/category"),
             ({"tags": ["b", "a"]}, "/tags"),
             ({"unknown": 1}, "/unknown"),
