@@ -10,11 +10,11 @@ from typing import Any
 import asyncpg
 from msgspec import structs
 
-from service.errors import Problem
+from service.errors import Problem, Unavailable
 from service.repository.base import Context, Repository
 from service.repository.entities import EntityById
 from tests.api import PATHS
-from tests.chaos.calls import Answer, Calls
+from tests.chaos.calls import PAUSE_S, Answer, Calls
 from tests.factories import Actor, Tenant, skill_body
 from tests.leaks.stock import Stock
 from tests.reads import Ask, Place, reads
@@ -51,11 +51,15 @@ Act = Callable[[], Awaitable[str]]
 
 
 class Account:
-    """What was asked and what became of it; each answer is counted by what it was."""
+    """What was asked and what became of it.
+
+    answered: operations whose answer was looked through; errors: by problem, SQLSTATE or class.
+    """
 
     def __init__(self) -> None:
         self.operations = Counter[str]()
         self.errors = Counter[str]()
+        self.answered = 0
         self.cancelled = 0
         self.broken: list[str] = []
 
@@ -171,6 +175,11 @@ class Client:
         self._account.operations[name] += 1
         if answer is not None:
             self._look(tenant, name, ask, answer, expected)
+        if answer is None or answer.status in REFUSED:
+            # As a client does: or all would be spent on what is not served just now.
+            await asyncio.sleep(self._draw.uniform(*PAUSE_S))
+        else:
+            self._account.answered += 1
 
     def _look(
         self, tenant: Tenant, name: str, ask: Ask, answer: Answer, expected: set[int]
@@ -231,7 +240,10 @@ class Insider:
             return
         except (Problem, asyncpg.PostgresError, OSError) as exc:
             self._account.errors[getattr(exc, "sqlstate", None) or type(exc).__name__] += 1
+            if isinstance(exc, Unavailable):
+                await asyncio.sleep(self._draw.uniform(*PAUSE_S))
             return
+        self._account.answered += 1
         self._look(tenant, other, place, None if found is None else found.document, spoilt=spoilt)
 
     def _give_up(self, reading: asyncio.Task[Any]) -> None:

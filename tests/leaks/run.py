@@ -65,20 +65,21 @@ SERVED = Settings(
 ROUND = 1_000
 """Operations after which the load stops and every connection is looked at."""
 
-FAULT = 180
-"""Operations between two faults."""
+FAULT = 150
+"""Answers between two faults."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
     """What a run did, and what it found.
 
     errors: answers that were refusals, by their problem, and failures from within by SQLSTATE.
-    together: reads that shared a round trip with others.
+    answered: operations whose answer was looked through. together: reads that shared a round trip.
     """
 
     seed: int
     seconds: float
     operations: dict[str, int]
+    answered: int
     errors: dict[str, int]
     hung_up: int
     cancelled: int
@@ -93,7 +94,7 @@ class Result(Struct, frozen=True, kw_only=True):
     def nothing(self) -> list[str]:
         """List what the run has to meet and did not: then it has shown nothing."""
         met = {
-            "operation": sum(self.operations.values()),
+            "answer": self.answered,
             "hang-up": self.hung_up,
             "cancelled read": self.cancelled,
             "fault": sum(self.faults.values()),
@@ -231,7 +232,7 @@ class Fuzz:
 
     async def _break(self, end: int) -> None:
         """Break something now and then, as long as there is load."""
-        while await self._until_done(FAULT, end):
+        while await self._answered(FAULT, end):
             fault, struck = next(self._turn), self._calls.strike()
 
             def strike() -> None:
@@ -246,12 +247,13 @@ class Fuzz:
             self.faults[fault.__name__] += 1
             self._struck.append(struck)
 
-    async def _until_done(self, more: int, end: int) -> bool:
-        """Wait for so many operations more; false when the round will be over before."""
-        following = self.account.done + more
+    async def _answered(self, more: int, end: int) -> bool:
+        """Wait for so many answers more; false when the round is over before."""
+        following = self.account.answered + more
 
         async def over() -> bool:
-            return self.account.done >= min(following, end) or bool(self.broken)
+            account = self.account
+            return account.answered >= following or account.done >= end or bool(self.broken)
 
         await until(over, bool)
         return self.account.done < end and not self.broken
@@ -263,6 +265,7 @@ class Fuzz:
             seed=seed,
             seconds=seconds,
             operations=dict(self.account.operations),
+            answered=self.account.answered,
             errors=dict(self.account.errors),
             hung_up=self._calls.hung_up,
             cancelled=self.account.cancelled,
