@@ -16,6 +16,7 @@ import pytest_asyncio
 from msgspec import Struct
 
 from service.catalog.load import Catalog
+from service.catalog.statement import Statement
 from service.database.pool import Pool
 from service.repository.base import Repository
 from service.settings import Settings
@@ -85,15 +86,22 @@ OF_OTHER_ROWS = {
 }
 """They are asked for what they have to leave out; all others give every row that they read."""
 
+CURRENT = {"amendment", "entity", "list"}
+"""Folders of the statements that read what is there now."""
+
 WRITE_MAX = 150
 """Blocks of one change: the rows, the log, and a look-up in each index of both."""
 
 
 class Measured(Struct, frozen=True):
-    """Statements of the catalogue at one size, by name."""
+    """Statements of the catalogue at one size, by name.
+
+    called: blocks of the statements that are functions of the database, as the service calls them.
+    """
 
     plans: dict[str, Plan]
     heights: dict[str, int]
+    called: dict[str, int]
     writes: dict[str, int]
 
     def above(self, name: str) -> int:
@@ -160,12 +168,12 @@ async def _measured(
     app: Connection, catalog: Catalog, superuser: Connection, tenant: Tenant, size: int
 ) -> Measured:
     """Ask every statement as the one who sees all of the tenant's drafts."""
-    first = size - OTHERS + 1
+    first, context = size - OTHERS + 1, tenant.author.context.arguments
     given = await values(superuser, tenant)
     # What is there at this size. Of a time long ago a list passes by all that came since: that
     # is its price, and bounded elsewhere.
     given |= {"version": 1, "scheme": f"s{first % 3}", "code": f"c{first}", "as_of": LATE}
-    plans = {}
+    plans, called = {}, {}
     for statement in planned(catalog):
         mode = dict(statement.settings).get("plan_cache_mode", "force_generic_plan")
         async with acting(app, tenant.author):
@@ -173,8 +181,18 @@ async def _measured(
             # Twice: the first time a session reads the catalogue too.
             await explained(app, statement, given, ", ANALYZE, BUFFERS")
             plans[statement.name] = await explained(app, statement, given, ", ANALYZE, BUFFERS")
+        if statement.call == "function":
+            arguments = (*(given[one.name] for one in statement.params), *context)
+            for _ in range(2):
+                called[statement.name] = await _touched(app, statement, arguments)
     heights = {row["relname"]: row["level"] for row in await superuser.fetch(HEIGHTS)}
-    return Measured(plans, heights, await _written(app, catalog, tenant))
+    return Measured(plans, heights, called, await _written(app, catalog, tenant))
+
+
+async def _touched(app: Connection, statement: Statement, arguments: tuple[object, ...]) -> int:
+    """Count the blocks of one call, everything below it included."""
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.query}"
+    return Plan(await app.fetchval(explain, *arguments)).blocks
 
 
 async def _written(app: Connection, catalog: Catalog, tenant: Tenant) -> dict[str, int]:
@@ -193,8 +211,7 @@ async def _written(app: Connection, catalog: Catalog, tenant: Tenant) -> dict[st
             "entity_step": ("skill", row["id"], None, "under_review", "r", None, None),
         }
         for name, arguments in calls.items():
-            explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {catalog[name].query}"
-            found[name] = Plan(await app.fetchval(explain, *arguments, *context)).blocks
+            found[name] = await _touched(app, catalog[name], (*arguments, *context))
         await transaction.rollback()
     return found
 
@@ -209,6 +226,24 @@ def test_a_look_up_touches_four_blocks_beyond_the_height_of_its_index(grown: Gro
     }
 
     assert {} == over
+
+
+def test_a_call_touches_what_its_statement_touches(grown: Grown, catalog: Catalog) -> None:
+    """At either size: context and function add nothing to what the text of the file reads.
+
+    Of the statements on the log some take a few blocks more.
+    """
+    more = {
+        (name, place): blocks - measured.plans[name].blocks
+        for place, measured in enumerate(grown)
+        for name, blocks in measured.called.items()
+    }
+    current = {name for name in catalog if catalog[name].path.split("/")[0] in CURRENT}
+
+    assert len(more) > 80
+    assert {} == {
+        key: blocks for key, blocks in more.items() if blocks > (0 if key[0] in current else 3)
+    }
 
 
 def test_a_page_is_bounded_by_its_rows(grown: Grown) -> None:
