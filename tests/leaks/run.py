@@ -248,15 +248,23 @@ class Fuzz:
             self._struck.append(struck)
 
     async def _answered(self, more: int, end: int) -> bool:
-        """Wait for so many answers more; false when the round is over before."""
-        following = self.account.answered + more
+        """Wait for so many answers more; false when the round is over before.
 
-        async def over() -> bool:
-            account = self.account
+        Raises: TimeoutError when for long nothing at all is done.
+        """
+        account, following = self.account, self.account.answered + more
+
+        def enough() -> bool:
             return account.answered >= following or account.done >= end or bool(self.broken)
 
-        await until(over, bool)
-        return self.account.done < end and not self.broken
+        while not enough():
+            before = account.done
+
+            async def moved(before: int = before) -> bool:
+                return account.done > before or enough()
+
+            await until(moved, bool)
+        return account.done < end and not self.broken
 
     def result(self, seed: int, seconds: float) -> Result:
         """Give what was done and found."""
