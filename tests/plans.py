@@ -1,6 +1,7 @@
 """Plans as EXPLAIN gives them: which indexes are read, how many blocks and rows are touched."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -35,6 +36,15 @@ class Plan:
     def indexes(self) -> set[str]:
         """Name the indexes that are read."""
         return {node["Index Name"] for node in self.nodes() if "Index Name" in node}
+
+    @property
+    def searches(self) -> Counter[str]:
+        """Count how often each index was descended, from its root to a leaf."""
+        found = Counter[str]()
+        for node in self.nodes():
+            if node.get("Index Searches"):
+                found[node["Index Name"]] += node["Index Searches"]
+        return found
 
     @property
     def loose(self) -> list[str]:

@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-END_OF_TRIP = b"SQ"
-"""Sync and Query: each is answered by one ReadyForQuery, so each is one round trip."""
+END_OF_TRIP = b"SQH"
+"""Sync and Query, each answered by one ReadyForQuery, and Flush, for whose answer asyncpg waits
+when it prepares: each is one round trip."""
+
+STATEMENT = b"EQ"
+"""Execute and Query: each runs one statement."""
 
 
 class Proxy:
     """The way to one database.
 
-    trips: round trips that were begun. losing: what the server says is thrown away.
-    refusing: whoever connects is turned away. delay_s: so long each thing that it says takes.
+    trips: round trips that were begun. statements: what was to be run in them.
+    losing: what the server says is thrown away. refusing: whoever connects is turned away.
+    delay_s: so long each thing that it says takes.
     """
 
     def __init__(self, url: str) -> None:
@@ -23,6 +28,7 @@ class Proxy:
         self._here = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self.trips = 0
+        self.statements = 0
         self.losing = False
         self.refusing = False
         self.delay_s = 0.0
@@ -101,6 +107,7 @@ class Proxy:
                 length = await reader.readexactly(4)
                 rest = await reader.readexactly(int.from_bytes(length) - 4)
                 self.trips += letter != b"" and letter in END_OF_TRIP
+                self.statements += letter != b"" and letter in STATEMENT
                 server.write(letter + length + rest)
                 await server.drain()
                 letter = await reader.readexactly(1)

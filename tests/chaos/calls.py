@@ -47,6 +47,7 @@ class Calls:
 
     outcomes: answers by status; 0 is a connection that ended without one. broken: promises that
     were not kept, in words. row: answers since the last that a fault is to blame for.
+    hung_up: requests whose sender went away before they were answered.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, draw: random.Random) -> None:
@@ -60,6 +61,7 @@ class Calls:
         self.operations: Counter[str] = Counter()
         self.repeated = 0
         self.replayed = 0
+        self.hung_up = 0
         self.row = 0
         self.broken: list[str] = []
 
@@ -81,7 +83,10 @@ class Calls:
         """Give up everything that is under way: whoever asked asks again."""
         for task in self._under_way.values():
             if task is not None:
-                task.cancel()
+                self._gone(task)
+
+    def _gone(self, task: asyncio.Task[Any]) -> None:
+        self.hung_up += task.cancel()
 
     async def once(
         self,
@@ -90,11 +95,18 @@ class Calls:
         path: str,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        leaves_s: float | None = None,
     ) -> Answer | None:
-        """Send a request once; nothing when its connection ended without an answer."""
+        """Send a request once; nothing when its connection ended without an answer.
+
+        Whoever sends it goes away after `leaves_s`, or waits.
+        """
         sending = asyncio.ensure_future(self._sent(actor, method, path, body, headers or {}))
         number = next(self._numbers)
         self._under_way[number] = sending
+        if leaves_s is not None:
+            asyncio.get_running_loop().call_later(leaves_s, self._gone, sending)
         try:
             answer = await sending
         except (aiohttp.ClientError, TimeoutError, ConnectionError):

@@ -10,15 +10,17 @@ import random
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from typing import TypeVar
 
 import asyncpg
 
 from tests.bench import until
 from tests.chaos.calls import Calls
-from tests.chaos.ground import Ground
+from tests.chaos.ground import Ground, Stage
 
 Strike = Callable[[], object]
 Fault = Callable[[Ground, Calls, random.Random, Strike], Awaitable[None]]
+F = TypeVar("F", bound=Fault)
 KINDS: dict[str, Fault] = {}
 SLOTS = 200
 """More sessions than the server takes."""
@@ -30,7 +32,7 @@ WHERE application_name LIKE 'plant app%' AND datname = $1 AND state = 'active'
 """
 
 
-def kind(fault: Fault) -> Fault:
+def kind(fault: F) -> F:
     """Have a kind of fault under the name of its function."""
     KINDS[fault.__name__] = fault
     return fault
@@ -38,7 +40,7 @@ def kind(fault: Fault) -> Fault:
 
 @kind
 async def session_terminated(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
+    ground: Stage, calls: Calls, draw: random.Random, strike: Strike
 ) -> None:
     """The server ends a session in the middle of its work."""
     pid = draw.choice(await ground.working())
@@ -49,7 +51,7 @@ async def session_terminated(
 
 @kind
 async def statement_cancelled(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
+    ground: Stage, calls: Calls, draw: random.Random, strike: Strike
 ) -> None:
     """The server cancels what every session does."""
     async with ground.superuser() as session:
@@ -62,7 +64,7 @@ async def statement_cancelled(
 
 
 @kind
-async def session_killed(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
+async def session_killed(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """A back end crashes: the server drops everybody and recovers."""
     pid = draw.choice(await ground.working())
     strike()
@@ -72,9 +74,7 @@ async def session_killed(ground: Ground, calls: Calls, draw: random.Random, stri
 
 
 @kind
-async def session_stopped(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
-) -> None:
+async def session_stopped(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """A back end stands still with what it holds."""
     pid = draw.choice(await ground.working())
     strike()
@@ -115,9 +115,7 @@ async def server_killed(ground: Ground, calls: Calls, draw: random.Random, strik
 
 
 @kind
-async def connections_cut(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
-) -> None:
+async def connections_cut(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """The network drops every connection of the service to the server."""
     await ground.working(2)
     strike()
@@ -125,7 +123,7 @@ async def connections_cut(
 
 
 @kind
-async def network_silent(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
+async def network_silent(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """Nothing that the server says arrives, until the connections are given up."""
     await ground.working(2)
     strike()
@@ -137,7 +135,7 @@ async def network_silent(ground: Ground, calls: Calls, draw: random.Random, stri
 
 @kind
 async def network_refusing(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
+    ground: Stage, calls: Calls, draw: random.Random, strike: Strike
 ) -> None:
     """Connections are dropped and nobody who connects gets through."""
     await ground.working(2)
@@ -149,7 +147,7 @@ async def network_refusing(
 
 
 @kind
-async def network_slow(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
+async def network_slow(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """Whatever the server says comes late."""
     await ground.working(2)
     strike()
@@ -160,7 +158,7 @@ async def network_slow(ground: Ground, calls: Calls, draw: random.Random, strike
 
 @kind
 async def replies_lost_after_commit(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
+    ground: Stage, calls: Calls, draw: random.Random, strike: Strike
 ) -> None:
     """Changes are committed, and the connections are cut before anybody hears of it."""
     async with ground.superuser() as session:
@@ -179,7 +177,7 @@ async def replies_lost_after_commit(
         ground.way.losing = False
 
 
-async def _locked(ground: Ground, draw: random.Random, strike: Strike, what: str) -> None:
+async def _locked(ground: Stage, draw: random.Random, strike: Strike, what: str) -> None:
     async with ground.superuser() as session:
         await ground.working()
         await session.execute("BEGIN")
@@ -190,20 +188,20 @@ async def _locked(ground: Ground, draw: random.Random, strike: Strike, what: str
 
 
 @kind
-async def table_locked(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
+async def table_locked(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """Somebody holds the table that every request needs, for longer than lock_timeout or not."""
     await _locked(ground, draw, strike, "app.base_entity IN ACCESS EXCLUSIVE MODE")
 
 
 @kind
-async def log_locked(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
+async def log_locked(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """Somebody holds the log: changes wait after they have locked their rows."""
     await _locked(ground, draw, strike, "audit.entry IN EXCLUSIVE MODE")
 
 
 @kind
 async def plans_invalidated(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
+    ground: Stage, calls: Calls, draw: random.Random, strike: Strike
 ) -> None:
     """A column comes and goes: prepared statements that return the row must be planned anew."""
     async with ground.superuser() as session:
@@ -215,7 +213,7 @@ async def plans_invalidated(
 
 
 @kind
-async def slots_taken(ground: Ground, calls: Calls, draw: random.Random, strike: Strike) -> None:
+async def slots_taken(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """Connections are cut, and others take every place that the server has."""
     async with AsyncExitStack() as stack:
         await ground.working(2)
@@ -230,9 +228,7 @@ async def slots_taken(ground: Ground, calls: Calls, draw: random.Random, strike:
 
 
 @kind
-async def clients_hang_up(
-    ground: Ground, calls: Calls, draw: random.Random, strike: Strike
-) -> None:
+async def clients_hang_up(ground: Stage, calls: Calls, draw: random.Random, strike: Strike) -> None:
     """Whoever waits for an answer goes away."""
     await ground.working(2)
     strike()

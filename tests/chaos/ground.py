@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import asyncpg
@@ -89,18 +90,13 @@ class Service:
             return False
 
 
-class Ground:
-    """Everything that can be broken, and a way past it."""
+class Stage:
+    """A database and the way to it of a service."""
 
-    def __init__(
-        self, process: EmbeddedServer, cluster: Server, database: str, way: Proxy, service: Service
-    ) -> None:
-        self.process = process
+    def __init__(self, cluster: Server, database: str, way: Proxy) -> None:
         self.cluster = cluster
         self.database = database
         self.way = way
-        self.service = service
-        self.tenants: list[Tenant] = []
 
     @asynccontextmanager
     async def superuser(self) -> AsyncIterator[asyncpg.Connection]:
@@ -127,6 +123,26 @@ class Ground:
             pids: list[int] = await until(found, lambda pids: len(pids) >= count)
             return pids
 
+    async def connects(self) -> bool:
+        """Say whether the server takes a session."""
+        try:
+            async with self.superuser():
+                return True
+        except (OSError, asyncpg.PostgresError):
+            return False
+
+
+class Ground(Stage):
+    """Everything that can be broken, and a way past it."""
+
+    def __init__(
+        self, process: EmbeddedServer, cluster: Server, database: str, way: Proxy, service: Service
+    ) -> None:
+        super().__init__(cluster, database, way)
+        self.process = process
+        self.service = service
+        self.tenants: list[Tenant] = []
+
     async def end_server(self, how: signal.Signals) -> None:
         """Send the server a signal and wait until it is gone."""
         found = self.process.running()
@@ -142,38 +158,47 @@ class Ground:
         """Start the server that has ended."""
         await asyncio.to_thread(self.process.revive)
 
-    async def connects(self) -> bool:
-        """Say whether the server takes a session."""
+
+class Staged(NamedTuple):
+    """A stage on a server of its own, with tenants and the settings that it was made with."""
+
+    stage: Stage
+    process: EmbeddedServer
+    settings: Settings
+    tenants: list[Tenant]
+
+
+@asynccontextmanager
+async def staged(tenants: int = TENANTS) -> AsyncIterator[Staged]:
+    """Have a migrated server, a way to it, and tenants with their keys."""
+    with settings_with_room() as settings:
+        process = await asyncio.to_thread(_entered, settings)
         try:
-            async with self.superuser():
-                return True
-        except (OSError, asyncpg.PostgresError):
-            return False
+            cluster = await asyncio.to_thread(Server, process.server.url("postgres"))
+            database = await asyncio.to_thread(_migrated, cluster)
+            made = await _tenants(cluster.url("owner", database), settings, tenants)
+            async with Proxy.to(cluster.url("app", database)) as way:
+                stage = Stage(cluster, database, way)
+                yield Staged(stage, process.server, settings, made)
+        finally:
+            await asyncio.to_thread(process.leave)
 
 
 @asynccontextmanager
 async def ground(*, proxied: bool = True, **environ: str) -> AsyncIterator[Ground]:
-    """Have a migrated server, a service, and tenants with their keys."""
-    with settings_with_room() as settings:
-        process = await asyncio.to_thread(_entered, settings)
-        cluster = await asyncio.to_thread(Server, process.server.url("postgres"))
-        database = await asyncio.to_thread(_migrated, cluster)
-        url = cluster.url("app", database)
+    """Have a stage and a service as a process upon it."""
+    async with staged() as (stage, process, settings, tenants):
+        places = stage.cluster.environ(stage.database)
+        if proxied:
+            places["PLANT_APP_DATABASE_URL"] = stage.way.url
+        service = Service(settings.data_dir.parent, {**places, **DEADLINES, **environ})
+        found = Ground(process, stage.cluster, stage.database, stage.way, service)
+        found.tenants = tenants
+        await service.start()
         try:
-            async with Proxy.to(url) as way:
-                places = cluster.environ(database)
-                if proxied:
-                    places["PLANT_APP_DATABASE_URL"] = way.url
-                service = Service(settings.data_dir.parent, {**places, **DEADLINES, **environ})
-                found = Ground(process.server, cluster, database, way, service)
-                found.tenants = await _tenants(cluster.url("owner", database), settings)
-                await service.start()
-                try:
-                    yield found
-                finally:
-                    await service.end()
+            yield found
         finally:
-            await asyncio.to_thread(process.leave)
+            await service.end()
 
 
 class _Held:
@@ -198,11 +223,11 @@ def _migrated(cluster: Server) -> str:
     return name
 
 
-async def _tenants(url: str, settings: Settings) -> list[Tenant]:
+async def _tenants(url: str, settings: Settings, count: int) -> list[Tenant]:
     pool = Pool(url, settings, name="owner")
     await pool.open()
     try:
         owner = Repository(load(), pool)
-        return [await make_tenant(owner) for _ in range(TENANTS)]
+        return [await make_tenant(owner) for _ in range(count)]
     finally:
         await pool.close()

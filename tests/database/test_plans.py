@@ -4,6 +4,7 @@ Some 20,000 entities, most of one tenant's; counts of blocks and rows, never tim
 """
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -563,22 +564,50 @@ async def test_a_prefix_within_another_is_not_walked_again(
     assert [1] == walks
 
 
+async def planned_for_nobody(
+    app: Connection, statement: Statement, given: dict[str, object], actor: Actor
+) -> Plan:
+    """Plan a statement while no tenant is set, keep that, and run it for somebody."""
+    async with app.transaction():
+        await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await explained(app, statement, given)
+    async with acting(app, actor):
+        await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        return await explained(app, statement, given, ", ANALYZE, BUFFERS")
+
+
 async def test_a_plan_made_without_a_tenant_is_not_poisoned(
     app: Connection, catalog: Catalog, superuser: Connection, big: Tenant
 ) -> None:
     """Planned while no tenant was set, kept, and used for the largest: still a few blocks."""
     given = await values(superuser, big)
-    statement = catalog["entities_by_id"]
-    async with app.transaction():
-        await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        await explained(app, statement, given)
-    async with acting(app, big.reader):
-        await app.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        plan = await explained(app, statement, given, ", ANALYZE, BUFFERS")
+    plan = await planned_for_nobody(app, catalog["entities_by_id"], given, big.reader)
 
     assert 20 == plan.top["Actual Rows"]
     assert plan.blocks <= 20 * (2 + HEIGHT) + 10
     assert 0 == plan.removed
+
+
+async def test_a_policy_that_asks_for_each_row_poisons_it(
+    app: Connection, catalog: Catalog, superuser: Connection, big: Tenant
+) -> None:
+    """Without the sub-query around what asks for the tenant: what the test above would find."""
+    given = await values(superuser, big)
+    policy = "ALTER POLICY base_entity_read ON app.base_entity USING"
+    condition = await superuser.fetchval(
+        "SELECT qual FROM pg_policies WHERE policyname = 'base_entity_read'"
+    )
+    inline, found = re.subn(r"\( SELECT (app\.\w+\(\)) AS \w+\)", r"\1", condition)
+    await superuser.execute(f"{policy} ({inline})")
+    try:
+        plan = await planned_for_nobody(app, catalog["entities_by_id"], given, big.reader)
+    finally:
+        await superuser.execute(f"{policy} ({condition})")
+
+    assert 2 == found
+    assert 20 == plan.top["Actual Rows"]
+    assert plan.blocks > 10 * (20 * (2 + HEIGHT) + 10)
+    assert plan.removed > 0
 
 
 async def test_functions_plan_as_their_files_do(

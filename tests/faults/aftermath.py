@@ -15,6 +15,7 @@ from tests.api import Answer, Api
 from tests.bench import SMALL, pool_metrics, until
 from tests.edge import Served, served
 from tests.factories import Tenant, skill_body, unique
+from tests.leftovers import leftovers
 from tests.postgres import Server
 
 STORED = """
@@ -37,8 +38,6 @@ BACKENDS = """
 SELECT application_name, state FROM pg_stat_activity
 WHERE datname = $1 AND application_name LIKE 'plant app%'
 """
-PLACES = ("tenant_id", "governance_agent_id", "key_id", "request_id", "certifier_key_id")
-"""The settings app.… that say for whom a transaction is."""
 
 
 class Scene:
@@ -127,14 +126,7 @@ class Scene:
                 await stack.enter_async_context(pool.connection()) for _ in range(pool.size_max)
             ]
             for connection in lent:
-                for name in PLACES:
-                    kept = await connection.fetchval(f"SELECT current_setting('app.{name}', TRUE)")
-                    assert kept in {None, ""}, (name, kept)
-                changed = await connection.fetch(
-                    "SELECT name FROM pg_settings WHERE source = 'session'"
-                )
-                assert [] == changed
-                assert not connection.is_in_transaction()
+                assert [] == await leftovers(connection)
 
 
 @asynccontextmanager
