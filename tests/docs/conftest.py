@@ -17,6 +17,8 @@ from msgspec import Struct
 from tests.servers import BARE, PLANT, room
 
 START_S = 90
+PAGE_S = 240
+"""A page types dozens of commands, each a process of its own: this ends what hangs."""
 STOP_S = 30
 
 
@@ -38,7 +40,7 @@ class Reader(Struct, frozen=True):
             check=False,
             capture_output=True,
             text=True,
-            timeout=START_S,
+            timeout=PAGE_S,
         )
 
 
