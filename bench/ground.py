@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, LiteralString
@@ -117,6 +117,11 @@ class Command:
         """Wait for its end; gives the exit code and what it has answered."""
         return self._process.wait(), self._answer.read_text(encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        """Give the number of the process."""
+        return self._process.pid
+
     def said(self) -> str:
         """Give what it has said beside its answer, so far."""
         return self._said.read_text(encoding="utf-8")
@@ -131,17 +136,19 @@ def tenant_name(number: int) -> str:
     return f"t-{number:04}"
 
 
-def make_actors(ground: Ground, count: int) -> list[Actor]:
-    """Make so many tenants with one key each."""
-    return asyncio.run(_made(ground, count))
+def make_actors(
+    ground: Ground, count: int, agent: str = "author", scopes: Sequence[str] = SCOPES
+) -> list[Actor]:
+    """Make so many tenants, where they are new, with one key each."""
+    return asyncio.run(_made(ground, count, agent, list(scopes)))
 
 
-async def _made(ground: Ground, count: int) -> list[Actor]:
+async def _made(ground: Ground, count: int, agent: str, scopes: list[str]) -> list[Actor]:
     pool = Pool(ground.url("owner"), Settings(pool_min=1, pool_max=5), name="bench")
     owner = Repository(load_catalog(), pool)
     await pool.open()
     try:
-        made = [await create_key(owner, tenant_name(n), "author", SCOPES) for n in range(count)]
+        made = [await create_key(owner, tenant_name(n), agent, scopes) for n in range(count)]
     finally:
         await pool.close()
     return [
