@@ -55,12 +55,12 @@ class Ground:
         self.directory.mkdir(exist_ok=True)
         self._root = directory
         self._target = target
-        self._database = database
+        self.database = database
 
     def url(self, role: Role) -> str:
         """Give the address for a role."""
         head, mark, tail = self._target.url(role).partition("?")
-        return f"{head.rpartition('/')[0]}/{self._database}{mark}{tail}"
+        return f"{head.rpartition('/')[0]}/{self.database}{mark}{tail}"
 
     def run(self, statement: LiteralString | sql.Composed) -> list[tuple[Any, ...]]:
         """Run a statement as superuser, outside a transaction; give its rows."""
@@ -72,7 +72,7 @@ class Ground:
     def copy(self, name: str) -> Iterator["Ground"]:
         """Have a copy of this database, which nobody may be connected to."""
         server = Ground(self._root, self._target, "postgres")
-        made, mine = sql.Identifier(name), sql.Identifier(self._database)
+        made, mine = sql.Identifier(name), sql.Identifier(self.database)
         server.run(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER plant_owner").format(made, mine))
         try:
             yield Ground(self._root, self._target, name)

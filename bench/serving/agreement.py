@@ -21,14 +21,14 @@ OWN: Final = frozenset({"id", "created_at", "updated_at", "version"})
 LOGGED: Final = "SELECT count(*) FROM audit.entry"
 
 
-class Disagreement(Exception):
+class DisagreementError(Exception):
     """Servers that are to be compared do not do the same."""
 
 
 def agree(ground: Ground, plant: Server, peers: Sequence[Server], stock: Stock) -> int:
     """Compare what all of them answer; gives how many answers were compared.
 
-    Raises: Disagreement.
+    Raises: DisagreementError.
     """
     count = 0
     for peer in peers:
@@ -40,7 +40,7 @@ def agree(ground: Ground, plant: Server, peers: Sequence[Server], stock: Stock) 
                 entries = _logged(ground) - logged
                 _compare(f"{name} of {peer.name}", wanted, given, name in WRITES)
                 if entries != (2 if name in WRITES else 0):
-                    raise Disagreement(f"{name} of {peer.name}: {entries} entries in the log")
+                    raise DisagreementError(f"{name} of {peer.name}: {entries} entries in the log")
                 count += 1
     return count + sum(_keeps_apart(server, stock) for server in (plant, *peers))
 
@@ -49,7 +49,7 @@ def _chosen(
     ours: Sequence[Request], theirs: Sequence[Request]
 ) -> Iterator[tuple[Request, Request]]:
     if len(ours) != len(theirs):
-        raise Disagreement(f"{len(ours)} requests of ours, {len(theirs)} of theirs")
+        raise DisagreementError(f"{len(ours)} requests of ours, {len(theirs)} of theirs")
     step = max(1, len(ours) // EACH)
     return zip(ours[::step], theirs[::step], strict=True)
 
@@ -60,10 +60,12 @@ def _answered(server: Server, request: Request) -> Answer:
 
 def _compare(what: str, wanted: Answer, given: Answer, written: bool) -> None:  # noqa: FBT001
     if wanted.status != given.status:
-        raise Disagreement(f"{what}: {given.status} instead of {wanted.status}: {given.body!r}")
+        raise DisagreementError(
+            f"{what}: {given.status} instead of {wanted.status}: {given.body!r}"
+        )
     one, other = (known(each.json, written=written) for each in (wanted, given))
     if one != other:
-        raise Disagreement(f"{what}: {other} instead of {one}")
+        raise DisagreementError(f"{what}: {other} instead of {one}")
 
 
 def known(document: Any, *, written: bool) -> Any:
@@ -91,7 +93,7 @@ def _keeps_apart(server: Server, stock: Stock) -> int:
         request = Request("GET", f"/v1/skills/{identity}", server.headers(one.actor))
         got = answer(server, request)
         if got.status != 404:  # noqa: PLR2004 - of HTTP
-            raise Disagreement(f"{server.name} tells a tenant of another's: {got.status}")
+            raise DisagreementError(f"{server.name} tells a tenant of another's: {got.status}")
     return min(EACH, len(other.ids))
 
 

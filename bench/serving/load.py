@@ -25,7 +25,7 @@ class WrkMissing(Refusal):
     """The program that sends requests is not there."""
 
 
-class BadAnswers(Exception):
+class BadAnswersError(Exception):
     """A server gave something else than 2xx, or nothing, while it was timed."""
 
 
@@ -76,7 +76,7 @@ def write_requests(path: Path, requests: Sequence[Request]) -> None:
 def send(url: str, requests: Path, *, connections: int, seconds: int) -> Sent:
     """Send for some seconds over so many connections, one request at a time on each.
 
-    Raises: BadAnswers.
+    Raises: BadAnswersError.
     """
     command = [
         *("wrk", "--threads", "1", "--connections", str(connections)),
@@ -86,8 +86,8 @@ def send(url: str, requests: Path, *, connections: int, seconds: int) -> Sent:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     last = run.stdout.strip().rpartition("\n")[2]
     if run.returncode or not last.startswith("{"):
-        raise BadAnswers(f"{url}: {run.stdout}\n{run.stderr}")
+        raise BadAnswersError(f"{url}: {run.stdout}\n{run.stderr}")
     sent = msgspec.json.decode(last, type=Sent)
     if sent.refused or sent.lost or not sent.requests:
-        raise BadAnswers(f"{url}: {sent}")
+        raise BadAnswersError(f"{url}: {sent}")
     return sent

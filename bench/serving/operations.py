@@ -86,7 +86,8 @@ def _together(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _pages(server: Server, shop: Shop) -> list[Request]:
-    path, found = f"/v1/skills?limit={LIMIT}", []
+    path = f"/v1/skills?limit={LIMIT}"
+    found: list[Request] = []
     while len(found) < PAGES:
         request = Request("GET", path, server.headers(shop.actor))
         found.append(request)

@@ -5,10 +5,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -33,7 +34,7 @@ UVICORN: Final = (
 )
 
 
-class NotServing(Exception):
+class NotServingError(Exception):
     """A server did not begin to answer."""
 
 
@@ -43,6 +44,7 @@ class Server(Struct, frozen=True):
     name: str
     pid: int
     port: int
+    database: str
     sessions: str
     is_plant: bool = False
 
@@ -87,6 +89,7 @@ CALLED: Final = ("entity_by_id", "entities_newest", "entities_by_id", "skill_cre
 """The statements whose functions some of them call."""
 
 PLANT: Final = "Plant"
+UNLOGGED: Final = "Plant without the log"
 CONSTANT: Final = "aiohttp, a constant"
 
 
@@ -99,16 +102,27 @@ def free_port() -> int:
 
 
 @contextmanager
-def plant(ground: Ground) -> Iterator[Server]:
+def plant(ground: Ground, name: str = PLANT) -> Iterator[Server]:
     """Run `plant serve` as it is by default."""
     port = free_port()
     with ground.plant("serve", PLANT_PORT=str(port)).running() as command:
-        _wait(PLANT, port, "/readyz", command.alive)
-        server = Server(PLANT, command.pid, port, "plant app", is_plant=True)
+        _wait(name, port, "/readyz", command.alive)
+        server = Server(name, command.pid, port, ground.database, "plant app", is_plant=True)
         try:
             yield server
         finally:
             server.resume()
+
+
+@contextmanager
+def constant(ground: Ground, lengths: Mapping[str, int]) -> Iterator[Server]:
+    """Run what answers a constant of a length for each operation."""
+    port = free_port()
+    told = [sys.executable, "-m", "bench.serving.constant", str(port)]
+    lengths_json = json.dumps(dict(lengths))
+    with process([*told, lengths_json], ground.directory, {}) as started:
+        _wait(CONSTANT, port, "/", lambda: started.poll() is None)
+        yield Server(CONSTANT, started.pid, port, "", "")
 
 
 @contextmanager
@@ -120,16 +134,16 @@ def peer(ground: Ground, python: Path, name: str) -> Iterator[Server]:
         "PEER_READ_URL": ground.url("app"),
         "PEER_WRITE_URL": writer_url(ground),
         "PEER_POOL": str(POOL),
-        "PEER_FUNCTIONS": json.dumps(_functions()),
+        "PEER_FUNCTIONS": json.dumps(function_names()),
     }
     module = f"bench.serving.peers.{PEERS[name]}:app"
     with process([str(python), *UVICORN, str(port), module], ground.directory, told) as started:
         try:
             _wait(name, port, "/", lambda: started.poll() is None)
-        except NotServing:
+        except NotServingError:
             said = (ground.directory / SAID).read_text(encoding="utf-8")
-            raise NotServing(f"{name}: {said}") from None
-        yield Server(name, started.pid, port, sessions)
+            raise NotServingError(f"{name}: {said}") from None
+        yield Server(name, started.pid, port, ground.database, sessions)
 
 
 @contextmanager
@@ -165,20 +179,21 @@ def writer_url(ground: Ground) -> str:
     return f"postgresql://{WRITER}:{WRITER}@{ground.url('app').partition('@')[2]}"
 
 
-def _functions() -> dict[str, str]:
+def function_names() -> dict[str, str]:
+    """Name the functions of these statements as the server has them."""
     catalog = load_catalog()
     return {name: signature(catalog[name]).partition("(")[0] for name in CALLED}
 
 
 def _wait(name: str, port: int, path: str, alive: Callable[[], bool]) -> None:
-    """Wait until it answers, whatever it says. Raises: NotServing."""
+    """Wait until it answers, whatever it says. Raises: NotServingError."""
     until = time.monotonic() + START_S
     while time.monotonic() < until and alive():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}"):  # noqa: S310 - http
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}"):
                 return
         except urllib.error.HTTPError:
             return
         except OSError:
             time.sleep(0.05)
-    raise NotServing(name)
+    raise NotServingError(name)

@@ -1,7 +1,5 @@
 """The table that everybody serves: so many skills, in force, shared out among tenants."""
 
-import random
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final

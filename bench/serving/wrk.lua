@@ -1,10 +1,22 @@
 -- Sends what stands in a file, in its order, again and again: `wrk -s wrk.lua URL -- FILE UNIQUE`.
--- A request has four lines: method, path, headers (name: value, parted by tabs), body. MARK in a
--- body is replaced by what no other request has: UNIQUE and a number, as long as MARK.
+-- A request has four lines: method, path, headers (name: value, parted by tabs), body. Each MARK in
+-- a body is replaced by what no other request has: UNIQUE and a number, as long as MARK.
 
 local MARK = "@@@@@@@@@@@@@@@@@@@@"
-local heads, tails = {}, {}
+local wholes, places = {}, {}
 local place, number, unique = 0, 0, ""
+
+local function parted(whole)
+    local parts, from = {}, 1
+    while true do
+        local first, last = whole:find(MARK, from, true)
+        parts[#parts + 1] = whole:sub(from, (first or 0) - 1)
+        if not first then
+            return parts
+        end
+        from = last + 1
+    end
+end
 
 function init(arguments)
     unique = arguments[2]
@@ -19,20 +31,19 @@ function init(arguments)
         end
         local body = lines[first + 3]
         local whole = wrk.format(lines[first], lines[first + 1], headers, body ~= "" and body or nil)
-        local from, to = whole:find(MARK, 1, true)
-        heads[#heads + 1] = from and whole:sub(1, from - 1) or whole
-        tails[#heads] = from and whole:sub(to + 1) or false
+        wholes[#wholes + 1] = whole
+        places[#wholes] = whole:find(MARK, 1, true) and parted(whole) or false
     end
 end
 
 function request()
-    place = place % #heads + 1
-    local tail = tails[place]
-    if not tail then
-        return heads[place]
+    place = place % #wholes + 1
+    local parts = places[place]
+    if not parts then
+        return wholes[place]
     end
     number = number + 1
-    return heads[place] .. unique .. string.format("%0" .. (#MARK - #unique) .. "d", number) .. tail
+    return table.concat(parts, unique .. string.format("%0" .. (#MARK - #unique) .. "d", number))
 end
 
 function done(summary, latency)

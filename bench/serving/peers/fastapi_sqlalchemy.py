@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from bench.serving.peers.environment import NAME, POOL, READ_URL, WRITE_URL
 from bench.serving.peers.fastapi_shapes import Found, Notes, Page, SkillIn, SkillOut
 from bench.serving.peers.ids import uuid7
-from bench.serving.peers.tables import CONTEXT, Kind, Parent, Skill, Tag
+from bench.serving.peers.tables import CONTEXT, Kind, Skill, Tag
 
 ONE = (joinedload(Skill.kind), joinedload(Skill.tag_rows), joinedload(Skill.parent_rows))
 """All of one in one statement."""
@@ -78,7 +78,7 @@ app = FastAPI()
 async def read(identity: UUID, session: Reading) -> Skill:
     """Give one."""
     found = await session.scalars(select(Skill).where(Skill.id == identity).options(*ONE))
-    skill = found.unique().one_or_none()
+    skill: Skill | None = found.unique().one_or_none()
     if skill is None:
         raise HTTPException(404)
     return skill
@@ -100,9 +100,9 @@ async def page(
 
 
 @app.get("/v1/entities", response_model=Found)
-async def many(session: Reading, ids: Annotated[list[UUID], Query(alias="id", max_length=100)]) -> (
-    dict[str, object]
-):
+async def many(
+    session: Reading, ids: Annotated[list[UUID], Query(alias="id", max_length=100)]
+) -> dict[str, object]:
     """Give those that are there, and the ids of the others."""
     found = await session.scalars(select(Skill).where(Skill.id.in_(ids)).options(*MANY))
     by_id = {skill.id: skill for skill in found}
@@ -146,7 +146,7 @@ async def amend(identity: UUID, body: Notes, session: Reading) -> Skill:
         .options(*MANY)
         .with_for_update(of=Skill, key_share=True)
     )
-    skill = found.one_or_none()
+    skill: Skill | None = found.one_or_none()
     if skill is None:
         raise HTTPException(404)
     skill.governance_notes = body.governance_notes

@@ -1,4 +1,4 @@
-"""The store with Plant's own one-trip functions: one call each, whose document goes out as it is."""
+"""The store by Plant's own one-trip functions: a call each, whose document goes out as it is."""
 
 import json
 import os
@@ -72,7 +72,7 @@ class Store:
         """Make one."""
         sent = msgspec.json.encode(body).decode()
         row = await self._pool.fetchrow(CREATE, sent, None, who.tenant, who.agent, who.key)
-        document: str = row["document"]
+        document: str = row["document"] if row else ""
         return document.encode()
 
     async def amend(self, who: Who, identity: UUID, body: Notes) -> bytes:

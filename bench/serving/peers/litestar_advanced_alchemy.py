@@ -74,7 +74,7 @@ def config(url: str, key: str) -> SQLAlchemyAsyncConfig:
     )
 
 
-async def who(request: Request) -> Who:  # type: ignore[type-arg]
+async def who(request: Request) -> Who:
     """Read from the headers who asks."""
     headers = request.headers
     return Who(headers["tenant"], headers["agent"], headers["key"])
@@ -145,7 +145,9 @@ async def create(who: Who, skills: Skills, data: SkillIn) -> Out:
     given = msgspec.structs.asdict(data)
     base = {name: value for name, value in given.items() if name not in {"category", "tags"}}
     skill = await skills.add(
-        Skill(tenant_id=tenant, id=identity, entity_type="skill", governance_agent_id=agent, **base),
+        Skill(
+            tenant_id=tenant, id=identity, entity_type="skill", governance_agent_id=agent, **base
+        ),
         auto_refresh=False,
         auto_expunge=False,
     )

@@ -16,7 +16,7 @@ JSON = MediaType.JSON
 STORE = Store()
 
 
-async def who(request: Request) -> Who:  # type: ignore[type-arg]
+async def who(request: Request) -> Who:
     """Read from the headers who asks."""
     headers = request.headers
     return Who(headers["tenant"], headers["agent"], headers["key"])

@@ -29,7 +29,7 @@ class Vector(UserDefinedType[Any]):
 class Base(DeclarativeBase):
     """The tables of schema app; triggers and defaults of the server fill what is fetched."""
 
-    __table_args__: Any = {"schema": "app"}
+    __table_args__: Any = {"schema": "app"}  # noqa: RUF012 - SQLAlchemy's own way
 
 
 class Tag(Base):
@@ -84,7 +84,9 @@ class Kind(Base):
     embedding_384: Mapped[Any] = mapped_column(Vector, deferred=True)
     embedding_sha256: Mapped[str | None] = column_property(
         func.encode(
-            func.sha256(func.public.vector_send(embedding_384, type_=LargeBinary)), "hex", type_=Text
+            func.sha256(func.public.vector_send(embedding_384, type_=LargeBinary)),
+            "hex",
+            type_=Text,
         )
     )
 
@@ -131,9 +133,11 @@ class Skill(Base):
     @property
     def category(self) -> str:
         """Give what the kind has."""
-        return self.kind.category
+        category: str = self.kind.category
+        return category
 
     @property
     def embedding_sha256(self) -> str | None:
         """Give what the kind has."""
-        return self.kind.embedding_sha256
+        sha256: str | None = self.kind.embedding_sha256
+        return sha256

@@ -1,0 +1,112 @@
+"""Measure how fast rows go out as JSON, and back in, beside what one would take instead."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from bench import benchmarks
+from bench.ground import embedded
+from bench.machine import QUIET, machine
+from bench.result import table
+from bench.running import room, tell, timed, written
+from bench.serving import goals
+from bench.serving.environment import pins, python_of
+from bench.serving.load import BadAnswersError, require_wrk
+from bench.serving.matrix import FULL, QUICKLY, Scale, measured_at
+from bench.serving.operations import OPERATIONS
+from bench.serving.report import Serving
+from bench.serving.servers import POOL, make_writer
+from service.refusal import Refusal
+
+ROWS: Final = (10_000,)
+TENANTS: Final = 20
+CONNECTIONS: Final = (1, 16, 64, 256)
+EPILOG: Final = """\
+A run on one size takes some 50 minutes on two cores and wants the machine for itself. It needs
+wrk (bench/serving/have-wrk.sh) and Linux, whose counts of processor time it reads. The exit code is
+1 when a goal was missed, 2 when nothing can be said: an answer that was no 2xx ends the run."""
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, tell, and write what is asked for; 1 when a goal was missed."""
+    given = _given(arguments)
+    # Whoever ends it with a signal leaves no server and no directory behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    load, begun = os.getloadavg()[0], time.perf_counter()
+    if load > QUIET:
+        tell(f"The machine is at work already (load {load:.1f}): rates will be too low.")
+    try:
+        require_wrk()
+        measured = _measured(given, load, begun)
+    except (Refusal, BadAnswersError) as reason:
+        tell(str(reason))
+        return 2
+    tell("\n".join(["", *table(measured.goals), "", f"{measured.took_s:.0f} s"]))
+    if given.write:
+        (given.write / benchmarks.SERVING).write_bytes(written(measured))
+        benchmarks.write(given.write)
+    return 1 if any(row.met is False for row in measured.goals) else 0
+
+
+def _measured(given: argparse.Namespace, load: float, begun: float) -> Serving:
+    say, scale = timed(begun), _scale(given)
+    say("having the environment of the peers")
+    python = python_of(given.peers)
+    with room() as directory, embedded(directory) as ground:
+        on = machine(str(ground.run("SHOW server_version")[0][0]), load)
+        make_writer(ground)
+        sizes = [
+            measured_at(ground, python, rows, tenants, scale, say)
+            for rows in given.rows or ROWS
+            for tenants in given.tenants or (TENANTS,)
+        ]
+    rows = [row for size in sizes for row in goals.rows(size.rows, size.results)]
+    growth = goals.growth({size.rows: size.results for size in sizes})
+    took = time.perf_counter() - begun
+    return Serving(on, round(took, 1), given.quick, POOL, pins(), sizes, rows + growth)
+
+
+def _scale(given: argparse.Namespace) -> Scale:
+    operations = tuple(name for name in OPERATIONS if not given.only or name in given.only)
+    rounds, seconds = QUICKLY if given.quick else FULL
+    connections = tuple(given.connections or ((64,) if given.quick else CONNECTIONS))
+    return Scale(operations, connections, given.rounds or rounds, given.seconds or seconds)
+
+
+def _given(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.serving",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    numbers = (
+        ("--rows", "N", "skills in the table; may be given again"),
+        ("--tenants", "N", "tenants that they are shared out among; may be given again"),
+        ("--connections", "N", "connections at once; may be given again"),
+    )
+    for option, name, words in numbers:
+        parser.add_argument(option, action="append", type=int, metavar=name, help=words)
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each server in a case")
+    parser.add_argument("--seconds", type=int, metavar="N", help="of a round")
+    parser.add_argument(
+        "--only", action="append", choices=OPERATIONS, help="this operation; may be given again"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="64 connections, one short round: to see that it works"
+    )
+    parser.add_argument(
+        "--peers", type=Path, required=True, metavar="DIR", help="where their environment is kept"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="DIR", help="write the page and every number there"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
