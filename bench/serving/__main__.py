@@ -15,7 +15,7 @@ from bench.result import table
 from bench.running import room, tell, timed, written
 from bench.serving import goals
 from bench.serving.environment import pins, python_of
-from bench.serving.load import BadAnswersError, require_wrk
+from bench.serving.load import require_wrk
 from bench.serving.matrix import FULL, QUICKLY, Scale, measured_at
 from bench.serving.operations import OPERATIONS
 from bench.serving.report import Serving
@@ -27,8 +27,9 @@ TENANTS: Final = 20
 CONNECTIONS: Final = (1, 16, 64, 256)
 EPILOG: Final = """\
 A run on one size takes some 50 minutes on two cores and wants the machine for itself. It needs
-wrk (bench/serving/have-wrk.sh) and Linux, whose counts of processor time it reads. The exit code is
-1 when a goal was missed, 2 when nothing can be said: an answer that was no 2xx ends the run."""
+wrk (bench/serving/have-wrk.sh) and Linux, whose counts of processor time it reads. The exit code
+is 1 when a goal was missed, 2 when one could not tell: after a single answer that is no 2xx while
+servers are timed nothing is written."""
 
 
 def main(arguments: list[str]) -> int:
@@ -42,10 +43,14 @@ def main(arguments: list[str]) -> int:
     try:
         require_wrk()
         measured = _measured(given, load, begun)
-    except (Refusal, BadAnswersError) as reason:
+    except Refusal as reason:
         tell(str(reason))
         return 2
     tell("\n".join(["", *table(measured.goals), "", f"{measured.took_s:.0f} s"]))
+    failed = [words for size in measured.sizes for words in size.failed]
+    if failed:
+        tell("\n".join(["Not every answer was a 2xx, so nothing is written:", *failed]))
+        return 2
     if given.write:
         (given.write / benchmarks.SERVING).write_bytes(written(measured))
         benchmarks.write(given.write)

@@ -39,6 +39,8 @@ def agree(ground: Ground, plant: Server, peers: Sequence[Server], stock: Stock) 
                 wanted, given = _answered(plant, one), _answered(peer, other)
                 entries = _logged(ground) - logged
                 _compare(f"{name} of {peer.name}", wanted, given, name in WRITES)
+                if name in WRITES:
+                    _kept(f"{name} of {peer.name}", plant, one, given)
                 if entries != (2 if name in WRITES else 0):
                     raise DisagreementError(f"{name} of {peer.name}: {entries} entries in the log")
                 count += 1
@@ -66,6 +68,14 @@ def _compare(what: str, wanted: Answer, given: Answer, written: bool) -> None:  
     one, other = (known(each.json, written=written) for each in (wanted, given))
     if one != other:
         raise DisagreementError(f"{what}: {other} instead of {one}")
+
+
+def _kept(what: str, plant: Server, request: Request, given: Answer) -> None:
+    """Make sure that what a peer has written is what Plant reads; who asks says a request."""
+    path = f"/v1/skills/{given.json['id']}"
+    read = answer(plant, Request("GET", path, {"Authorization": request.headers["Authorization"]}))
+    if read.json != given.json:
+        raise DisagreementError(f"{what}: it says {given.json}, kept is {read.json}")
 
 
 def known(document: Any, *, written: bool) -> Any:

@@ -12,7 +12,7 @@ from bench.audit.inserts import WITHOUT
 from bench.ground import Ground
 from bench.serving.agreement import agree
 from bench.serving.asking import answer
-from bench.serving.load import Request, write_requests
+from bench.serving.load import BadAnswersError, Request, write_requests
 from bench.serving.operations import OPERATIONS, WRITES
 from bench.serving.pgbenched import pgbench
 from bench.serving.report import Size
@@ -67,7 +67,7 @@ def measured_at(
 ) -> Size:
     """Fill a table, have all servers agree on it, and measure them.
 
-    Raises: DisagreementError, BadAnswersError, NotServingError.
+    Raises: DisagreementError, NotServingError.
     """
     with ground.copy(f"rows_{rows}_{tenants}") as place:
         stock = fill(place, rows, tenants, say)
@@ -81,8 +81,9 @@ def measured_at(
                 requests = _requests(place.directory, field, stock, scale)
                 for server in field.all:
                     server.pause()
-                results = _cases(place, field, requests, scale, say)
-        return Size(rows, tenants, compared, results, pgbench(place, stock, scale.seconds))
+                results, failed = _cases(place, field, requests, scale, say)
+        alone = pgbench(place, stock, scale.seconds)
+        return Size(rows, tenants, compared, results, alone, failed)
 
 
 @contextmanager
@@ -123,7 +124,9 @@ def _cases(
     requests: dict[str, list[tuple[Server, Path]]],
     scale: Scale,
     say: Tell,
-) -> list[Result]:
+) -> tuple[list[Result], list[str]]:
+    """Measure case by case; gives what came of it, and what has failed."""
+
     def sealed() -> None:
         field.plant.resume()
         try:
@@ -132,14 +135,22 @@ def _cases(
             field.plant.pause()
 
     results: list[Result] = []
+    failed: list[str] = []
     for operation in scale.operations:
         after = sealed if operation in WRITES else _nothing
         for connections in scale.connections:
             case = Case(operation, connections)
-            found = take_turns(place, case, requests[operation], scale.rounds, scale.seconds, after)
+            try:
+                found = take_turns(
+                    place, case, requests[operation], scale.rounds, scale.seconds, after
+                )
+            except BadAnswersError as bad:
+                say(f"FAILED: {bad}")
+                failed.append(str(bad))
+                continue
             say(f"{operation}, {connections} connections: {_shown(found)}")
             results += found
-    return results
+    return results, failed
 
 
 def _let_rest(place: Ground) -> None:

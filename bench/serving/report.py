@@ -48,13 +48,14 @@ COLUMNS: Final = (
 
 
 class Size(Struct, frozen=True):
-    """Everything that was measured on a table of a size."""
+    """Everything that was measured on a table of a size; `failed` says where answers were bad."""
 
     rows: int
     tenants: int
     compared: int
     results: list[Result]
     pgbench: dict[str, float]
+    failed: list[str]
 
 
 class Serving(Struct, frozen=True):

@@ -106,7 +106,10 @@ def warm(server: Server, requests: Path, case: Case) -> None:
 def _taken(session: Session, case: Case, server: Server, requests: Path, seconds: int) -> Taken:
     _let_end(session, server)
     before, used = usage.each_cpu_us(_backends(session, server)), usage.cpu_us(server.pid)
-    sent = send(server.url, requests, connections=case.connections, seconds=seconds)
+    try:
+        sent = send(server.url, requests, connections=case.connections, seconds=seconds)
+    except BadAnswersError as bad:
+        raise BadAnswersError(f"{server.name}, {case.operation}: {bad}") from None
     _let_end(session, server)
     used = usage.cpu_us(server.pid) - used
     after = usage.each_cpu_us(_backends(session, server))
