@@ -23,11 +23,10 @@ PLOTTED: Final = "p50 of a search over the size of the table, ours and the naive
 HEAD: Final = """\
 # Benchmarks
 
-Written by `tox -e bench`, which measures how fast [rows go out as JSON](#serving), beside what one
-would take instead, and what is promised of the speed of [search](#search). The raw numbers stand
-beside it, each of them: [benchmarks.json](benchmarks.json) of search, serving.json of serving.
-[benchmark.md](benchmark.md) has the numbers of the log, [relevance.md](relevance.md) what search
-finds.
+Written by `tox -e bench`, which measures how fast rows go out as JSON, beside what one would take
+instead, and what is promised of the speed of search. Every single number stands beside this page:
+those of search in benchmarks.json, those of serving in serving.json. [benchmark.md](benchmark.md)
+has the numbers of the log, [relevance.md](relevance.md) what search finds.
 """
 
 

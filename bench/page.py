@@ -79,4 +79,4 @@ def _how(rows: Sequence[Row]) -> str:
     ways: dict[str, list[str]] = {}
     for row in rows:
         ways.setdefault(row.how, []).append(row.what)
-    return "\n".join(f"- **{'; '.join(whats)}.** {how}" for how, whats in ways.items())
+    return "\n".join(f"- **{'; '.join(names)}.** {how}" for how, names in ways.items())

@@ -82,7 +82,7 @@ def measured_at(
                 for server in field.all:
                     server.pause()
                 results, failed = _cases(place, field, requests, scale, say)
-        alone = pgbench(place, stock, scale.seconds)
+        alone = pgbench(place, stock)
         return Size(rows, tenants, compared, results, alone, failed)
 
 
@@ -146,7 +146,7 @@ def _cases(
                 )
             except BadAnswersError as bad:
                 say(f"FAILED: {bad}")
-                failed.append(str(bad))
+                failed.append(f"{connections} connections, {bad}")
                 continue
             say(f"{operation}, {connections} connections: {_shown(found)}")
             results += found
@@ -167,4 +167,8 @@ def _nothing() -> None:
 
 
 def _shown(results: Sequence[Result]) -> str:
-    return ", ".join(f"{one.server} {one.middle('rate'):,.0f}/s" for one in results)
+    return "; ".join(
+        f"{one.server} {one.middle('rate'):,.0f}/s"
+        f" {one.middle('cpu_us'):,.0f}+{one.middle('server_us'):,.0f} µs"
+        for one in results
+    )

@@ -7,14 +7,15 @@ from bench.pgbench import Load
 from bench.serving.servers import function_names
 from bench.serving.stock import Stock
 
-CLIENTS: Final = 64
+CLIENTS: Final = 16
+SECONDS: Final = 5
 SCRIPT: Final = """\
 \\set n random(0, {last})
 SELECT document FROM {function}('skill', (ARRAY[{ids}]::uuid[])[1 + :n::integer], {context});
 """
 
 
-def pgbench(ground: Ground, stock: Stock, seconds: int) -> dict[str, float]:
+def pgbench(ground: Ground, stock: Stock) -> dict[str, float]:
     """Give calls a second of the function by which Plant finds one, from one tenant."""
     shop = stock.shops[0]
     ids = shop.ids[:100]
@@ -28,5 +29,5 @@ def pgbench(ground: Ground, stock: Stock, seconds: int) -> dict[str, float]:
         ),
         encoding="utf-8",
     )
-    rate = Load(ground.url("app"), [path], clients=CLIENTS, seconds=max(2, seconds)).end()
+    rate = Load(ground.url("app"), [path], clients=CLIENTS, seconds=SECONDS).end()
     return {f"get, the function alone, prepared, {CLIENTS} sessions": rate}

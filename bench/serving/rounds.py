@@ -109,7 +109,8 @@ def _taken(session: Session, case: Case, server: Server, requests: Path, seconds
     try:
         sent = send(server.url, requests, connections=case.connections, seconds=seconds)
     except BadAnswersError as bad:
-        raise BadAnswersError(f"{server.name}, {case.operation}: {bad}") from None
+        words = f"{server.name}, {case.operation}: {bad} {server.complaint()}".rstrip()
+        raise BadAnswersError(words) from None
     _let_end(session, server)
     used = usage.cpu_us(server.pid) - used
     after = usage.each_cpu_us(_backends(session, server))

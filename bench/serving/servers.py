@@ -25,7 +25,6 @@ POOL: Final = 9
 """Connections that Plant has for requests by default: four to read, five to write."""
 
 WRITER: Final = "bench_peer"
-SAID: Final = "peers.txt"
 START_S: Final = 30.0
 END_S: Final = 10.0
 UVICORN: Final = (
@@ -39,7 +38,10 @@ class NotServingError(Exception):
 
 
 class Server(Struct, frozen=True):
-    """A server at work; `sessions` is what the names of its sessions begin with, if it has any."""
+    """A server at work; `sessions` is what the names of its sessions begin with, if it has any.
+
+    `said` is the file of what it says, for a peer.
+    """
 
     name: str
     pid: int
@@ -47,6 +49,7 @@ class Server(Struct, frozen=True):
     database: str
     sessions: str
     is_plant: bool = False
+    said: Path | None = None
 
     @property
     def url(self) -> str:
@@ -60,6 +63,11 @@ class Server(Struct, frozen=True):
     def resume(self) -> None:
         """Let it go on."""
         os.kill(self.pid, signal.SIGCONT)
+
+    def complaint(self) -> str:
+        """Give the last line that it has said, which is what Python says of an exception."""
+        lines = self.said.read_text(encoding="utf-8").splitlines() if self.said else []
+        return next((line for line in reversed(lines) if line and line[0] not in " \t(["), "")
 
     def headers(self, actor: Actor) -> dict[str, str]:
         """Say who asks, as this server wants to hear it."""
@@ -120,7 +128,7 @@ def constant(ground: Ground, lengths: Mapping[str, int]) -> Iterator[Server]:
     port = free_port()
     told = [sys.executable, "-m", "bench.serving.constant", str(port)]
     lengths_json = json.dumps(dict(lengths))
-    with process([*told, lengths_json], ground.directory, {}) as started:
+    with process([*told, lengths_json], ground.directory / "constant.txt", {}) as started:
         _wait(CONSTANT, port, "/", lambda: started.poll() is None)
         yield Server(CONSTANT, started.pid, port, "", "")
 
@@ -137,21 +145,21 @@ def peer(ground: Ground, python: Path, name: str) -> Iterator[Server]:
         "PEER_FUNCTIONS": json.dumps(function_names()),
     }
     module = f"bench.serving.peers.{PEERS[name]}:app"
-    with process([str(python), *UVICORN, str(port), module], ground.directory, told) as started:
+    said = ground.directory / f"{PEERS[name]}.txt"
+    with process([str(python), *UVICORN, str(port), module], said, told) as started:
         try:
             _wait(name, port, "/", lambda: started.poll() is None)
         except NotServingError:
-            said = (ground.directory / SAID).read_text(encoding="utf-8")
-            raise NotServingError(f"{name}: {said}") from None
-        yield Server(name, started.pid, port, ground.database, sessions)
+            raise NotServingError(f"{name}: {said.read_text(encoding='utf-8')}") from None
+        yield Server(name, started.pid, port, ground.database, sessions, said=said)
 
 
 @contextmanager
 def process(
-    command: Sequence[str], directory: Path, told: dict[str, str]
+    command: Sequence[str], said: Path, told: dict[str, str]
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program from the root of the repository; what it says goes to a file."""
-    with (directory / SAID).open("ab") as out:
+    with said.open("ab") as out:
         started = subprocess.Popen(
             list(command), cwd=ROOT, env=os.environ | told, stdout=out, stderr=out
         )
