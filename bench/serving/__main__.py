@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from bench import benchmarks
-from bench.ground import embedded
+from bench.ground import Ground, embedded
 from bench.machine import QUIET, machine
 from bench.result import table
 from bench.running import room, tell, timed, written
@@ -25,6 +27,9 @@ from service.refusal import Refusal
 ROWS: Final = (10_000,)
 TENANTS: Final = 20
 CONNECTIONS: Final = (1, 16, 64, 256)
+BULK: Final = "bulk"
+BULK_ROWS: Final = 20_000
+BULK_QUICK: Final = 1_000
 EPILOG: Final = """\
 A run on one size takes some 50 minutes on two cores and wants the machine for itself. It needs
 wrk (bench/serving/have-wrk.sh) and Linux, whose counts of processor time it reads. The exit code
@@ -61,7 +66,7 @@ def _measured(given: argparse.Namespace, load: float, begun: float) -> Serving:
     say, scale = timed(begun), _scale(given)
     say("having the environment of the peers")
     python = python_of(given.peers)
-    with room() as directory, embedded(directory) as ground:
+    with room() as directory, _roomy(directory) as ground:
         on = machine(str(ground.run("SHOW server_version")[0][0]), load)
         make_writer(ground)
         sizes = [
@@ -70,16 +75,28 @@ def _measured(given: argparse.Namespace, load: float, begun: float) -> Serving:
             for tenants in given.tenants or (TENANTS,)
         ]
     rows = [row for size in sizes for row in goals.rows(size.rows, size.results)]
+    rows += [row for size in sizes for row in goals.bulk_rows(size.rows, size.bulk)]
     growth = goals.growth({size.rows: size.results for size in sizes})
     took = time.perf_counter() - begun
     return Serving(on, round(took, 1), given.quick, POOL, pins(), sizes, rows + growth)
 
 
+@contextmanager
+def _roomy(directory: Path) -> Iterator[Ground]:
+    """Have a server that has connections for all servers at once."""
+    with embedded(directory) as ground:
+        ground.run("ALTER SYSTEM SET max_connections = 200")
+    with embedded(directory) as ground:
+        yield ground
+
+
 def _scale(given: argparse.Namespace) -> Scale:
-    operations = tuple(name for name in OPERATIONS if not given.only or name in given.only)
+    only = given.only or [*OPERATIONS, BULK]
+    operations = tuple(name for name in OPERATIONS if name in only)
+    bulk = (BULK_QUICK if given.quick else BULK_ROWS) if BULK in only else 0
     rounds, seconds = QUICKLY if given.quick else FULL
     connections = tuple(given.connections or ((64,) if given.quick else CONNECTIONS))
-    return Scale(operations, connections, given.rounds or rounds, given.seconds or seconds)
+    return Scale(operations, connections, given.rounds or rounds, given.seconds or seconds, bulk)
 
 
 def _given(arguments: list[str]) -> argparse.Namespace:
@@ -99,7 +116,10 @@ def _given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each server in a case")
     parser.add_argument("--seconds", type=int, metavar="N", help="of a round")
     parser.add_argument(
-        "--only", action="append", choices=OPERATIONS, help="this operation; may be given again"
+        "--only",
+        action="append",
+        choices=[*OPERATIONS, BULK],
+        help="this operation; may be given again",
     )
     parser.add_argument(
         "--quick", action="store_true", help="64 connections, one short round: to see that it works"

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench.result import Row
+from bench.serving.bulk import BULK, SET_BASED, BulkResult
 from bench.serving.rounds import Result
 from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
 
@@ -59,6 +60,58 @@ GOALS: Final = (
     Goal(operation="create", number="server_us", connections=BUSY, other=UNLOGGED, most=1.3),
     Goal(operation="get", number="pss_mb", connections=BUSY, other=FASTAPI, most=0.6),
 )
+
+
+class BulkGoal(Struct, frozen=True, kw_only=True):
+    """The same of a bulk; without `other` a number of Plant alone."""
+
+    operation: str
+    number: str
+    words: str
+    other: str = ""
+    least: float | None = None
+    most: float | None = None
+    turned: bool = False
+
+
+BULK_GOALS: Final = (
+    BulkGoal(
+        operation="import",
+        number="cpu_us",
+        words="processor time of the client, SQLAlchemy in bulk / Plant",
+        other=BULK,
+        least=10,
+        turned=True,
+    ),
+    BulkGoal(
+        operation="import",
+        number="seconds",
+        words="time, Plant / one INSERT … SELECT",
+        other=SET_BASED,
+        most=1.5,
+    ),
+    BulkGoal(
+        operation="export",
+        number="rate",
+        words="rows a second, Plant / SQLAlchemy",
+        other=BULK,
+        least=4,
+    ),
+    BulkGoal(
+        operation="import", number="extra_mb", words="memory beyond the idle process", most=10
+    ),
+    BulkGoal(
+        operation="export", number="extra_mb", words="memory beyond the idle process", most=10
+    ),
+)
+BULK_HOW: Final = (
+    "Medians of rounds in turns, one tenant. Plant: `POST /v1/imports` of lines that are validated "
+    "and looked up by external id, `GET /v1/exports`; the processor time is that of the service, "
+    "which seals the log too, the memory the most that was seen of it. SQLAlchemy: `insert()` of "
+    "lists of dictionaries, 5,000 at a time, unvalidated; a stream of mapped objects through the "
+    "Pydantic model. INSERT … SELECT: the function that Plant's import ends in, of rows that the "
+    "server makes itself."
+)
 WORDS: Final = {
     "rate": ("answers a second", "{:,.0f}"),
     "cpu_us": ("processor time of the service", "{:,.0f} µs"),
@@ -99,6 +152,31 @@ def rows(size: int, results: Sequence[Result]) -> list[Row]:
                 most=goal.most,
                 how=HOW,
                 beside=f"{form.format(one)} against {form.format(other)}",
+            )
+        )
+    return made
+
+
+def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
+    """Make the rows of import and export."""
+    found = {(one.operation, one.way): one for one in results}
+    made = []
+    for goal in BULK_GOALS:
+        ours = found.get((goal.operation, PLANT))
+        theirs = found.get((goal.operation, goal.other)) if goal.other else None
+        if ours is None or (goal.other and theirs is None):
+            continue
+        one = ours.middle(goal.number)
+        other = theirs.middle(goal.number) if theirs else 1.0
+        made.append(
+            Row(
+                what=f"{size:,} rows, {goal.operation} of {ours.rounds[0].rows:,}: {goal.words}",
+                value=other / one if goal.turned else one / other,
+                unit="" if theirs else "MB",
+                least=goal.least,
+                most=goal.most,
+                how=BULK_HOW,
+                beside=f"{one:,.3g} against {other:,.3g}" if theirs else "",
             )
         )
     return made

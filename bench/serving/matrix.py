@@ -12,6 +12,7 @@ from bench.audit.inserts import WITHOUT
 from bench.ground import Ground
 from bench.serving.agreement import agree
 from bench.serving.asking import answer
+from bench.serving.bulk import BulkResult, measured
 from bench.serving.load import BadAnswersError, Request, write_requests
 from bench.serving.operations import OPERATIONS, WRITES
 from bench.serving.pgbenched import pgbench
@@ -24,6 +25,9 @@ FULL: Final = (5, 2)
 """Rounds, and seconds of each."""
 
 QUICKLY: Final = (1, 1)
+BULK_ROUNDS: Final = 3
+"""Of import and export, which take long."""
+
 CEILED: Final = ("get", "list", "many")
 """Operations for which there is a constant of the same length."""
 
@@ -40,6 +44,7 @@ class Scale(Struct, frozen=True):
     connections: tuple[int, ...]
     rounds: int
     seconds: int
+    bulk: int
 
 
 class Field(Struct, frozen=True):
@@ -82,8 +87,10 @@ def measured_at(
                 for server in field.all:
                     server.pause()
                 results, failed = _cases(place, field, requests, scale, say)
+                field.plant.resume()
+                moved = _moved(place, python, field.plant, stock, scale, say)
         alone = pgbench(place, stock)
-        return Size(rows, tenants, compared, results, alone, failed)
+        return Size(rows, tenants, compared, results, moved, alone, failed)
 
 
 @contextmanager
@@ -151,6 +158,19 @@ def _cases(
             say(f"{operation}, {connections} connections: {_shown(found)}")
             results += found
     return results, failed
+
+
+def _moved(
+    place: Ground, python: Path, plant: Server, stock: Stock, scale: Scale, say: Tell
+) -> list[BulkResult]:
+    """Import and export, where that is asked for."""
+    if not scale.bulk:
+        return []
+    rounds = min(BULK_ROUNDS, scale.rounds)
+    found = measured(place, python, plant, stock.shops[-1].actor, scale.bulk, rounds)
+    rates = (f"{one.operation} {one.way} {one.middle('rate'):,.0f} rows/s" for one in found)
+    say("; ".join(rates))
+    return found
 
 
 def _let_rest(place: Ground) -> None:

@@ -9,6 +9,7 @@ from bench.machine import Machine
 from bench.page import Title, page
 from bench.result import Row
 from bench.serving.bars import Bar, bars
+from bench.serving.bulk import BulkResult
 from bench.serving.goals import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import FASTAPI
@@ -33,6 +34,7 @@ document passed on: the idea is worth about two, and belongs to whoever takes it
 Before anything was timed {compared:,} answers were compared with Plant's after parsing, every
 written entity was read back from Plant, and another tenant's id was 404 at all of them.
 
+The server of PostgreSQL is the embedded one, with 200 connections, so that all of them have theirs.
 Vectors for search, which come behind the log, are not made in this run: no peer has any."""
 
 COLUMNS: Final = (
@@ -47,6 +49,9 @@ COLUMNS: Final = (
 )
 
 
+BULK_HEAD: Final = ("| way | rows/s | its own µs a row | MB beyond idle |", "|---|---|---|---|")
+
+
 class Size(Struct, frozen=True):
     """Everything that was measured on a table of a size; `failed` says where answers were bad."""
 
@@ -54,6 +59,7 @@ class Size(Struct, frozen=True):
     tenants: int
     compared: int
     results: list[Result]
+    bulk: list[BulkResult]
     pgbench: dict[str, float]
     failed: list[str]
 
@@ -114,6 +120,9 @@ def _size(size: Size) -> list[str]:
             f"|{'---|' * len(COLUMNS)}",
             *map(_line, *zip(*((one, _base(cases)) for one in cases), strict=True)),
         ]
+    for operation in dict.fromkeys(one.operation for one in size.bulk):
+        lines += ["", f"### {operation}, {size.rows:,} rows before", "", *BULK_HEAD]
+        lines += [_moved(one) for one in size.bulk if one.operation == operation]
     for what, rate in size.pgbench.items():
         lines += ["", f"pgbench, {what}: {rate:,.0f} a second."]
     return lines
@@ -135,6 +144,16 @@ def _line(one: Result, base: Result | None) -> str:
         f"{one.middle('cpu_us'):,.0f}",
         f"{one.middle('server_us'):,.0f}" if one.middle("server_us") else "",
         f"{one.middle('pss_mb'):.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _moved(one: BulkResult) -> str:
+    cells = (
+        one.way,
+        f"{one.middle('rate'):,.0f}",
+        f"{one.middle('cpu_us'):,.1f}" if one.middle("cpu_us") else "",
+        f"{one.middle('extra_mb'):,.1f}" if one.middle("cpu_us") else "",
     )
     return f"| {' | '.join(cells)} |"
 

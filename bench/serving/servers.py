@@ -126,9 +126,9 @@ def plant(ground: Ground, name: str = PLANT) -> Iterator[Server]:
 def constant(ground: Ground, lengths: Mapping[str, int]) -> Iterator[Server]:
     """Run what answers a constant of a length for each operation."""
     port = free_port()
-    told = [sys.executable, "-m", "bench.serving.constant", str(port)]
-    lengths_json = json.dumps(dict(lengths))
-    with process([*told, lengths_json], ground.directory / "constant.txt", {}) as started:
+    command = [sys.executable, "-m", "bench.serving.constant", str(port)]
+    command.append(json.dumps(dict(lengths)))
+    with process(command, ground.directory / "constant.txt", {}) as started:
         _wait(CONSTANT, port, "/", lambda: started.poll() is None)
         yield Server(CONSTANT, started.pid, port, "", "")
 
@@ -137,16 +137,10 @@ def constant(ground: Ground, lengths: Mapping[str, int]) -> Iterator[Server]:
 def peer(ground: Ground, python: Path, name: str) -> Iterator[Server]:
     """Run a peer under uvicorn, in the environment of the peers."""
     port, sessions = free_port(), f"peer {PEERS[name]}"
-    told = {
-        "PEER_NAME": sessions,
-        "PEER_READ_URL": ground.url("app"),
-        "PEER_WRITE_URL": writer_url(ground),
-        "PEER_POOL": str(POOL),
-        "PEER_FUNCTIONS": json.dumps(function_names()),
-    }
     module = f"bench.serving.peers.{PEERS[name]}:app"
     said = ground.directory / f"{PEERS[name]}.txt"
-    with process([str(python), *UVICORN, str(port), module], said, told) as started:
+    command = [str(python), *UVICORN, str(port), module]
+    with process(command, said, told(ground, sessions)) as started:
         try:
             _wait(name, port, "/", lambda: started.poll() is None)
         except NotServingError:
@@ -156,12 +150,12 @@ def peer(ground: Ground, python: Path, name: str) -> Iterator[Server]:
 
 @contextmanager
 def process(
-    command: Sequence[str], said: Path, told: dict[str, str]
+    command: Sequence[str], said: Path, environ: dict[str, str]
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program from the root of the repository; what it says goes to a file."""
     with said.open("ab") as out:
         started = subprocess.Popen(
-            list(command), cwd=ROOT, env=os.environ | told, stdout=out, stderr=out
+            list(command), cwd=ROOT, env=os.environ | environ, stdout=out, stderr=out
         )
     try:
         yield started
@@ -169,6 +163,17 @@ def process(
         started.send_signal(signal.SIGCONT)
         started.terminate()
         started.wait(END_S)
+
+
+def told(ground: Ground, sessions: str) -> dict[str, str]:
+    """Write what a peer finds in its environment (bench/serving/peers/environment.py)."""
+    return {
+        "PEER_NAME": sessions,
+        "PEER_READ_URL": ground.url("app"),
+        "PEER_WRITE_URL": writer_url(ground),
+        "PEER_POOL": str(POOL),
+        "PEER_FUNCTIONS": json.dumps(function_names()),
+    }
 
 
 def make_writer(ground: Ground) -> None:

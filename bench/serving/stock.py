@@ -23,8 +23,8 @@ FROM app.skill_create(
     ARRAY(SELECT uuidv7() FROM generate_series(1, %(count)s::integer)),
     ARRAY(
         SELECT jsonb_build_object(
-            'name', 'skill ' || (%(from)s::integer + n),
-            'external_id', 'urn:bench:' || (%(from)s::integer + n),
+            'name', %(prefix)s::text || (%(from)s::integer + n),
+            'external_id', 'urn:' || %(prefix)s::text || (%(from)s::integer + n),
             'description', 'What somebody who has it can do with it, and what not, in words. '
                 || 'It takes some lines to say so.',
             'category', (ARRAY['technical', 'soft_skill', 'domain_expertise'])[1 + n %% 3],
@@ -34,7 +34,7 @@ FROM app.skill_create(
         )
         FROM generate_series(1, %(count)s::integer) AS n
     ),
-    'active'
+    %(status)s::text
 )
 """
 AHEAD: Final = """
@@ -84,7 +84,8 @@ def _written(ground: Ground, author: Actor, certifier: Actor, count: int) -> Non
         for (_, setting), value in zip(CONTEXT, values, strict=True):
             connection.execute("SELECT set_config(%s, %s, FALSE)", (setting, value))
         for begin in range(0, count, BATCH):
-            connection.execute(FILL, {"from": begin, "count": min(BATCH, count - begin)})
+            given = {"prefix": "skill ", "status": "active", "from": begin}
+            connection.execute(FILL, given | {"count": min(BATCH, count - begin)})
 
 
 def _shops(ground: Ground, actors: Sequence[Actor]) -> list[Shop]:

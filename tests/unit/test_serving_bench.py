@@ -69,7 +69,7 @@ def result(server: str, operation: str = "get", connections: int = 64, **numbers
 
 def serving(*results: Result, rows: list[Row] | None = None) -> Serving:
     """Make what came of a run."""
-    size = Size(10_000, 20, 363, list(results), {"get": 9_000.0}, [])
+    size = Size(10_000, 20, 363, list(results), [], {"get": 9_000.0}, [])
     return Serving(MACHINE, 600.0, False, 9, {"fastapi": "0.165.0"}, [size], rows or [])
 
 
