@@ -27,6 +27,8 @@ from service.refusal import Refusal
 ROWS: Final = (10_000,)
 TENANTS: Final = 20
 CONNECTIONS: Final = (1, 16, 64, 256)
+QUICK_CONNECTIONS: Final = (16,)
+QUICK_ROWS: Final = (2_000,)
 BULK: Final = "bulk"
 BULK_ROWS: Final = 20_000
 BULK_QUICK: Final = 1_000
@@ -71,7 +73,7 @@ def _measured(given: argparse.Namespace, load: float, begun: float) -> Serving:
         make_writer(ground)
         sizes = [
             measured_at(ground, python, rows, tenants, scale, say)
-            for rows in given.rows or ROWS
+            for rows in given.rows or (QUICK_ROWS if given.quick else ROWS)
             for tenants in given.tenants or (TENANTS,)
         ]
     rows = [row for size in sizes for row in goals.rows(size.rows, size.results)]
@@ -95,7 +97,7 @@ def _scale(given: argparse.Namespace) -> Scale:
     operations = tuple(name for name in OPERATIONS if name in only)
     bulk = (BULK_QUICK if given.quick else BULK_ROWS) if BULK in only else 0
     rounds, seconds = QUICKLY if given.quick else FULL
-    connections = tuple(given.connections or ((64,) if given.quick else CONNECTIONS))
+    connections = tuple(given.connections or (QUICK_CONNECTIONS if given.quick else CONNECTIONS))
     return Scale(operations, connections, given.rounds or rounds, given.seconds or seconds, bulk)
 
 
@@ -122,7 +124,9 @@ def _given(arguments: list[str]) -> argparse.Namespace:
         help="this operation; may be given again",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="64 connections, one short round: to see that it works"
+        "--quick",
+        action="store_true",
+        help="a small table, 16 connections, one short round: shows that it works",
     )
     parser.add_argument(
         "--peers", type=Path, required=True, metavar="DIR", help="where their environment is kept"

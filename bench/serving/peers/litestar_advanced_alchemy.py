@@ -26,6 +26,7 @@ from bench.serving.peers.shapes import Found, Notes, Page, SkillIn, Who
 from bench.serving.peers.shapes import Skill as SkillOut
 from bench.serving.peers.tables import CONTEXT, Kind, Skill, Tag
 
+ONE = [joinedload(Skill.kind), joinedload(Skill.tag_rows), joinedload(Skill.parent_rows)]
 MANY = [joinedload(Skill.kind), selectinload(Skill.tag_rows), selectinload(Skill.parent_rows)]
 
 
@@ -100,7 +101,7 @@ def shown(skill: Skill) -> Out:
 @get("/v1/skills/{identity:uuid}")
 async def read(identity: UUID, skills: Skills) -> Out:
     """Give one."""
-    found = await skills.get_one_or_none(Skill.id == identity, load=MANY)
+    found = await skills.get_one_or_none(Skill.id == identity, load=ONE, uniquify=True)
     if found is None:
         raise NotFoundException
     return shown(found)
