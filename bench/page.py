@@ -79,4 +79,10 @@ def _how(rows: Sequence[Row]) -> str:
     ways: dict[str, list[str]] = {}
     for row in rows:
         ways.setdefault(row.how, []).append(row.what)
-    return "\n".join(f"- **{'; '.join(names)}.** {how}" for how, names in ways.items())
+    return "\n".join(f"- **{_together(names)}.** {how}" for how, names in ways.items())
+
+
+def _together(names: Sequence[str]) -> str:
+    """Name the first of several, and how many more there are."""
+    more = len(names) - 1
+    return f"{names[0]} (and {more} more)" if more else names[0]

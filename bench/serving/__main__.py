@@ -13,15 +13,17 @@ from typing import Final
 from bench import benchmarks
 from bench.ground import Ground, embedded
 from bench.machine import QUIET, machine
+from bench.pgbench import BenchError
 from bench.result import table
 from bench.running import room, tell, timed, written
 from bench.serving import goals
+from bench.serving.agreement import DisagreementError
 from bench.serving.environment import pins, python_of
 from bench.serving.load import require_wrk
 from bench.serving.matrix import FULL, QUICKLY, Scale, measured_at
 from bench.serving.operations import OPERATIONS
 from bench.serving.report import Serving
-from bench.serving.servers import POOL, make_writer
+from bench.serving.servers import POOL, NotServingError, make_writer
 from service.refusal import Refusal
 
 ROWS: Final = (10_000,)
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> int:
     try:
         require_wrk()
         measured = _measured(given, load, begun)
-    except Refusal as reason:
+    except (Refusal, DisagreementError, NotServingError, BenchError, TimeoutError) as reason:
         tell(str(reason))
         return 2
     tell("\n".join(["", *table(measured.goals), "", f"{measured.took_s:.0f} s"]))
@@ -78,7 +80,8 @@ def _measured(given: argparse.Namespace, load: float, begun: float) -> Serving:
         ]
     rows = [row for size in sizes for row in goals.rows(size.rows, size.results)]
     rows += [row for size in sizes for row in goals.bulk_rows(size.rows, size.bulk)]
-    growth = goals.growth({size.rows: size.results for size in sizes})
+    alike = {one.rows: one.results for one in sizes if one.tenants == sizes[0].tenants}
+    growth = goals.growth(alike)
     took = time.perf_counter() - begun
     return Serving(on, round(took, 1), given.quick, POOL, pins(), sizes, rows + growth)
 

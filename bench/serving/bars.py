@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
-WIDTH: Final = 760
-LEFT: Final = 220
+WIDTH: Final = 800
+LEFT: Final = 250
 RIGHT: Final = 70
 HEAD: Final = 44
 GAP: Final = 26
