@@ -1,4 +1,4 @@
-"""Measure what is promised of the speed of the log and of search, one after the other."""
+"""Measure what is promised of the speed of log, search and serving, one after the other."""
 
 import argparse
 import sys
@@ -7,34 +7,34 @@ from typing import Final
 
 from bench.audit import __main__ as audit
 from bench.search import __main__ as search
+from bench.serving import __main__ as serving
 
 EPILOG: Final = """\
-`python -m bench.audit` and `python -m bench.search` do one of the two, and have more options. The
-exit code is 1 when a goal was missed."""
+`python -m bench.audit`, `python -m bench.search` and `python -m bench.serving` do one of the three,
+and have more options. The exit code is 1 when a goal was missed, 2 when one could not tell."""
+SERVING: Final = "serving"
+NAMES: Final = (*audit.BENCHMARKS, *search.MEASURES, SERVING)
 
 
 def main(arguments: list[str]) -> int:
-    """Measure both, or what is asked for; 1 when a goal was missed."""
+    """Measure all, or what is asked for; 1 when a goal was missed."""
     given = _given(arguments)
-    only = given.only or [*audit.BENCHMARKS, *search.MEASURES]
+    only = given.only or NAMES
     quick = ["--quick"] if given.quick else []
+    write = ["--write", str(given.write)] if given.write else []
+    rows = _repeated("--rows", given.rows or ())
     codes = []
-    for measure, names, own, files in (
-        (audit.main, audit.BENCHMARKS, [], ("bench.json", "benchmark.md")),
-        (
-            search.main,
-            search.MEASURES,
-            ["--cache", str(given.cache), *_repeated("--rows", given.rows or ())],
-            ("benchmarks.json", "benchmarks.md"),
-        ),
-    ):
-        wanted = [name for name in only if name in names]
-        if not wanted:
-            continue
-        words = [*own, *quick, *_repeated("--only", wanted)]
-        if given.write:
-            words += ["--json", str(given.write / files[0]), "--page", str(given.write / files[1])]
-        codes.append(measure(words))
+    wanted = [name for name in only if name in audit.BENCHMARKS]
+    if wanted:
+        pages = ("--json", "bench.json", "--page", "benchmark.md") if given.write else ()
+        paths = [one if one[:2] == "--" else str(given.write / one) for one in pages]
+        codes.append(audit.main([*quick, *_repeated("--only", wanted), *paths]))
+    wanted = [name for name in only if name in search.MEASURES]
+    if wanted:
+        cache = ["--cache", str(given.cache)]
+        codes.append(search.main([*cache, *rows, *quick, *_repeated("--only", wanted), *write]))
+    if SERVING in only:
+        codes.append(serving.main(["--peers", str(given.peers), *rows, *quick, *write]))
     return max(codes)
 
 
@@ -52,15 +52,26 @@ def _given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*audit.BENCHMARKS, *search.MEASURES],
+        choices=NAMES,
         help="this benchmark; may be given again",
     )
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, in four minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, in seven minutes")
     parser.add_argument(
-        "--rows", action="append", type=int, metavar="N", help="labels that search is measured at"
+        "--rows",
+        action="append",
+        type=int,
+        metavar="N",
+        help="labels that search is measured at, and skills that are served",
     )
     parser.add_argument(
         "--cache", type=Path, required=True, metavar="DIR", help="where vectors are kept"
+    )
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        default=Path(".tox/bench/peers"),
+        metavar="DIR",
+        help="where the environment of those that are measured beside Plant is kept",
     )
     parser.add_argument("--write", type=Path, metavar="DIR", help="write pages and numbers there")
     return parser.parse_args(arguments)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, LiteralString
@@ -55,12 +55,12 @@ class Ground:
         self.directory.mkdir(exist_ok=True)
         self._root = directory
         self._target = target
-        self._database = database
+        self.database = database
 
     def url(self, role: Role) -> str:
         """Give the address for a role."""
         head, mark, tail = self._target.url(role).partition("?")
-        return f"{head.rpartition('/')[0]}/{self._database}{mark}{tail}"
+        return f"{head.rpartition('/')[0]}/{self.database}{mark}{tail}"
 
     def run(self, statement: LiteralString | sql.Composed) -> list[tuple[Any, ...]]:
         """Run a statement as superuser, outside a transaction; give its rows."""
@@ -72,7 +72,7 @@ class Ground:
     def copy(self, name: str) -> Iterator["Ground"]:
         """Have a copy of this database, which nobody may be connected to."""
         server = Ground(self._root, self._target, "postgres")
-        made, mine = sql.Identifier(name), sql.Identifier(self._database)
+        made, mine = sql.Identifier(name), sql.Identifier(self.database)
         server.run(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER plant_owner").format(made, mine))
         try:
             yield Ground(self._root, self._target, name)
@@ -117,6 +117,11 @@ class Command:
         """Wait for its end; gives the exit code and what it has answered."""
         return self._process.wait(), self._answer.read_text(encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        """Give the number of the process."""
+        return self._process.pid
+
     def said(self) -> str:
         """Give what it has said beside its answer, so far."""
         return self._said.read_text(encoding="utf-8")
@@ -131,17 +136,19 @@ def tenant_name(number: int) -> str:
     return f"t-{number:04}"
 
 
-def make_actors(ground: Ground, count: int) -> list[Actor]:
-    """Make so many tenants with one key each."""
-    return asyncio.run(_made(ground, count))
+def make_actors(
+    ground: Ground, count: int, agent: str = "author", scopes: Sequence[str] = SCOPES
+) -> list[Actor]:
+    """Make so many tenants, where they are new, with one key each."""
+    return asyncio.run(_made(ground, count, agent, list(scopes)))
 
 
-async def _made(ground: Ground, count: int) -> list[Actor]:
+async def _made(ground: Ground, count: int, agent: str, scopes: list[str]) -> list[Actor]:
     pool = Pool(ground.url("owner"), Settings(pool_min=1, pool_max=5), name="bench")
     owner = Repository(load_catalog(), pool)
     await pool.open()
     try:
-        made = [await create_key(owner, tenant_name(n), "author", SCOPES) for n in range(count)]
+        made = [await create_key(owner, tenant_name(n), agent, scopes) for n in range(count)]
     finally:
         await pool.close()
     return [

@@ -8,7 +8,7 @@ from bench.machine import QUIET, Machine
 from bench.result import Row
 
 HEAD = """\
-# {title}
+{mark} {title}
 
 {intro}
 {quick}{busy}
@@ -16,7 +16,7 @@ HEAD = """\
 |---|---|---|---|---|
 {rows}
 
-## Machine
+{mark}# Machine
 
 | | |
 |---|---|
@@ -33,7 +33,7 @@ HEAD = """\
 Ratios are within this run, and hold elsewhere; rates are this machine's.
 "research" is what a prototype reached, by which the goals were set.
 
-## How it was measured
+{mark}# How it was measured
 
 {how}
 """
@@ -49,10 +49,17 @@ class Title(Struct, frozen=True):
 
 
 def page(
-    title: Title, rows: Sequence[Row], machine: Machine, took_s: float, *, quick: bool = False
+    title: Title,
+    rows: Sequence[Row],
+    machine: Machine,
+    took_s: float,
+    *,
+    quick: bool = False,
+    depth: int = 1,
 ) -> str:
-    """Write the page. Units: seconds."""
+    """Write the page, or a part of one whose heading has a depth of more than 1. Units: seconds."""
     return HEAD.format(
+        mark="#" * depth,
         title=title.title,
         intro=title.intro,
         quick=QUICK if quick else "",
@@ -61,7 +68,21 @@ def page(
             f"| {row.what} | {row.measured} | {row.goal} | {row.verdict} | {row.beside} |"
             for row in rows
         ),
-        how="\n".join(f"- **{row.what}.** {row.how}" for row in rows),
+        how=_how(rows),
         minutes=took_s / 60,
         **{name: getattr(machine, name) for name in machine.__struct_fields__},
     )
+
+
+def _how(rows: Sequence[Row]) -> str:
+    """Say how each was measured, and once what several have in common."""
+    ways: dict[str, list[str]] = {}
+    for row in rows:
+        ways.setdefault(row.how, []).append(row.what)
+    return "\n".join(f"- **{_together(names)}.** {how}" for how, names in ways.items())
+
+
+def _together(names: Sequence[str]) -> str:
+    """Name the first of several, and how many more there are."""
+    more = len(names) - 1
+    return f"{names[0]} (and {more} more)" if more else names[0]

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 NUMBERS: Final = re.compile(rb"\[(?:[-\d.,\s]|null)+\]")
 
 
-def written(raw: dict[str, Any]) -> bytes:
+def written(raw: object) -> bytes:
     """Write it for a person to read: lists of numbers in one line."""
     text = msgspec.json.format(msgspec.json.encode(raw), indent=1)
     return NUMBERS.sub(lambda found: re.sub(rb"\s+", b" ", found[0]), text) + b"\n"

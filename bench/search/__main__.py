@@ -9,15 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from bench import benchmarks
 from bench.ground import embedded
 from bench.machine import QUIET, machine
-from bench.page import Title, page
 from bench.result import Outcome, Row, table
 from bench.running import room, tell, timed, written
 from bench.search import intake, isolated, names, steps, tenants
 from bench.search.crowd import Crowd, crowd
 from bench.search.material import material
-from bench.search.plot import drawn, lines
+from bench.search.plot import drawn
+from bench.search.plot import lines as plotted
 
 MEASURES: Final[dict[str, Callable[[Crowd], Outcome]]] = {
     "tenants": tenants.measure,
@@ -28,14 +29,6 @@ MEASURES: Final[dict[str, Callable[[Crowd], Outcome]]] = {
 }
 ROWS: Final = (10_000, 100_000)
 QUICK: Final = (10_000,)
-TITLE: Final = Title(
-    "Benchmarks",
-    """\
-Written by `tox -e bench`, which measures what is promised of the speed of search on tables of
-different sizes. [benchmarks.json](benchmarks.json) has every single number,
-[benchmark.md](benchmark.md) those of the log, [relevance.md](relevance.md) what search finds.""",
-)
-PLOTTED: Final = "p50 of a search over the size of the table, ours and the naive scan"
 EPILOG: Final = """\
 A run with 100,000 labels takes some five minutes on two cores, one with a million the better part
 of an hour and 12 GB; it wants the machine for itself. The exit code is 1 when a goal was missed."""
@@ -66,27 +59,29 @@ def main(arguments: list[str]) -> int:
     took = time.perf_counter() - begun
     lines = [row for outcome in outcomes.values() for row in outcome.rows]
     tell("\n".join(["", *table(lines), "", f"{took:.0f} s"]))
-    if given.json:
-        raw = {"machine": on, "took_s": round(took, 1), "outcomes": outcomes}
-        given.json.write_bytes(written(raw))
-    if given.page:
-        text = page(TITLE, lines, on, took, quick=given.quick)
-        given.page.write_text(text + _plotted(outcomes, given.page), encoding="utf-8")
+    if given.write:
+        raw = {
+            "machine": on,
+            "took_s": round(took, 1),
+            "quick": given.quick,
+            "outcomes": outcomes,
+        }
+        (given.write / benchmarks.SEARCH).write_bytes(written(raw))
+        _plot(outcomes, given.write)
+        benchmarks.write(given.write)
     return 1 if any(row.met is False for row in lines) else 0
 
 
-def _plotted(outcomes: dict[str, Outcome], beside: Path) -> str:
-    """Draw the times of tenants beside the page; gives what the page says of it."""
+def _plot(outcomes: dict[str, Outcome], directory: Path) -> None:
+    """Draw the times of tenants beside the page."""
     asked = {
         outcome.raw["rows"]: outcome.raw["asked"]
         for outcome in outcomes.values()
         if "asked" in outcome.raw
     }
-    if not asked:
-        return ""
-    path = beside.with_name(f"{beside.stem}-tenants.svg")
-    path.write_text(drawn(PLOTTED, lines(asked)), encoding="utf-8")
-    return f"\n## Tenants and filters\n\n![{PLOTTED}]({path.name})\n"
+    if asked:
+        plot = drawn(benchmarks.PLOTTED, plotted(asked))
+        (directory / benchmarks.PLOT).write_text(plot, encoding="utf-8")
 
 
 def _filling(made: Crowd) -> Outcome:
@@ -121,8 +116,9 @@ def _given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--cache", type=Path, required=True, metavar="DIR", help="where vectors are kept"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page there, in Markdown")
+    parser.add_argument(
+        "--write", type=Path, metavar="DIR", help="write the page and every number there"
+    )
     return parser.parse_args(arguments)
 
 

@@ -77,6 +77,20 @@ class TestPage:
         assert "- **catch-up.** By the clock." in text
         assert "quick" not in text
 
+    def test_says_once_how_several_were_measured(self) -> None:
+        """What they have in common is not said again for each of them."""
+        text = page(TITLE, [ROW, structs.replace(ROW, what="another")], MACHINE, 600.0)
+
+        assert "- **catch-up (and 1 more).** By the clock." in text
+        assert 1 == text.count("By the clock.")
+
+    def test_a_part_has_its_headings_further_down(self) -> None:
+        """Two parts make one page."""
+        text = page(TITLE, [ROW], MACHINE, 600.0, depth=2)
+
+        assert text.startswith("## Benchmark\n")
+        assert "\n### Machine\n" in text
+
     def test_a_busy_machine_is_told_of(self) -> None:
         """Nobody takes the rates of a machine that was at other work for what it can do."""
         busy = structs.replace(MACHINE, load=3.0)

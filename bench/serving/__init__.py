@@ -1,0 +1,1 @@
+"""How fast rows go out as JSON, and back in: Plant beside what one would take instead."""

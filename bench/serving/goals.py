@@ -1,0 +1,210 @@
+"""What was measured against what was to be reached: the ratios of issue and design."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from bench.result import Row
+from bench.serving.bulk import BULK, SET_BASED, BulkResult
+from bench.serving.rounds import Result
+from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
+
+GROWTH_MOST: Final = 1.3
+GROWN: Final = (10_000, 1_000_000)
+"""Sizes between which the goal of growth is set."""
+
+BUSY: Final = 64
+"""Connections at which rates are compared."""
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """A ratio of Plant to another server; `turned`: of the other to Plant.
+
+    `number` is a field of Taken, or several joined by `+`.
+    """
+
+    operation: str
+    number: str
+    connections: int
+    other: str
+    least: float | None = None
+    most: float | None = None
+    turned: bool = False
+
+
+GOALS: Final = (
+    Goal(operation="get", number="rate", connections=BUSY, other=FASTAPI, least=25),
+    Goal(operation="get", number="rate", connections=BUSY, other=LITESTAR, least=6),
+    Goal(operation="get", number="rate", connections=BUSY, other=BLACKSHEEP, least=4),
+    Goal(operation="get", number="cpu_us", connections=BUSY, other=CONSTANT, most=1.35),
+    Goal(operation="get", number="p50_ms", connections=1, other=FASTAPI, most=0.2),
+    Goal(operation="get", number="p99_ms", connections=256, other=FASTAPI, most=0.05),
+    Goal(operation="list", number="rate", connections=BUSY, other=FASTAPI, least=8),
+    Goal(
+        operation="create",
+        number="cpu_us",
+        connections=BUSY,
+        other=FASTAPI,
+        least=8,
+        turned=True,
+    ),
+    Goal(
+        operation="create",
+        number="cpu_us+server_us",
+        connections=BUSY,
+        other=FASTAPI,
+        least=2,
+        turned=True,
+    ),
+    Goal(operation="create", number="server_us", connections=BUSY, other=UNLOGGED, most=1.3),
+    Goal(operation="get", number="pss_mb", connections=BUSY, other=FASTAPI, most=0.6),
+)
+
+
+class BulkGoal(Struct, frozen=True, kw_only=True):
+    """The same of a bulk; without `other` a number of Plant alone."""
+
+    operation: str
+    number: str
+    words: str
+    other: str = ""
+    least: float | None = None
+    most: float | None = None
+    turned: bool = False
+
+
+BULK_GOALS: Final = (
+    BulkGoal(
+        operation="import",
+        number="cpu_us",
+        words="processor time of the client, SQLAlchemy in bulk / Plant",
+        other=BULK,
+        least=10,
+        turned=True,
+    ),
+    BulkGoal(
+        operation="import",
+        number="seconds",
+        words="time, Plant / one INSERT … SELECT",
+        other=SET_BASED,
+        most=1.5,
+    ),
+    BulkGoal(
+        operation="export",
+        number="rate",
+        words="rows a second, Plant / SQLAlchemy",
+        other=BULK,
+        least=4,
+    ),
+    BulkGoal(
+        operation="import", number="extra_mb", words="memory beyond the idle process", most=10
+    ),
+    BulkGoal(
+        operation="export", number="extra_mb", words="memory beyond the idle process", most=10
+    ),
+)
+BULK_HOW: Final = (
+    "Medians of rounds in turns, one tenant. Plant: `POST /v1/imports` of lines that are validated "
+    "and looked up by external id, `GET /v1/exports`; the processor time is that of the service, "
+    "which seals the log too, the memory the most that was seen of it. SQLAlchemy: `insert()` of "
+    "lists of dictionaries, 5,000 at a time, unvalidated; a stream of mapped objects through the "
+    "Pydantic model. INSERT … SELECT: the function that Plant's import ends in, of rows that the "
+    "server makes itself."
+)
+WORDS: Final = {
+    "rate": ("answers a second", "{:,.0f}"),
+    "cpu_us": ("processor time of the service", "{:,.0f} µs"),
+    "server_us": ("processor time of PostgreSQL", "{:,.0f} µs"),
+    "cpu_us+server_us": ("processor time of service and PostgreSQL", "{:,.0f} µs"),
+    "p50_ms": ("p50", "{:.3g} ms"),
+    "p99_ms": ("p99", "{:.3g} ms"),
+    "pss_mb": ("memory of the process", "{:.0f} MB"),
+}
+HOW: Final = (
+    "Medians over all rounds, in which the servers take turns in an order that is turned about; "
+    "each has a second before it is measured, and the others stand still meanwhile."
+)
+
+
+def value(result: Result, number: str) -> float:
+    """Give a number of a result, or the sum of several."""
+    return sum(result.middle(one) for one in number.split("+"))
+
+
+def rows(size: int, results: Sequence[Result]) -> list[Row]:
+    """Make a row of each goal whose both sides were measured."""
+    found = {(one.server, one.operation, one.connections): one for one in results}
+    made = []
+    for goal in GOALS:
+        ours = found.get((PLANT, goal.operation, goal.connections))
+        theirs = found.get((goal.other, goal.operation, goal.connections))
+        if ours is None or theirs is None:
+            continue
+        one, other = value(ours, goal.number), value(theirs, goal.number)
+        words, form = WORDS[goal.number]
+        made.append(
+            Row(
+                what=f"{size:,} rows, {goal.operation}, {goal.connections} connections: "
+                f"{words}, {f'{goal.other} / Plant' if goal.turned else f'Plant / {goal.other}'}",
+                value=other / one if goal.turned else one / other,
+                least=goal.least,
+                most=goal.most,
+                how=HOW,
+                beside=f"{form.format(one)} against {form.format(other)}",
+            )
+        )
+    return made
+
+
+def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
+    """Make the rows of import and export."""
+    found = {(one.operation, one.way): one for one in results}
+    made = []
+    for goal in BULK_GOALS:
+        ours = found.get((goal.operation, PLANT))
+        theirs = found.get((goal.operation, goal.other)) if goal.other else None
+        if ours is None or (goal.other and theirs is None):
+            continue
+        one = ours.middle(goal.number)
+        other = theirs.middle(goal.number) if theirs else 1.0
+        made.append(
+            Row(
+                what=f"{size:,} rows, {goal.operation} of {ours.rounds[0].rows:,}: {goal.words}",
+                value=other / one if goal.turned else one / other,
+                unit="" if theirs else "MB",
+                least=goal.least,
+                most=goal.most,
+                how=BULK_HOW,
+                beside=f"{one:,.3g} against {other:,.3g}" if theirs else "",
+            )
+        )
+    return made
+
+
+def growth(sizes: Mapping[int, Sequence[Result]]) -> list[Row]:
+    """Compare the medians of the smallest table with those of the largest."""
+    if len(sizes) < 2:  # noqa: PLR2004 - there is nothing to compare
+        return []
+    small, large = min(sizes), max(sizes)
+    before = {(one.operation, one.connections): one for one in _ours(sizes[small])}
+    made = []
+    for one in _ours(sizes[large]):
+        other = before.get((one.operation, one.connections))
+        if other is None or one.connections != 1:
+            continue
+        was, now = other.middle("p50_ms"), one.middle("p50_ms")
+        made.append(
+            Row(
+                what=f"{one.operation}, 1 connection: p50 at {large:,} rows / at {small:,}",
+                value=now / was,
+                most=GROWTH_MOST if (small, large) == GROWN else None,
+                how="One connection, so that nobody waits for another.",
+                beside=f"{now:.3g} against {was:.3g} ms",
+            )
+        )
+    return made
+
+
+def _ours(results: Sequence[Result]) -> list[Result]:
+    return [one for one in results if one.server == PLANT]

@@ -1,0 +1,74 @@
+"""BlackSheep with asyncpg; msgspec reads and writes the JSON."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from blacksheep import Application, Content, Request, Response, get, patch, post
+
+from bench.serving.peers.shapes import Notes, SkillIn, Who
+from bench.serving.peers.store import Store
+
+STORE = Store()
+CREATE, AMEND = msgspec.json.Decoder(SkillIn), msgspec.json.Decoder(Notes)
+encode = msgspec.json.Encoder().encode
+
+app = Application()
+
+
+@app.on_start
+async def start(_: Application) -> None:
+    """Connect."""
+    await STORE.open()
+
+
+@app.on_stop
+async def stop(_: Application) -> None:
+    """Disconnect."""
+    await STORE.close()
+
+
+def who(request: Request) -> Who:
+    """Read from the headers who asks."""
+    names = (b"tenant", b"agent", b"key")
+    return Who(*(request.get_first_header(name).decode() for name in names))
+
+
+def shown(value: Any, status: int = 200) -> Response:
+    """Answer with JSON."""
+    return Response(status, None, Content(b"application/json", encode(value)))
+
+
+@get("/v1/skills/{identity}")
+async def read(request: Request, identity: UUID) -> Response:
+    """Give one."""
+    found = await STORE.one(who(request), identity)
+    return Response(404) if found is None else shown(found)
+
+
+@get("/v1/skills")
+async def page(request: Request, limit: int = 50, before: UUID | None = None) -> Response:
+    """Give a page, newest first."""
+    return shown(await STORE.page(who(request), min(max(limit, 1), 200), before))
+
+
+@get("/v1/entities")
+async def many(request: Request) -> Response:
+    """Give those that are there, and the ids of the others."""
+    ids = [UUID(one) for one in request.query["id"]]
+    return shown(await STORE.many(who(request), ids))
+
+
+@post("/v1/skills")
+async def create(request: Request) -> Response:
+    """Make one."""
+    body = CREATE.decode(await request.read())
+    return shown(await STORE.create(who(request), body), 201)
+
+
+@patch("/v1/skills/{identity}")
+async def amend(request: Request, identity: UUID) -> Response:
+    """Change the notes."""
+    body = AMEND.decode(await request.read())
+    found = await STORE.amend(who(request), identity, body)
+    return Response(404) if found is None else shown(found)

@@ -1,0 +1,143 @@
+"""The tables as SQLAlchemy 2 maps them, for the peers that have an ORM."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import FetchedValue, ForeignKeyConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
+from sqlalchemy.sql.sqltypes import LargeBinary, Text
+from sqlalchemy.types import UserDefinedType
+
+CONTEXT: Final = text(
+    "SELECT set_config('app.tenant_id', :tenant, true),"
+    " set_config('app.governance_agent_id', :agent, true),"
+    " set_config('app.key_id', :key, true)"
+)
+"""Who asks, for the rest of a transaction."""
+
+
+class Vector(UserDefinedType[Any]):
+    """A vector of pgvector, which is never fetched as it is."""
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Name the type."""
+        return "public.vector(384)"
+
+
+class Base(DeclarativeBase):
+    """The tables of schema app; triggers and defaults of the server fill what is fetched."""
+
+    __table_args__: Any = {"schema": "app"}  # noqa: RUF012 - SQLAlchemy's own way
+
+
+class Tag(Base):
+    """app.entity_tag."""
+
+    __tablename__ = "entity_tag"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "entity_id"], ["app.base_entity.tenant_id", "app.base_entity.id"]
+        ),
+        {"schema": "app"},
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entity_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+    entity_type: Mapped[str]
+    private_to: Mapped[UUID | None]
+
+
+class Parent(Base):
+    """app.entity_parent."""
+
+    __tablename__ = "entity_parent"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "entity_id"], ["app.base_entity.tenant_id", "app.base_entity.id"]
+        ),
+        {"schema": "app"},
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entity_id: Mapped[UUID] = mapped_column(primary_key=True)
+    parent_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class Kind(Base):
+    """app.skill_entity; of a vector the document shows a hash."""
+
+    __tablename__ = "skill_entity"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "id"], ["app.base_entity.tenant_id", "app.base_entity.id"]
+        ),
+        {"schema": "app"},
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    category: Mapped[str]
+    private_to: Mapped[UUID | None]
+    embedding_384: Mapped[Any] = mapped_column(Vector, deferred=True)
+    embedding_sha256: Mapped[str | None] = column_property(
+        func.encode(
+            func.sha256(func.public.vector_send(embedding_384, type_=LargeBinary)),
+            "hex",
+            type_=Text,
+        )
+    )
+
+
+class Skill(Base):
+    """app.base_entity, with what belongs to it. It is inserted last: its triggers read the rest."""
+
+    __tablename__ = "base_entity"
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own way
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    entity_type: Mapped[str]
+    external_id: Mapped[str | None]
+    name: Mapped[str]
+    description: Mapped[str | None]
+    aliases: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    custom_attributes: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    governance_notes: Mapped[str | None]
+    governance_agent_id: Mapped[UUID]
+    status: Mapped[str] = mapped_column(server_default=FetchedValue())
+    version: Mapped[int] = mapped_column(
+        server_default=FetchedValue(), server_onupdate=FetchedValue()
+    )
+    created_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=FetchedValue(), server_onupdate=FetchedValue()
+    )
+
+    kind: Mapped[Kind] = relationship(viewonly=True)
+    tag_rows: Mapped[list[Tag]] = relationship(viewonly=True)
+    parent_rows: Mapped[list[Parent]] = relationship(viewonly=True)
+
+    @property
+    def tags(self) -> list[str]:
+        """Give the tags in their order."""
+        return sorted(row.tag for row in self.tag_rows)
+
+    @property
+    def parent_ids(self) -> list[UUID]:
+        """Give the parents in their order."""
+        return sorted(row.parent_id for row in self.parent_rows)
+
+    @property
+    def category(self) -> str:
+        """Give what the kind has."""
+        category: str = self.kind.category
+        return category
+
+    @property
+    def embedding_sha256(self) -> str | None:
+        """Give what the kind has."""
+        sha256: str | None = self.kind.embedding_sha256
+        return sha256

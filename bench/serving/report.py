@@ -1,0 +1,177 @@
+"""What the page says of serving: goals first, then every operation beside what one would take."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from bench.machine import Machine
+from bench.page import Title, page
+from bench.result import Row
+from bench.serving.bars import Bar, bars
+from bench.serving.bulk import BulkResult
+from bench.serving.goals import BUSY
+from bench.serving.rounds import Result
+from bench.serving.servers import FASTAPI
+
+PLOT: Final = "benchmarks-serving.svg"
+PLOTTED: Final = "Answers a second over 64 connections, as a multiple of FastAPI + SQLAlchemy"
+INTRO: Final = """\
+How fast Plant answers, beside what one would take instead: `tox -e bench -- --only serving` on
+tables of its own; [serving.json](serving.json) has every round.
+
+One process of each server on 127.0.0.1, one PostgreSQL, the same tables with the same row
+security, the same requests by wrk. Plant does all it ever does: it looks keys up, checks what
+comes in, sets the context of row security, keeps the log, and leads it: what anybody's
+creates leave behind is placed and sealed by it, before the next server has its turn. **The peers do
+not authenticate**: tenant, agent and key stand in headers. They keep the discipline that row
+security asks for (BEGIN, `set_config('app.tenant_id', …, true)` and the rest of the context, what
+is asked for, COMMIT) as `plant_app`; {pool} connections each for reads and for creates, as many as
+Plant has for both. What they create they insert themselves, as a role that has the rights of
+`plant_writer`: kind, tags, then the base row, whose triggers render the document and write the log.
+"Our functions" is the same framework with one call of Plant's generated function instead, and its
+document passed on: the idea is worth about two, and belongs to whoever takes it.
+Before anything was timed {compared:,} answers were compared with Plant's after parsing, every
+written entity was read back from Plant, and another tenant's id was 404 at all of them.
+
+The server of PostgreSQL is the embedded one, with 200 connections, so that all of them have theirs.
+Vectors for search, which come behind the log, are not made in this run: no peer has any."""
+
+COLUMNS: Final = (
+    "server",
+    "answers/s",
+    "of FastAPI + SQLAlchemy",
+    "p50 ms",
+    "p99 ms",
+    "service µs",
+    "PostgreSQL µs",
+    "memory MB",
+)
+
+
+BULK_HEAD: Final = ("| way | rows/s | its own µs a row | MB beyond idle |", "|---|---|---|---|")
+
+
+class Size(Struct, frozen=True):
+    """Everything that was measured on a table of a size; `failed` says where answers were bad."""
+
+    rows: int
+    tenants: int
+    compared: int
+    results: list[Result]
+    bulk: list[BulkResult]
+    pgbench: dict[str, float]
+    failed: list[str]
+
+
+class Serving(Struct, frozen=True):
+    """A whole run; `goals` are the rows of the first table."""
+
+    machine: Machine
+    took_s: float
+    quick: bool
+    pool: int
+    pins: dict[str, str]
+    sizes: list[Size]
+    goals: list[Row]
+
+
+def part(measured: Serving) -> str:
+    """Write the part of the page."""
+    compared = sum(size.compared for size in measured.sizes)
+    title = Title("Serving", INTRO.format(pool=measured.pool, compared=compared))
+    text = page(
+        title, measured.goals, measured.machine, measured.took_s, quick=measured.quick, depth=2
+    )
+    peers = ", ".join(f"{name} {measured.pins[name]}" for name in NAMED if name in measured.pins)
+    return "\n".join(
+        [
+            text,
+            f"Versions of the peers: {peers}.",
+            "",
+            f"![{PLOTTED}]({PLOT})",
+            *(line for size in measured.sizes for line in _size(size)),
+            "",
+        ]
+    )
+
+
+NAMED: Final = (
+    *("fastapi", "sqlalchemy", "litestar", "advanced-alchemy", "blacksheep", "asyncpg"),
+    *("msgspec", "pydantic", "uvicorn", "uvloop", "httptools"),
+)
+
+
+def _size(size: Size) -> list[str]:
+    lines = []
+    for operation, connections in dict.fromkeys(
+        (one.operation, one.connections) for one in size.results
+    ):
+        cases = [
+            one
+            for one in size.results
+            if (one.operation, one.connections) == (operation, connections)
+        ]
+        lines += [
+            "",
+            _heading(operation, connections, size),
+            "",
+            f"| {' | '.join(COLUMNS)} |",
+            f"|{'---|' * len(COLUMNS)}",
+            *map(_line, *zip(*((one, _base(cases)) for one in cases), strict=True)),
+        ]
+    for operation in dict.fromkeys(one.operation for one in size.bulk):
+        lines += ["", f"### {operation}, {size.rows:,} rows before", "", *BULK_HEAD]
+        lines += [_moved(one) for one in size.bulk if one.operation == operation]
+    for what, rate in size.pgbench.items():
+        lines += ["", f"pgbench, {what}: {rate:,.0f} a second."]
+    return lines
+
+
+def _heading(operation: str, connections: int, size: Size) -> str:
+    table = f"{size.rows:,} rows, {size.tenants:,} tenants"
+    return f"### {operation}, {connections} connections, {table}"
+
+
+def _line(one: Result, base: Result | None) -> str:
+    ratio = f"{one.middle('rate') / base.middle('rate'):.2f}" if base else ""
+    cells = (
+        one.server,
+        f"{one.middle('rate'):,.0f}",
+        ratio,
+        f"{one.middle('p50_ms'):.2f}",
+        f"{one.middle('p99_ms'):.2f}",
+        f"{one.middle('cpu_us'):,.0f}",
+        f"{one.middle('server_us'):,.0f}" if one.middle("server_us") else "",
+        f"{one.middle('pss_mb'):.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _moved(one: BulkResult) -> str:
+    cells = (
+        one.way,
+        f"{one.middle('rate'):,.0f}",
+        f"{one.middle('cpu_us'):,.1f}" if one.middle("cpu_us") else "",
+        f"{one.middle('extra_mb'):,.1f}" if one.middle("cpu_us") else "",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _base(cases: Sequence[Result]) -> Result | None:
+    return next((one for one in cases if one.server == FASTAPI), None)
+
+
+def drawn(measured: Serving) -> str:
+    """Draw what 64 connections get of the first size, as multiples."""
+    results = measured.sizes[0].results
+    at = [one for one in results if one.connections == BUSY]
+    groups = {}
+    for operation in dict.fromkeys(one.operation for one in at):
+        cases = [one for one in at if one.operation == operation]
+        base = _base(cases)
+        if base:
+            groups[operation] = [
+                Bar(one.server, one.middle("rate") / base.middle("rate")) for one in cases
+            ]
+    return bars(PLOTTED, groups)

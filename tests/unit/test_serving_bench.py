@@ -1,0 +1,303 @@
+"""What the benchmark of serving makes of what it has measured, and what it sends."""
+
+import os
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from bench import benchmarks
+from bench.ground import Actor
+from bench.machine import Machine
+from bench.result import Row
+from bench.running import written
+from bench.serving import goals, report, usage
+from bench.serving.agreement import known
+from bench.serving.bars import Bar, bars
+from bench.serving.environment import pins
+from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
+from bench.serving.operations import Ask, amend, create, get, many
+from bench.serving.peers.ids import uuid7
+from bench.serving.report import Serving, Size
+from bench.serving.rounds import Result, Taken, of_round
+from bench.serving.servers import (
+    BLACKSHEEP,
+    CONSTANT,
+    FASTAPI,
+    LITESTAR,
+    PEERS,
+    PLANT,
+    UNLOGGED,
+    Server,
+    function_names,
+)
+from bench.serving.stock import Shop, Stock
+
+SVG = "{http://www.w3.org/2000/svg}"
+TAKEN = Taken(rate=1_000, p50_ms=1, p99_ms=10, cpu_us=100, server_us=50, pss_mb=50)
+MACHINE = Machine(
+    made_at="2026-01-01 00:00 UTC",
+    commit="0123456",
+    cores=2,
+    processor="a processor",
+    memory_gib=8.0,
+    system="Linux",
+    python="3.11",
+    postgres="18.6",
+    load=0.1,
+    hashes_s=800_000,
+)
+OURS = Server(PLANT, 1, 1, "plant", "plant app", is_plant=True)
+THEIRS = Server(FASTAPI, 2, 2, "plant", "peer fastapi_sqlalchemy")
+STOCK = Stock(
+    80,
+    [
+        Shop(
+            Actor(f"plant_{n}", f"tenant {n}", f"agent {n}", f"key {n}"), [f"{n}-{i}" for i in ids]
+        )
+        for n, ids in ((1, range(40)), (2, range(40)))
+    ],
+)
+
+
+def result(server: str, operation: str = "get", connections: int = 64, **numbers: float) -> Result:
+    """Make a result of one round."""
+    return Result(server, operation, connections, [structs.replace(TAKEN, **numbers)])
+
+
+def serving(*results: Result, rows: list[Row] | None = None) -> Serving:
+    """Make what came of a run."""
+    size = Size(10_000, 20, 363, list(results), [], {"get": 9_000.0}, [])
+    return Serving(MACHINE, 600.0, False, 9, {"fastapi": "0.165.0"}, [size], rows or [])
+
+
+class TestGoals:
+    """The ratios that were to be reached."""
+
+    def test_are_those_that_were_set(self) -> None:
+        """None is easier than it was when it was set."""
+        found = {
+            (one.operation, one.number, one.connections, one.other): (one.least, one.most)
+            for one in goals.GOALS
+        }
+
+        assert {
+            ("get", "rate", 64, FASTAPI): (25, None),
+            ("get", "rate", 64, LITESTAR): (6, None),
+            ("get", "rate", 64, BLACKSHEEP): (4, None),
+            ("get", "cpu_us", 64, CONSTANT): (None, 1.35),
+            ("get", "p50_ms", 1, FASTAPI): (None, 0.2),
+            ("get", "p99_ms", 256, FASTAPI): (None, 0.05),
+            ("list", "rate", 64, FASTAPI): (8, None),
+            ("create", "cpu_us", 64, FASTAPI): (8, None),
+            ("create", "cpu_us+server_us", 64, FASTAPI): (2, None),
+            ("create", "server_us", 64, UNLOGGED): (None, 1.3),
+            ("get", "pss_mb", 64, FASTAPI): (None, 0.6),
+        } == found
+
+    def test_a_ratio_of_medians_meets_its_goal_or_says_no(self) -> None:
+        """Of three rounds the middle counts, of each server."""
+        rounds = [structs.replace(TAKEN, rate=rate) for rate in (2_500, 9_999, 2_499)]
+        ours = Result(PLANT, "get", 64, rounds)
+        results = [ours, result(FASTAPI, rate=100), result(LITESTAR, rate=500)]
+
+        rates = [row for row in goals.rows(10_000, results) if row.least]
+        assert [(25.0, "yes"), (5.0, "NO")] == [(row.value, row.verdict) for row in rates]
+
+    def test_less_time_for_a_create_is_a_larger_ratio(self) -> None:
+        """Of service alone, and of service and PostgreSQL together."""
+        results = [
+            result(PLANT, "create", cpu_us=100, server_us=300),
+            result(FASTAPI, "create", cpu_us=700, server_us=100),
+        ]
+
+        found = goals.rows(10_000, results)
+        assert [(7.0, "NO"), (2.0, "yes")] == [(row.value, row.verdict) for row in found]
+        assert all(row.what.endswith(f"{FASTAPI} / Plant") for row in found)
+
+    def test_what_was_not_measured_is_not_listed(self) -> None:
+        """Neither met nor missed."""
+        assert [] == goals.rows(10_000, [result(PLANT), result(PLANT, "list")])
+
+    @pytest.mark.parametrize("large,most", [(1_000_000, 1.3), (100_000, None)])
+    def test_growth_has_its_goal_between_the_sizes_it_was_set_for(
+        self, large: int, most: float | None
+    ) -> None:
+        """From 10,000 to 1,000,000 rows, over one connection."""
+        sizes = {
+            10_000: [result(PLANT, connections=1, p50_ms=1), result(PLANT, p50_ms=1)],
+            large: [result(PLANT, connections=1, p50_ms=1.2), result(PLANT, p50_ms=9)],
+        }
+
+        (row,) = goals.growth(sizes)
+        assert (1.2, most) == (row.value, row.most)
+
+
+class TestUsage:
+    """What processes have used."""
+
+    def test_counts_the_time_that_a_process_runs(self) -> None:
+        """It rises while this one works, and is nothing of a process that is not there."""
+        before, until = usage.cpu_us(os.getpid()), time.process_time() + 0.05
+        while time.process_time() < until:
+            pass
+
+        assert 45_000 < usage.cpu_us(os.getpid()) - before
+        assert 0 == usage.cpu_us(2**22 + 1)
+
+    def test_whoever_came_counts_and_whoever_went_does_not(self) -> None:
+        """A session that begins within a round has used what it has used."""
+        assert 7.0 == usage.risen({1: 10.0, 2: 5.0}, {1: 13.0, 2: 0.0, 3: 4.0})
+
+    def test_knows_the_memory_of_a_process(self) -> None:
+        """In megabytes."""
+        assert 1 < usage.pss_mb(os.getpid()) < 10_000
+
+    def test_requests_that_were_under_way_at_the_end_count(self) -> None:
+        """The server has worked for them too."""
+        sent = Sent(requests=36, seconds=2.0, p50_ms=1.0, p99_ms=2.0, refused=0, lost=0)
+
+        taken = of_round(sent, 64, 5_000.0, 1_000.0, 50.0)
+        assert (50.0, 10.0, 18.0) == (taken.cpu_us, taken.server_us, taken.rate)
+
+
+class TestAgreement:
+    """What is the same of two answers."""
+
+    def test_of_a_page_the_cursor_is_the_servers_own(self) -> None:
+        """That there is one is not."""
+        one, other, last = (
+            known({"items": [1], "next_cursor": cursor}, written=False)
+            for cursor in ("a", "b", None)
+        )
+
+        assert one == other != last
+
+    def test_what_was_read_has_to_be_the_same_in_everything(self) -> None:
+        """Times and versions too."""
+        document = {"id": "1", "version": 1, "tags": ["a"]}
+
+        assert document == known(document, written=False)
+
+    def test_of_what_was_written_the_id_and_what_is_new_may_differ(self) -> None:
+        """Nothing else may: not a tag, not a state, not a missing member."""
+        one = {"id": "1", "name": "new 1", "tags": ["a"], "notes": None}
+        other = one | {"id": "2", "name": "new 2"}
+
+        assert known(one, written=True) == known(other, written=True)
+        assert known(one, written=True) != known(other | {"tags": ["b"]}, written=True)
+        assert known(one, written=True) != known(other | {"notes": "x"}, written=True)
+        assert known(one, written=True) != known({"id": "2", "name": "new 2"}, written=True)
+
+
+class TestRequests:
+    """What is sent."""
+
+    @pytest.mark.parametrize("ask", [get, many, create, amend])
+    def test_everybody_is_asked_the_same_in_the_same_order(self, ask: Ask, tmp_path: Path) -> None:
+        """Whoever is asked: only the headers differ, which say who asks."""
+        asked = []
+        for server in (OURS, THEIRS):
+            write_requests(tmp_path / "r", ask(server, STOCK))
+            lines = (tmp_path / "r").read_text(encoding="utf-8").splitlines()
+            asked.append([*zip(lines[::4], lines[1::4], lines[3::4], strict=True)])
+
+        assert asked[0] == asked[1]
+
+    def test_plant_is_shown_a_key_and_the_others_are_told_who_asks(self) -> None:
+        """No key ever goes to a peer."""
+        ours, theirs = (get(server, STOCK)[0].headers for server in (OURS, THEIRS))
+
+        assert {"Authorization": "Bearer plant_1"} == ours
+        assert {"Tenant": "tenant 1", "Agent": "agent 1", "Key": "key 1"} == theirs
+
+    def test_a_request_is_four_lines(self, tmp_path: Path) -> None:
+        """As the script reads them; one without a body has an empty one."""
+        request = Request("POST", "/p", {"A": "1", "B": "2"}, f'{{"n":"{MARK}"}}')
+        write_requests(tmp_path / "r", [request])
+
+        text = (tmp_path / "r").read_text(encoding="utf-8")
+        assert f'POST\n/p\nA: 1\tB: 2\n{{"n":"{MARK}"}}\n' == text
+
+    def test_the_script_replaces_the_same_mark(self) -> None:
+        """What stands in bodies is what it looks for."""
+        assert f'local MARK = "{MARK}"' in SCRIPT.read_text(encoding="utf-8")
+
+
+class TestPeers:
+    """What is measured beside Plant."""
+
+    def test_each_has_its_module_and_the_functions_exist(self) -> None:
+        """What is started is there, and what is called is a statement of ours."""
+        folder = SCRIPT.parent / "peers"
+
+        assert [] == [name for name in PEERS.values() if not (folder / f"{name}.py").exists()]
+        assert all(name.startswith("q.") for name in function_names().values())
+
+    def test_ids_are_of_version_7_and_rise(self) -> None:
+        """As those of the server."""
+        ids = [uuid7()]
+        while ids[-1].int >> 80 == ids[0].int >> 80:
+            ids.append(uuid7())
+
+        assert {7} == {one.version for one in ids}
+        assert ids[0] < ids[-1]
+
+    def test_their_versions_are_those_of_the_lock(self) -> None:
+        """Every framework that is named has a pin."""
+        named = {"fastapi", "sqlalchemy", "litestar", "advanced-alchemy", "blacksheep"}
+
+        assert named <= set(pins())
+        assert named <= set(report.NAMED)
+
+
+class TestPage:
+    """docs/benchmarks.md, as far as it is of serving."""
+
+    def test_has_every_server_of_a_case_beside_the_one_that_is_replaced(self) -> None:
+        """With the multiple of answers a second."""
+        text = report.part(serving(result(PLANT, rate=2_600), result(FASTAPI, rate=100)))
+
+        assert "### get, 64 connections, 10,000 rows, 20 tenants" in text
+        assert "| Plant | 2,600 | 26.00 | 1.00 | 10.00 | 100 | 50 | 50 |" in text
+        assert f"| {FASTAPI} | 100 | 1.00 |" in text
+        assert "do\nnot authenticate" in text
+
+    def test_is_written_from_whatever_was_measured(self, tmp_path: Path) -> None:
+        """Serving alone, search alone, both: measuring one keeps the numbers of the other."""
+        row = Row(what="recall", value=1.0, least=0.95, how="By asking.")
+        search = {"machine": MACHINE, "took_s": 1.0, "outcomes": {"a": {"rows": [row], "raw": {}}}}
+        both = {
+            benchmarks.SERVING: written(serving(result(PLANT), result(FASTAPI))),
+            benchmarks.SEARCH: written(search),
+        }
+        found = {}
+        for names in (both.keys(), {benchmarks.SERVING}, {benchmarks.SEARCH}):
+            for name, text in both.items():
+                (tmp_path / name).unlink(missing_ok=True)
+                if name in names:
+                    (tmp_path / name).write_bytes(text)
+            benchmarks.write(tmp_path)
+            page = (tmp_path / benchmarks.NAME).read_text(encoding="utf-8")
+            found[len(names), benchmarks.SEARCH in names] = [
+                heading for heading in ("## Serving\n", "## Search\n") if heading in page
+            ]
+
+        assert {
+            (2, True): ["## Serving\n", "## Search\n"],
+            (1, False): ["## Serving\n"],
+            (1, True): ["## Search\n"],
+        } == found
+
+
+def test_a_larger_multiple_has_a_longer_bar() -> None:
+    """Names are text and nothing else; what is slower than the reference goes the other way."""
+    svg = ET.fromstring(bars("<t>", {"get & more": [Bar("a", 30), Bar("b", 3), Bar("c", 0.5)]}))  # noqa: S314 - our own
+    widths = [float(one.attrib["width"]) for one in svg.iter(f"{SVG}rect") if "class" in one.attrib]
+    starts = [float(one.attrib["x"]) for one in svg.iter(f"{SVG}rect") if "class" in one.attrib]
+
+    assert widths[0] > widths[1] > 1
+    assert starts[2] < starts[1] == starts[0]
+    assert {"<t>", "get & more", "a", "30"} <= {one.text for one in svg.iter(f"{SVG}text")}
