@@ -441,6 +441,38 @@ class TestReferences:
 
         assert [None, "PL005", "PL005"] == states
 
+    @pytest.mark.parametrize(
+        "body, calls",
+        [
+            ({}, 0),
+            ({"parent_ids": [], "required_skills": [], "skill_ids": []}, 0),
+            ({"industry_id": None, "job_role_id": None, "team_id": None}, 0),
+            ({"parent_ids": [NEVER]}, 1),
+            ({"required_skills": [{"id": NEVER}]}, 1),
+            ({"skill_ids": [NEVER]}, 1),
+            ({"industry_id": NEVER}, 1),
+            ({"job_role_id": {"external_id": "x"}}, 1),
+            ({"team_id": NEVER}, 1),
+        ],
+        ids=str,
+    )
+    async def test_what_refers_to_nothing_is_not_looked_up(
+        self, superuser: Connection, tenant: Tenant, body: dict[str, Any], calls: int
+    ) -> None:
+        """Bodies come with all their defaults, and the look-up costs more than all else."""
+        resolve = "SELECT app.resolved_body('skill', $1::jsonb)"
+        counted = (
+            "SELECT coalesce(sum(calls), 0) FROM pg_stat_xact_user_functions "
+            "WHERE funcname = 'resolve_references'"
+        )
+        async with superuser.transaction():
+            await superuser.execute("SET LOCAL track_functions = 'all'")
+            before = await superuser.fetchval(counted)
+            await Savepoint(superuser).state(resolve, json.dumps(body))
+            after = await superuser.fetchval(counted)
+
+        assert calls == after - before
+
 
 async def test_ids_are_in_the_order_of_birth(repository: Repository, tenant: Tenant) -> None:
     """UUIDv7: newest first is by descending id."""
