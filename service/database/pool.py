@@ -22,6 +22,7 @@ import asyncpg
 
 from service.database.connection import Connection
 from service.database.gate import Gate
+from service.database.in_turn import InTurn
 from service.database.session_settings import session_settings
 from service.database.statistics import PoolStatistics
 from service.database.vectors import as_bytes
@@ -59,6 +60,7 @@ class Pool:
         self._read_only = read_only
         self._acquire_s = settings.acquire_timeout_ms / 1000
         self._pool: asyncpg.Pool[Any] | None = None
+        self._turns = InTurn(settings.pool_max, self._acquire_s)
         self._gate = Gate(settings.waiting_max, self._acquire_s / 2)
         self.entrance = Gate(
             settings.waiting_max + settings.pool_max,
@@ -119,7 +121,7 @@ class Pool:
         try:
             yield connection
         finally:
-            await self._pool.release(connection)
+            await self._turns.release(self._pool, connection)
 
     def enter(self) -> object:
         """Be in the queue for a connection; gives what `leave` needs.
@@ -146,7 +148,7 @@ class Pool:
     async def _acquired(self, pool: asyncpg.Pool[Any], queue: AbstractContextManager[None]) -> Any:
         try:
             with queue:
-                return await pool.acquire(timeout=self._acquire_s)
+                return await self._turns.acquire(pool)
         except Unavailable:
             raise
         except TimeoutError:

@@ -22,6 +22,7 @@ from service.http.deadline import REQUEST_S
 from service.http.deprecation import DEPRECATED
 from service.http.framing import Request
 from service.http.metrics import METRICS
+from service.http.overdue import Overdue
 from service.http.rates import RATES, Left
 from service.http.reading import REPOSITORY
 from service.http.request import usable_id
@@ -30,7 +31,7 @@ from service.http.wire import written
 from service.model.etag import quoted
 from service.model.kinds import KINDS, Kind
 from service.repository.base import Context
-from service.repository.entities import EntityById
+from service.repository.entities import Document, EntityById
 
 TARGET: Final = re.compile(r"/v1/([a-z-]+)/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 SCOPE: Final = "read"
@@ -72,7 +73,7 @@ class Points:
             for path, kind in KINDS.items()
             if ("GET", _route(kind)) not in app[DEPRECATED]
         }
-        self._request_s = app[REQUEST_S]
+        self._overdue = Overdue(app[REQUEST_S])
         self._authenticator = app[AUTHENTICATOR]
         self._repository = app[REPOSITORY]
         self._metrics = app[METRICS]
@@ -100,11 +101,9 @@ class Points:
 
     async def answer(self, point: Point) -> Answer:
         """Read it and write the answer, be it a problem; the metrics and the log have it then."""
-        query = EntityById(point.kind.name, point.id)
         problem: Problem | None = None
         try:
-            async with asyncio.timeout(self._request_s):
-                found = await self._repository.maybe(query, point.context)
+            found = await self._found(point)
         except Exception as exc:  # noqa: BLE001 - whatever it is becomes a problem
             problem = problems.from_exception(exc, committing=False)
         else:
@@ -115,6 +114,25 @@ class Points:
             problem = NotFound(f"No {point.kind.title} with this id is visible to you.")
         self._told(point, problem.status, problem.slug)
         return Answer(problem.status, _refused(point, problem))
+
+    async def _found(self, point: Point) -> Document | None:
+        """Read it, within the time of a request.
+
+        Raises: Problem, TimeoutError.
+        """
+        task = asyncio.current_task()
+        if task is None:
+            raise TypeError(task)
+        self._overdue.begin(task)
+        try:
+            query = EntityById(point.kind.name, point.id)
+            return await self._repository.maybe(query, point.context)
+        except asyncio.CancelledError:
+            if self._overdue.end(task):
+                raise
+            raise TimeoutError from None
+        finally:
+            self._overdue.end(task)
 
     def _told(self, point: Point, status: int, slug: str | None) -> None:
         seconds, route = time.perf_counter() - point.begun, _route(point.kind)
