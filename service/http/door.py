@@ -62,7 +62,7 @@ class Door:
         self._handler = handler
         self.points = app.get(POINTS)
         self._repository = app[REPOSITORY]
-        self._metrics = app[METRICS]
+        self._answers = app[METRICS].answers
         self._answer = _Answer()
         self._refused = 0
         self._told = 0.0
@@ -103,7 +103,7 @@ class Door:
         return self._repository.reads if reads else self._repository.pool
 
     def _count(self, method: str) -> None:
-        self._metrics.refuse(method)
+        self._answers.refused(method)
         self._refused += 1
         now = time.monotonic()
         if now - self._told >= TOLD_S:

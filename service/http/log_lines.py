@@ -25,13 +25,24 @@ class Lines(logging.Handler):
 
     def __init__(self, stream: TextIO, form: Form) -> None:
         super().__init__()
+        self.form = form
         self._stream = stream
-        self._write = _json if form == "json" else _Text().line
+        self._front = _Front()
         self._lines: list[str] = []
 
     def put(self, members: Mapping[str, Any]) -> None:
-        """Write a line, at the end of this turn of the loop."""
-        self._lines.append(self._write(members))
+        """Write a line of these members, at the end of this turn of the loop."""
+        if self.form == "json":
+            self._put(_json(members))
+        else:
+            self.put_words(" ".join(f"{name}={value}" for name, value in members.items()))
+
+    def put_words(self, words: str) -> None:
+        """Write a line of text."""
+        self._put(f"{self._front.now()}{words}\n")
+
+    def _put(self, line: str) -> None:
+        self._lines.append(line)
         if len(self._lines) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
@@ -50,21 +61,21 @@ class Lines(logging.Handler):
             self._stream.flush()
 
 
-class _Text:
-    """Writes a line as `logging` does with times, whose second is written once."""
+class _Front:
+    """What stands in front of a line, as `logging` writes it; a second is written once."""
 
     def __init__(self) -> None:
         self._second = 0
         self._at = ""
 
-    def line(self, members: Mapping[str, Any]) -> str:
+    def now(self) -> str:
+        """Give it as of now."""
         now = time.time()
         second = int(now)
         if second != self._second:
             self._second = second
             self._at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        words = " ".join([f"{name}={value}" for name, value in members.items()])
-        return f"{self._at},{int((now - second) * 1000):03} INFO {LOGGER}: {words}\n"
+        return f"{self._at},{int((now - second) * 1000):03} INFO {LOGGER}: "
 
 
 def _json(members: Mapping[str, Any]) -> str:

@@ -6,16 +6,15 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, ProcessCollector
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from service.http import request_log
+from service.http.answer_metrics import Answers
 from service.repository.base import Repository
 from service.sqlstate import RETRY_KINDS
 from service.usecases.replica import Replica
-
-BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
@@ -23,37 +22,10 @@ class Metrics:
 
     def __init__(self, repository: Repository, replica: Replica | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "plant_http_requests",
-            "Requests answered.",
-            ("method", "route", "status"),
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
-            "plant_http_request_duration_seconds",
-            "Time to answer.",
-            ("route",),
-            buckets=BUCKETS_S,
-            registry=self.registry,
-        )
-        self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self.answers = Answers()
+        self.registry.register(self.answers)
         self.registry.register(_DatabaseCollector(repository, replica))
         ProcessCollector(registry=self.registry)
-
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
-        kept = self._kept.get((method, route, status))
-        if kept is None:
-            known = _method(method)
-            kept = self.requests.labels(known, route, str(status)), self.seconds.labels(route)
-            if known == method:  # as many as there are routes and codes
-                self._kept[method, route, status] = kept
-        kept[0].inc()
-        kept[1].observe(seconds)
-
-    def refuse(self, method: str) -> None:
-        """Count a request that was refused at the door, where no route is known."""
-        self.requests.labels(_method(method), "refused", "503").inc()
 
 
 class _DatabaseCollector(Collector):
@@ -147,10 +119,5 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answer
     finally:
         seconds = time.perf_counter() - begun
-        request.app[METRICS].answered(request.method, route, status, seconds)
+        request.app[METRICS].answers.answered(request.method, route, status, seconds)
         request_log.tell(request, route, status, seconds)
-
-
-def _method(given: str) -> str:
-    known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-    return given if given in known else "other"

@@ -76,7 +76,7 @@ class Points:
         self._overdue = Overdue(app[REQUEST_S])
         self._authenticator = app[AUTHENTICATOR]
         self._repository = app[REPOSITORY]
-        self._metrics = app[METRICS]
+        self._answers = app[METRICS].answers
 
     def known(self, lines: bytes) -> Known | None:
         """Read the lines of a head; None for an unusual one."""
@@ -136,7 +136,7 @@ class Points:
 
     def _told(self, point: Point, status: int, slug: str | None) -> None:
         seconds, route = time.perf_counter() - point.begun, _route(point.kind)
-        self._metrics.answered("GET", route, status, seconds)
+        self._answers.answered("GET", route, status, seconds)
         if request_log.wanted():
             given = point.context.request_id, point.head.traceparent, point.context, slug
             request_log.write(request_log.Answered("GET", route, status, seconds, *given))

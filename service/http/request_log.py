@@ -66,6 +66,35 @@ def tell(request: web.Request, route: str, status: int, seconds: float) -> None:
 
 def write(answered: Answered) -> None:
     """Write the line of a request."""
+    for handler in log.handlers:
+        if isinstance(handler, Lines):
+            if handler.form == "text":
+                handler.put_words(_words(answered))
+            else:
+                handler.put(_members(answered))
+            return
+    log.info(_words(answered), extra={"members": _members(answered)})
+
+
+def _words(answered: Answered) -> str:
+    who = answered.who
+    text = (
+        f"method={answered.method} route={answered.route} status={answered.status} "
+        f"ms={round(answered.seconds * 1000, 3)} request_id={answered.request_id}"
+    )
+    if who is not None:
+        text += (
+            f" tenant_id={who.tenant_id} governance_agent_id={who.governance_agent_id} "
+            f"key_id={who.key_id}"
+        )
+    if answered.slug is not None:
+        text += f" problem={answered.slug}"
+    if answered.traceparent:
+        text += "".join(f" {name}={id_}" for name, id_ in traced(answered.traceparent).items())
+    return text
+
+
+def _members(answered: Answered) -> dict[str, Any]:
     who = answered.who
     members: dict[str, Any] = {
         "method": answered.method,
@@ -84,12 +113,7 @@ def write(answered: Answered) -> None:
         members["problem"] = answered.slug
     if answered.traceparent:
         members |= traced(answered.traceparent)
-    for handler in log.handlers:
-        if isinstance(handler, Lines):
-            handler.put(members)
-            return
-    words = " ".join(f"{name}={value}" for name, value in members.items())
-    log.info(words, extra={"members": members})
+    return members
 
 
 def traced(traceparent: str) -> dict[str, str]:

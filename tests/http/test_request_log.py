@@ -47,6 +47,21 @@ async def test_a_request_leaves_a_line(api: Api, told: pytest.LogCaptureFixture)
     assert line["ms"] > 0
 
 
+async def test_text_and_members_say_the_same(api: Api, told: pytest.LogCaptureFixture) -> None:
+    """Of answers, problems, strangers and traces."""
+    await api.get("/v1/me", traceparent=f"00-{TRACE}-{PARENT}-01")
+    await api.get("/v1/skills/x")
+    await api.send("GET", "/nowhere", headers={"Authorization": None})
+    records = [record for record in told.records if record.name == LOGGER]
+    told.clear()
+
+    assert 3 == len(records)
+    for record in records:
+        members = vars(record)["members"]
+        said = [word for word in record.getMessage().split() if not word.startswith("span_id=")]
+        assert said == [f"{name}={value}" for name, value in members.items() if name != "span_id"]
+
+
 async def test_a_refusal_says_what_it_was(api: Api, told: pytest.LogCaptureFixture) -> None:
     """The slug of its problem; of nobody known no ids."""
     await api.get("/v1/skills/x")
