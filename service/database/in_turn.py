@@ -13,7 +13,7 @@ import asyncpg
 
 
 class InTurn:
-    """Lends so many connections; `acquire_s` is how long one waits for a turn."""
+    """Lends so many connections; `acquire_s` is how long one waits for one, connected or not."""
 
     def __init__(self, size: int, acquire_s: float) -> None:
         self._turns = asyncio.Semaphore(size)
@@ -24,22 +24,19 @@ class InTurn:
 
         Raises: TimeoutError, and what connecting raises.
         """
-        if self._turns.locked():
-            async with asyncio.timeout(self._acquire_s):
-                await self._turns.acquire()
-        else:
+        # asyncpg's own limit would cost a task.
+        async with asyncio.timeout(self._acquire_s):
             await self._turns.acquire()
-        try:
-            # One that is there is had at once: a clock for that would cost a task.
-            there = pool.get_idle_size() > 0
-            return await pool.acquire(timeout=None if there else self._acquire_s)
-        except BaseException:
-            self._turns.release()
-            raise
+            try:
+                return await pool.acquire()
+            except BaseException:
+                self._turns.release()
+                raise
 
     async def release(self, pool: asyncpg.Pool[Any], connection: Any) -> None:
         """Give a connection back, and the turn to the next."""
         try:
-            await pool.release(connection)
+            # A query that was cancelled has so long to end; then its connection ends.
+            await pool.release(connection, timeout=self._acquire_s)
         finally:
             self._turns.release()
