@@ -33,9 +33,7 @@ class Unanswered(Refusal):
 
 
 class Refused(Refusal):
-    """The database answered, and the answer is no."""
-
-    exit_code = 1
+    """The database does not let it be done."""
 
 
 @contextmanager

@@ -153,12 +153,12 @@ async def test_a_file_that_was_cut_is_refused(
 async def test_a_tenant_that_is_not_empty_is_refused(
     repository: Repository, tenant: Tenant, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """The database says no: exit code 1, and where the way out stands."""
+    """With where the way out stands; exit code 2."""
     await create(repository, tenant.author, "skill", skill_body())
     (tmp_path / "it").write_bytes(b"")
     done = run(environ, "import", "--restore", "--key", tenant.author.key, tmp_path / "it")
 
-    assert (1, "") == (done.returncode, done.stdout)
+    assert (2, "") == (done.returncode, done.stdout)
     assert "The tenant is not empty" in done.stderr
     assert "docs/errors.md says more, under `conflict`." in done.stderr
 

@@ -234,8 +234,8 @@ def test_a_killed_restoration_is_waited_for(
 
 def test_a_restoration_that_fails_leaves_no_word_of_one(backup: Backup) -> None:
     """The directory can be used for whatever else."""
-    (backup.home / "no.tar").write_bytes(b"no")
-    done = plant(backup.home, "db", "restore", "no.tar", "--into", "unrestored")
+    (backup.home / "damaged.tar").write_bytes(b"no")
+    done = plant(backup.home, "db", "restore", "damaged.tar", "--into", "unrestored")
 
     assert 1 == done.returncode, done.stderr
     assert not (backup.home / "unrestored" / "sealer.json").exists()
