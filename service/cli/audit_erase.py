@@ -93,7 +93,7 @@ class Work(NamedTuple):
         async with self._acting() as (app, context):
             document = await app.maybe(EntityById(self.kind, self.id), context)
             if document is None:
-                raise NotFound(f"No {BY_NAME[self.kind].title} with this id is visible to you.")
+                raise NotFound(BY_NAME[self.kind].absent)
             return msgspec.json.decode(document.document, type=Found)
 
     async def erased(self) -> Erased:

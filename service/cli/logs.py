@@ -2,11 +2,8 @@
 
 import logging
 import sys
-from datetime import UTC, datetime
 
-import msgspec
-
-from service.http.log_lines import LOGGER, Form, Lines
+from service.http.log_lines import LOGGER, Form, Lines, json_line
 
 
 class JsonLines(logging.Formatter):
@@ -14,16 +11,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the record without anything that a request carried."""
-        members: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-        }
         own = getattr(record, "members", None)
-        members |= own if isinstance(own, dict) else {"message": record.getMessage()}
+        members = dict(own) if isinstance(own, dict) else {"message": record.getMessage()}
         if record.exc_info:
             members["stack"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(members).decode()
+        return json_line(record.created, record.levelname.lower(), record.name, members)
 
 
 def configure(form: Form, *, requests: bool = False) -> None:

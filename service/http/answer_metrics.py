@@ -29,13 +29,13 @@ class Answers(Collector):
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer; a method that nobody knows counts as `other`."""
-        self._answers[method if method in METHODS else "other", route, status] += 1
+        self._answers[_known(method), route, status] += 1
         self._buckets[route][bisect_left(BUCKETS_S, seconds)] += 1
         self._seconds[route] += seconds
 
     def refused(self, method: str) -> None:
         """Count a request that was refused at the door."""
-        self._answers[method if method in METHODS else "other", REFUSED, 503] += 1
+        self._answers[_known(method), REFUSED, 503] += 1
 
     def collect(self) -> Iterable[Metric]:
         """Yield the counts so far."""
@@ -52,6 +52,10 @@ class Answers(Collector):
             sums = list(zip(bounds, map(float, accumulate(counts)), strict=True))
             times.add_metric((route,), sums, self._seconds[route])
         return answers, times
+
+
+def _known(method: str) -> str:
+    return method if method in METHODS else "other"
 
 
 def _buckets() -> list[int]:

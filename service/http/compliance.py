@@ -25,7 +25,7 @@ class _Compliance:
         identity = path_id(request)
         found = await compliance(reading(request), who.context, self._kind.name, identity)
         if found is None:
-            raise NotFound(f"No {self._kind.title} with this id is visible to you.")
+            raise NotFound(self._kind.absent)
         return web.json_response(
             body=msgspec.json.encode(found), headers={"Cache-Control": "no-store"}
         )

@@ -39,7 +39,7 @@ class Dependents:
         if not rows:
             found = await repository.maybe(EntityById(self._kind.name, identity), who.context)
             if found is None:
-                raise NotFound(f"No {self._kind.title} with this id is visible to you.")
+                raise NotFound(self._kind.absent)
         path = f"/v1/{self._kind.path}/{identity}/dependents"
         return paged(request, query, listing, path, rows, attrgetter("id"))
 

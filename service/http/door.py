@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, cast
 
 from aiohttp import web
-from aiohttp.helpers import rfc822_formatted_time
 
 from service.database.gate import Gate
 from service.database.pool import BUSY, Pool
@@ -27,6 +26,7 @@ from service.http.metrics import METRICS
 from service.http.points import POINTS
 from service.http.reading import REPOSITORY
 from service.http.request import request_id, usable_id
+from service.http.wire import framed, parts
 
 log = logging.getLogger(__name__)
 
@@ -121,17 +121,12 @@ class _Answer:
 
     def __init__(self) -> None:
         answer = problems.response(Unavailable(BUSY), _PLACE)
-        body = answer.body
-        if not isinstance(body, bytes):
-            raise TypeError(body)
+        del answer.headers["Request-Id"]
+        self._head, body = parts(answer)
         self._body = body.split(_PLACE.encode())
-        given = {name: value for name, value in answer.headers.items() if name != "Request-Id"}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-        self._head = f"HTTP/1.1 {answer.status} {answer.reason}\r\n{lines}"
         self._length = sum(map(len, self._body))
 
     def written(self, identity: str) -> bytes:
         """Give it as it goes over the wire."""
-        length, date = self._length + len(identity), rfc822_formatted_time()
-        head = f"Request-Id: {identity}\r\nContent-Length: {length}\r\nDate: {date}\r\n\r\n"
-        return (self._head + head).encode() + identity.encode().join(self._body)
+        rest = f"Request-Id: {identity}\r\n{framed(self._length + len(identity))}"
+        return (self._head + rest).encode() + identity.encode().join(self._body)

@@ -145,7 +145,7 @@ class Kinds:
         return write.answer(row)
 
     def _absent(self) -> NotFound:
-        return NotFound(f"No {self._kind.title} with this id is visible to you.")
+        return NotFound(self._kind.absent)
 
 
 def _next(query: ListQuery, cursor: str) -> str:

@@ -79,7 +79,7 @@ class History:
         found = EntityVersions(self._kind.name, identity, before, query.limit + 1)
         rows = await reading(request).many(found, who.context)
         if not rows and query.cursor is None:
-            raise NotFound(f"No {self._kind.title} with this id is visible to you.")
+            raise NotFound(self._kind.absent)
         path = f"/v1/{self._kind.path}/{identity}/versions"
         return paged(request, query, listing, path, rows, attrgetter("version"), _shown)
 

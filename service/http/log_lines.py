@@ -33,7 +33,7 @@ class Lines(logging.Handler):
     def put(self, members: Mapping[str, Any]) -> None:
         """Write a line of these members, at the end of this turn of the loop."""
         if self.form == "json":
-            self._put(_json(members))
+            self._put(json_line(time.time(), "info", LOGGER, members) + "\n")
         else:
             self.put_words(" ".join(f"{name}={value}" for name, value in members.items()))
 
@@ -78,6 +78,7 @@ class _Front:
         return f"{self._at},{int((now - second) * 1000):03} INFO {LOGGER}: "
 
 
-def _json(members: Mapping[str, Any]) -> str:
-    head = {"at": datetime.now(UTC).isoformat(), "level": "info", "logger": LOGGER}
-    return msgspec.json.encode(head | dict(members)).decode() + "\n"
+def json_line(at: float, level: str, logger: str, members: Mapping[str, Any]) -> str:
+    """Write a line of JSON, without its end: when (seconds of the epoch), how grave, whence."""
+    head = {"at": datetime.fromtimestamp(at, UTC).isoformat(), "level": level, "logger": logger}
+    return msgspec.json.encode(head | dict(members)).decode()

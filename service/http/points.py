@@ -8,7 +8,6 @@ is the same on both ways too.
 import asyncio
 import re
 import time
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -30,10 +29,12 @@ from service.http.usual import Usual, usual
 from service.http.wire import written
 from service.model.etag import quoted
 from service.model.kinds import KINDS, Kind
+from service.model.strict import is_uuid
 from service.repository.base import Context
 from service.repository.entities import Document, EntityById
+from service.usecases.keys import key_hash
 
-TARGET: Final = re.compile(r"/v1/([a-z-]+)/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
+TARGET: Final = re.compile(r"/v1/([a-z-]+)/([^/]+)")
 SCOPE: Final = "read"
 
 
@@ -81,14 +82,16 @@ class Points:
     def known(self, lines: bytes) -> Known | None:
         """Read the lines of a head; None for an unusual one."""
         head = usual(lines)
-        return None if head is None else Known(lines, head, sha256(head.key.encode()).digest())
+        return None if head is None else Known(lines, head, key_hash(head.key))
 
     def point(self, request: Request, known: Known) -> Point | None:
         """Say what is asked for; None for what has to go the long way. It counts for its key."""
         found = TARGET.fullmatch(request.target) if request.method == "GET" else None
-        kind = self._kinds.get(found[1]) if found is not None else None
+        if found is None or not is_uuid(found[2]):
+            return None
+        kind = self._kinds.get(found[1])
         identity = self._authenticator.recalled_by(known.digest)
-        if found is None or kind is None or identity is None or SCOPE not in identity.scopes:
+        if kind is None or identity is None or SCOPE not in identity.scopes:
             return None
         keys, left = self._app[RATES].keys, None
         if keys is not None:
@@ -101,7 +104,6 @@ class Points:
 
     async def answer(self, point: Point) -> Answer:
         """Read it and write the answer, be it a problem; the metrics and the log have it then."""
-        problem: Problem | None = None
         try:
             found = await self._found(point)
         except Exception as exc:  # noqa: BLE001 - whatever it is becomes a problem
@@ -111,7 +113,7 @@ class Points:
                 answer = _written(point, found.document, found.etag)
                 self._told(point, answer.status, None)
                 return answer
-            problem = NotFound(f"No {point.kind.title} with this id is visible to you.")
+            problem = NotFound(point.kind.absent)
         self._told(point, problem.status, problem.slug)
         return Answer(problem.status, _refused(point, problem))
 

@@ -114,7 +114,7 @@ def path_id(request: web.Request, name: str = "id", kind: Kind | None = None) ->
     text = request.match_info[name]
     if not is_uuid(text):
         kind = kind or KINDS.get(request.path.split("/")[2])
-        raise NotFound(f"No {kind.title} with this id is visible to you." if kind else None)
+        raise NotFound(kind.absent if kind else None)
     return text.lower()
 
 

@@ -4,8 +4,8 @@ from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
 
-def written(answer: web.Response) -> bytes:
-    """Give a whole answer as it goes over the wire.
+def parts(answer: web.Response) -> tuple[str, bytes]:
+    """Give status line and headers of an answer, and its body.
 
     Raises: TypeError, for a body that is no bytes.
     """
@@ -13,6 +13,18 @@ def written(answer: web.Response) -> bytes:
     if not isinstance(body, bytes):
         raise TypeError(body)
     given = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-    head = f"HTTP/1.1 {answer.status} {answer.reason}\r\n{given}"
-    rest = f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
-    return (head + rest).encode() + body
+    return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{given}", body
+
+
+def framed(length: int) -> str:
+    """Give the headers that end a head, for a body of so many bytes."""
+    return f"Content-Length: {length}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+
+
+def written(answer: web.Response) -> bytes:
+    """Give a whole answer as it goes over the wire.
+
+    Raises: TypeError, for a body that is no bytes.
+    """
+    head, body = parts(answer)
+    return (head + framed(len(body))).encode() + body

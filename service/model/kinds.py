@@ -22,6 +22,11 @@ class Kind(Struct, frozen=True, kw_only=True):
     document: type[Struct]
     filters: frozenset[str]
 
+    @property
+    def absent(self) -> str:
+        """Say that there is none with an id, or none that the caller may see."""
+        return f"No {self.title} with this id is visible to you."
+
 
 KINDS: Final[dict[str, Kind]] = {
     kind.path: kind
