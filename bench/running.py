@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,11 @@ def room() -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory)
+
+
+def clear_up_when_ended() -> None:
+    """Leave no server and no directory behind when a signal ends the run."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def timed(begun: float) -> Callable[[str], None]:

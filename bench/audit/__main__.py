@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from bench.audit.session import Session, session
 from bench.machine import QUIET, machine
 from bench.page import Title, page
 from bench.result import Outcome, table
-from bench.running import room, tell, timed, written
+from bench.running import clear_up_when_ended, room, tell, timed, written
 from bench.scale import FULL, QUICK
 
 BENCHMARKS: Final[dict[str, Callable[[Session], Outcome]]] = {
@@ -40,8 +39,7 @@ when a goal was missed."""
 def main(arguments: list[str]) -> int:
     """Measure, tell, and write what is asked for; 1 when a goal was missed."""
     given = _given(arguments)
-    # Whoever ends it with a signal leaves no server and no directory behind.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    clear_up_when_ended()
     scale = QUICK if given.quick else FULL
     if given.quick:
         tell("QUICK: smaller sizes, shorter rounds; no number of it says whether a goal is met")

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from bench.relevance import duplicates, finding, matching, named, rivals
 from bench.relevance.session import Session, session
 from bench.relevance.vectors import MODEL
 from bench.result import Outcome, table
-from bench.running import room, tell, timed, written
+from bench.running import clear_up_when_ended, room, tell, timed, written
 
 MEASURES: Final[dict[str, Callable[[Session], Outcome]]] = {
     "named": named.measure,
@@ -44,8 +43,7 @@ when a goal was missed."""
 def main(arguments: list[str]) -> int:
     """Measure, tell, and write what is asked for; 1 when a goal was missed."""
     given = _given(arguments)
-    # Whoever ends it with a signal leaves no server and no directory behind.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    clear_up_when_ended()
     load, begun = os.getloadavg()[0], time.perf_counter()
     outcomes: dict[str, Outcome] = {}
     with room() as directory, session(directory, given.data, given.cache, timed(begun)) as shared:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from bench import benchmarks
 from bench.ground import embedded
 from bench.machine import QUIET, machine
 from bench.result import Outcome, Row, table
-from bench.running import room, tell, timed, written
+from bench.running import clear_up_when_ended, room, tell, timed, written
 from bench.search import intake, isolated, names, steps, tenants
 from bench.search.crowd import Crowd, crowd
 from bench.search.material import material
@@ -37,8 +36,7 @@ of an hour and 12 GB; it wants the machine for itself. The exit code is 1 when a
 def main(arguments: list[str]) -> int:
     """Measure, tell, and write what is asked for; 1 when a goal was missed."""
     given = _given(arguments)
-    # Whoever ends it with a signal leaves no server and no directory behind.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    clear_up_when_ended()
     load, begun = os.getloadavg()[0], time.perf_counter()
     if load > QUIET:
         tell(f"The machine is at work already (load {load:.1f}): times will be too long.")

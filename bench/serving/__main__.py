@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from bench.ground import Ground, embedded
 from bench.machine import QUIET, machine
 from bench.pgbench import BenchError
 from bench.result import table
-from bench.running import room, tell, timed, written
+from bench.running import clear_up_when_ended, room, tell, timed, written
 from bench.serving import goals
 from bench.serving.agreement import DisagreementError
 from bench.serving.environment import pins, python_of
@@ -44,8 +43,7 @@ servers are timed nothing is written."""
 def main(arguments: list[str]) -> int:
     """Measure, tell, and write what is asked for; 1 when a goal was missed."""
     given = _given(arguments)
-    # Whoever ends it with a signal leaves no server and no directory behind.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    clear_up_when_ended()
     load, begun = os.getloadavg()[0], time.perf_counter()
     if load > QUIET:
         tell(f"The machine is at work already (load {load:.1f}): rates will be too low.")

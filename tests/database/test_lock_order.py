@@ -20,6 +20,7 @@ from tests.database.test_races import CHANGE, MAKE, Act, Pair, changing, steppin
 from tests.factories import (
     Actor,
     Tenant,
+    World,
     active_skill,
     agent_body,
     amend,
@@ -71,6 +72,18 @@ async def pair(connect: Connect, superuser: Connection) -> Pair:
     for session in (first, second):
         await session.execute("SET lock_timeout = '20s'")
     return Pair(first, second, superuser)
+
+
+def bodies_in(world: World) -> dict[str, dict[str, Any]]:
+    """Give a body of each kind, by kind."""
+    own = (world.job_role, world.industry)
+    return {
+        "skill": skill_body(),
+        "industry": industry_body(),
+        "job_role": job_role_body([world.skill]),
+        "team": team_body(*own),
+        "agent": agent_body(*own, [world.skill]),
+    }
 
 
 async def waits_without(pair: Pair, held: object, act: Act, other: str, identity: object) -> None:
@@ -300,14 +313,7 @@ class TestEntities:
     ) -> None:
         """Whoever changes parents takes the tenant's turn before any row."""
         world = await make_world(repository, tenant)
-        own = (world.job_role, world.industry)
-        bodies = {
-            "skill": skill_body(),
-            "industry": industry_body(),
-            "job_role": job_role_body([world.skill]),
-            "team": team_body(*own),
-            "agent": agent_body(*own, [world.skill]),
-        }
+        bodies = bodies_in(world)
         made = await create(repository, tenant.author, kind, bodies[kind])
         act = changing(tenant.author, kind, [made.id], {"parent_ids": [getattr(world, kind)]})
 
@@ -346,15 +352,8 @@ class TestBatches:
     ) -> None:
         """Creates, below others too, other changes and steps: each takes what it takes alone."""
         world = await make_world(repository, tenant)
-        own = (world.job_role, world.industry)
         made = await create(repository, tenant.author, "skill", skill_body())
-        bodies = {
-            "skill": skill_body(),
-            "industry": industry_body(),
-            "job_role": job_role_body([world.skill]),
-            "team": team_body(*own),
-            "agent": agent_body(*own, [world.skill]),
-        }
+        bodies = bodies_in(world)
         creates = [{"op": "create", "kind": kind, "body": body} for kind, body in bodies.items()]
         below = {"op": "create", "kind": "skill", "body": skill_body(parent_ids=[str(made.id)])}
         of_it = {"kind": "skill", "id": str(made.id), "if_match": "*"}

@@ -8,25 +8,13 @@ from msgspec import structs
 from bench.audit.catchup import Caught, Look
 from bench.audit.delay import Watched, delays
 from bench.audit.inserts import quartiles
-from bench.machine import Machine
 from bench.page import Title, page
 from bench.result import Row, percentile, shown, table
 from bench.running import written
+from tests.measured import MACHINE
 
 ROW = Row(what="catch-up", value=26_000.0, unit="entries/s", least=25_000, how="By the clock.")
 TITLE = Title("Benchmark", "Of something.")
-MACHINE = Machine(
-    made_at="2026-01-01 00:00 UTC",
-    commit="0123456",
-    cores=2,
-    processor="a processor",
-    memory_gib=8.0,
-    system="Linux",
-    python="3.11",
-    postgres="18.6",
-    load=0.1,
-    hashes_s=800_000,
-)
 
 
 class TestRow:

@@ -10,7 +10,6 @@ from msgspec import structs
 
 from bench import benchmarks
 from bench.ground import Actor
-from bench.machine import Machine
 from bench.result import Row
 from bench.running import written
 from bench.serving import goals, report, usage
@@ -34,21 +33,10 @@ from bench.serving.servers import (
     function_names,
 )
 from bench.serving.stock import Shop, Stock
+from tests.measured import MACHINE
 
 SVG = "{http://www.w3.org/2000/svg}"
 TAKEN = Taken(rate=1_000, p50_ms=1, p99_ms=10, cpu_us=100, server_us=50, pss_mb=50)
-MACHINE = Machine(
-    made_at="2026-01-01 00:00 UTC",
-    commit="0123456",
-    cores=2,
-    processor="a processor",
-    memory_gib=8.0,
-    system="Linux",
-    python="3.11",
-    postgres="18.6",
-    load=0.1,
-    hashes_s=800_000,
-)
 OURS = Server(PLANT, 1, 1, "plant", "plant app", is_plant=True)
 THEIRS = Server(FASTAPI, 2, 2, "plant", "peer fastapi_sqlalchemy")
 STOCK = Stock(

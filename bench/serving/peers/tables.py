@@ -32,16 +32,17 @@ class Base(DeclarativeBase):
     __table_args__: Any = {"schema": "app"}  # noqa: RUF012 - SQLAlchemy's own way
 
 
+def of_entity(column: str) -> tuple[Any, ...]:
+    """Refer to a base row by the tenant and one's own column for its id."""
+    target = ["app.base_entity.tenant_id", "app.base_entity.id"]
+    return (ForeignKeyConstraint(["tenant_id", column], target), {"schema": "app"})
+
+
 class Tag(Base):
     """app.entity_tag."""
 
     __tablename__ = "entity_tag"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "entity_id"], ["app.base_entity.tenant_id", "app.base_entity.id"]
-        ),
-        {"schema": "app"},
-    )
+    __table_args__ = of_entity("entity_id")
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     entity_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -54,12 +55,7 @@ class Parent(Base):
     """app.entity_parent."""
 
     __tablename__ = "entity_parent"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "entity_id"], ["app.base_entity.tenant_id", "app.base_entity.id"]
-        ),
-        {"schema": "app"},
-    )
+    __table_args__ = of_entity("entity_id")
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     entity_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -70,12 +66,7 @@ class Kind(Base):
     """app.skill_entity; of a vector the document shows a hash."""
 
     __tablename__ = "skill_entity"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "id"], ["app.base_entity.tenant_id", "app.base_entity.id"]
-        ),
-        {"schema": "app"},
-    )
+    __table_args__ = of_entity("id")
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
