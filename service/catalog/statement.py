@@ -21,6 +21,9 @@ CONTEXT: Final = (
 )
 """The parameters after the statement's own, and the setting that each one fills."""
 
+TOGETHER_BYTES: Final = 256 * 1024
+"""Of documents in an answer that goes together with others; a larger one is asked for alone."""
+
 Cardinality = Literal["one", "maybe", "many", "rows"]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 Call = Literal["function", "text"]
@@ -78,14 +81,26 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def batched(self) -> str:
-        """Write the text for a call among others: always one row, its number last.
+        """Write the text for a call among others: always one row, a number last.
 
-        The number is null where the function gives no row.
+        Of one row or none the number is that of the row, null where there is none. Of many rows
+        each column is an array and the number says how many there are; the arrays are null where
+        there are none, or where their documents have more than `TOGETHER_BYTES`.
         """
         names = ", ".join([*(column.name for column in self.returns), "nth"])
+        answer = f"{self._call} WITH ORDINALITY AS answer ({names})"
+        if self.cardinality != "many":
+            return (
+                "SELECT answer.* FROM (SELECT) AS asked "  # noqa: S608 - checked names only
+                f"LEFT JOIN {answer} ON TRUE"
+            )
+        arrays = ", ".join(
+            f"array_agg(answer.{column.name} ORDER BY answer.nth)" for column in self.returns
+        )
         return (
-            f"SELECT answer.* FROM (SELECT) AS asked LEFT JOIN {self._call} "  # noqa: S608
-            f"WITH ORDINALITY AS answer ({names}) ON TRUE"
+            f"WITH answer AS MATERIALIZED (SELECT * FROM {answer}) "  # noqa: S608 - checked names
+            f"SELECT {arrays}, (SELECT count(*) FROM answer) FROM answer WHERE "
+            f"(SELECT sum(octet_length(answer.document)) FROM answer) <= {TOGETHER_BYTES}"
         )
 
     @property

@@ -1,8 +1,9 @@
-"""Point reads that come together travel together: one round trip for all that wait.
+"""Short reads that come together travel together: one round trip for all that wait.
 
 While a connection is free a read goes at once and alone. Who comes when all lanes are taken waits
 for one, and goes with everybody else who waits for the same statement. Each read of a batch brings
-its own context and gives exactly one row, so that no answer can be taken for another's.
+its own context and gives exactly one row, in which the rows of a page are arrays, so that no
+answer can be taken for another's.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 
+from service.catalog.statement import Statement
 from service.database.pool import Pool
 from service.errors import Problem
 
@@ -18,6 +20,9 @@ LANES_MAX: Final = 4
 
 BATCH_MAX: Final = 32
 """Reads of one batch: the documents of so many are in memory together."""
+
+PAGES_MAX: Final = 8
+"""Those of one batch that give many rows: they take long, and the next batch waits for it."""
 
 TURNS_MAX: Final = 16
 """Batches for which a lane keeps its connection while others may want one."""
@@ -28,54 +33,70 @@ Row = tuple[Any, ...]
 class _Waiting:
     """A read in the queue: what it asks, and where its rows go; None: it has to go alone."""
 
-    __slots__ = ("arguments", "batched", "rows", "waiter")
+    __slots__ = ("arguments", "rows", "statement", "waiter")
 
-    def __init__(self, batched: str, arguments: Row, waiter: object) -> None:
-        self.batched = batched
+    def __init__(self, statement: Statement, arguments: Row, waiter: object) -> None:
+        self.statement = statement
         self.arguments = arguments
         self.waiter = waiter
         self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
 
 
 class Batcher:
-    """Sends reads that give a row or none over a few connections of a pool.
+    """Sends reads that give a row or none, or a page, over a few connections of a pool.
 
     `sent` counts round trips, `read` the reads that they carried.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._lanes_max = max(1, min(LANES_MAX, pool.size_max // 2))
         self._taken = 0
         self._queue = deque[_Waiting]()
         self._lanes = set[asyncio.Task[None]]()
         self.sent = self.read = 0
 
-    async def fetch(self, single: str, batched: str, arguments: Row) -> list[Row]:
-        """Run a statement of one row or none; `batched` gives a row always, and last its number.
+    async def fetch(self, statement: Statement, arguments: Row) -> list[Row]:
+        """Run a statement, alone or with others.
 
         Raises: Problem, and what the server raises.
         """
-        if self._taken >= max(1, min(LANES_MAX, self._pool.size_max // 2)):
-            rows = await self._queued(batched, arguments)
+        if self.is_busy:
+            rows = await self.queue(statement, arguments)
             if rows is not None:
                 return rows
-            # Somebody's in the batch has failed, and none of them is told whose.
-            return await self._alone(single, arguments)
+            return await self.alone(statement, arguments)
         self._taken += 1
         try:
-            return await self._alone(single, arguments)
+            return await self.alone(statement, arguments)
         finally:
             self._leave()
 
-    async def _alone(self, single: str, arguments: Row) -> list[Row]:
+    @property
+    def is_busy(self) -> bool:
+        """Say whether who comes now has to wait, and goes with others."""
+        return self._taken >= self._lanes_max
+
+    def queue(self, statement: Statement, arguments: Row) -> asyncio.Future[list[Row] | None]:
+        """Let a read wait for the others; its rows are None where it has to go alone.
+
+        That is when somebody's in its batch has failed, and none of them is told whose, or when
+        its rows are too many.
+
+        Raises: Problem; so may what is given.
+        """
+        waiting = _Waiting(statement, arguments, self._pool.enter())
+        self._queue.append(waiting)
+        return waiting.rows
+
+    async def alone(self, statement: Statement, arguments: Row) -> list[Row]:
+        """Run a statement for itself.
+
+        Raises: Problem, and what the server raises.
+        """
         async with self._pool.connection() as connection:
             self.sent, self.read = self.sent + 1, self.read + 1
-            return [tuple(record) for record in await connection.fetch(single, *arguments)]
-
-    async def _queued(self, batched: str, arguments: Row) -> list[Row] | None:
-        waiting = _Waiting(batched, arguments, self._pool.enter())
-        self._queue.append(waiting)
-        return await waiting.rows
+            return [tuple(record) for record in await connection.fetch(statement.query, *arguments)]
 
     def _leave(self) -> None:
         """Give a lane to those who wait, or back."""
@@ -107,13 +128,15 @@ class Batcher:
         """Take those who wait for the same statement as the first; who has given up is left out."""
         batch: list[_Waiting] = []
         others: list[_Waiting] = []
-        while self._queue and len(batch) < BATCH_MAX:
-            if batch and self._queue[0].batched != batch[0].batched:
+        most = BATCH_MAX
+        while self._queue and len(batch) < most:
+            if batch and self._queue[0].statement is not batch[0].statement:
                 others.append(self._queue.popleft())
                 continue
             waiting = self._taken_from_queue(served=True)
             if not waiting.rows.done():
                 batch.append(waiting)
+                most = PAGES_MAX if waiting.statement.cardinality == "many" else BATCH_MAX
         self._queue.extendleft(reversed(others))
         return batch
 
@@ -129,16 +152,24 @@ class Batcher:
             # What fails is met by each of them, or not, when it goes alone.
             with suppress(Exception):
                 records = await connection.fetchmany(
-                    batch[0].batched, [waiting.arguments for waiting in batch]
+                    batch[0].statement.batched, [waiting.arguments for waiting in batch]
                 )
                 if len(records) == len(batch):
-                    found = [_rows(record) for record in records]
+                    unpacked = _page if batch[0].statement.cardinality == "many" else _point
+                    found = [unpacked(record) for record in records]
         finally:
             for waiting, rows in zip(batch, found, strict=True):
                 if not waiting.rows.done():
                     waiting.rows.set_result(rows)
 
 
-def _rows(record: Any) -> list[Row]:
+def _point(record: Any) -> list[Row]:
     *values, number = record
     return [] if number is None else [tuple(values)]
+
+
+def _page(record: Any) -> list[Row] | None:
+    *columns, count = record
+    if not count:
+        return []
+    return None if columns[0] is None else list(zip(*columns, strict=True))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,12 +19,37 @@ PRIVATE: Final = "private, no-cache"
 """Documents belong to whoever holds a key; a cache asks again, which the entity tag makes cheap."""
 
 
+class Content(NamedTuple):
+    """What a read answers: a body; `etag` of a document, `link` of a page with one behind it."""
+
+    body: bytes
+    etag: str | None = None
+    link: str | None = None
+
+    def is_had(self, condition: Condition | None) -> bool:
+        """Say whether the client has it, so that 304 is enough."""
+        return condition is not None and self.etag is not None and condition.names(self.etag)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Give what the headers say of it, be it sent or not."""
+        headers = {} if self.etag is None else {"ETag": quoted(self.etag)}
+        headers["Cache-Control"] = PRIVATE
+        if self.link is not None:
+            headers["Link"] = self.link
+        return headers
+
+
+def shown(content: Content, condition: Condition | None = None) -> web.Response:
+    """Answer with what was read, or 304 when the client has it."""
+    if content.is_had(condition):
+        return web.Response(status=304, headers=content.headers)
+    return web.Response(body=content.body, content_type=JSON, headers=content.headers)
+
+
 def document(body: str, etag: str, condition: Condition | None = None) -> web.Response:
     """Answer with a document, or 304 when the client has it."""
-    headers = {"ETag": quoted(etag), "Cache-Control": PRIVATE}
-    if condition is not None and condition.names(etag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=body.encode(), content_type=JSON, headers=headers)
+    return shown(Content(body.encode(), etag), condition)
 
 
 def written(row: Written, location: str | None = None) -> web.Response:
@@ -58,17 +83,14 @@ def rehearsed(row: Written) -> web.Response:
     return answer
 
 
-def joined(documents: Iterable[str | None], rest: bytes, link: str | None = None) -> web.Response:
-    """Answer with a list made of documents as they are; `rest` is what follows the items."""
+def joined(documents: Iterable[str | None], rest: bytes, link: str | None = None) -> Content:
+    """Make a list of documents as they are; `rest` is what follows the items."""
     body = b'{"items":[' + ",".join(filter(None, documents)).encode() + b"]," + rest + b"}"
-    headers = {"Cache-Control": PRIVATE}
-    if link is not None:
-        headers["Link"] = link
-    return web.Response(body=body, content_type=JSON, headers=headers)
+    return Content(body, link=link)
 
 
-def looked_up(ids: Sequence[str], found: Mapping[str, str | None]) -> web.Response:
-    """Answer with what was found of some ids, in their order, and which are missing."""
+def looked_up(ids: Sequence[str], found: Mapping[str, str | None]) -> Content:
+    """List what was found of some ids, in their order, and which are missing."""
     missing = [identity for identity in ids if identity not in found]
     documents = (found[identity] for identity in ids if identity in found)
     return joined(documents, b'"missing":' + msgspec.json.encode(missing))

@@ -35,7 +35,6 @@ from service.http import (
     match,
     metrics,
     middleware,
-    points,
     rates,
     reading,
     receipts,
@@ -45,13 +44,16 @@ from service.http import (
 )
 from service.http.caller import AUTHENTICATOR, Authenticator, recall
 from service.http.clock import CLOCK, Clock
+from service.http.cursors import CURSORS, Cursors
 from service.http.deadline import REQUEST_S, deadline
 from service.http.label_metrics import LabelCollector
 from service.http.log_metrics import LogCollector
 from service.http.room import Room
+from service.http.short_answers import ShortAnswers
+from service.http.short_reads import ShortReads
+from service.http.short_way import SHORT, Short
 from service.http.turns import Turns
 from service.labelling.standing import LabelStanding
-from service.model.cursor import CursorCodec
 from service.openapi.registry import OPERATIONS
 from service.refusal import Refusal
 from service.repository.base import Repository
@@ -153,7 +155,7 @@ def build_app(
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])
     app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
-    app[points.POINTS] = points.Points(app)
+    app[SHORT] = Short(ShortReads(app), ShortAnswers(app))
     _prove(app, repository, public=settings.audit_public == "on")
     app[batch.TURNS] = Turns(batch.AT_ONCE)
     app[batch.ROOM] = Room(batch.ROOM_BYTES)
@@ -206,7 +208,7 @@ async def _opened(app: web.Application) -> AsyncIterator[None]:
         secret = await repository.maybe(SecretByName("cursor"))
         if secret is None:
             raise SchemaBehind("The database has no cursor secret.", "Run `plant migrate apply`.")
-        app[entities.CURSORS] = CursorCodec(secret.value)
+        app[CURSORS] = Cursors(secret.value, app[CLOCK])
         yield
     finally:
         await repository.reads.close()

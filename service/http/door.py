@@ -23,9 +23,9 @@ from service.errors import Unavailable
 from service.http import problems
 from service.http.framing import Request
 from service.http.metrics import METRICS
-from service.http.points import POINTS
 from service.http.reading import REPOSITORY
 from service.http.request import request_id, usable_id
+from service.http.short_way import SHORT
 from service.http.wire import framed, parts
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ REFUSED: Final = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
 TOLD_S: Final = 1.0
 """A line of the log says how many were refused since the one before."""
 
-_IDENTITY: Final = re.compile(rb"\r\nrequest-id:[ \t]*([!-~]+)[ \t]*(?=\r\n)", re.IGNORECASE)
+_IDENTITY: Final = re.compile(rb"(?:\A|\r\n)request-id:[ \t]*([!-~]+)[ \t]*(?=\r\n)", re.IGNORECASE)
 _PLACE: Final = "the-place-of-the-request-id"
 
 
@@ -60,7 +60,7 @@ class Door:
 
     def __init__(self, app: web.Application, handler: Handler) -> None:
         self._handler = handler
-        self.points = app.get(POINTS)
+        self.short = app.get(SHORT)
         self._repository = app[REPOSITORY]
         self._answers = app[METRICS].answers
         self._answer = _Answer()
@@ -96,7 +96,7 @@ class Door:
             return None
         pool.refusal()
         self._count(method)
-        return self._answer.written(_identity(request.head))
+        return self._answer.written(_identity(request.lines))
 
     def _pool(self, method: str) -> Pool:
         reads = method in problems.SAFE_METHODS
@@ -111,8 +111,8 @@ class Door:
             self._refused, self._told = 0, now
 
 
-def _identity(head: bytes) -> str:
-    found = _IDENTITY.findall(head)
+def _identity(lines: bytes) -> str:
+    found = _IDENTITY.findall(lines)
     return usable_id(found[0].decode() if len(found) == 1 else "")
 
 

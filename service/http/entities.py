@@ -1,39 +1,31 @@
 """The routes of the five kinds: create, read, list, change, step."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
-from urllib.parse import quote
 
-import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from service.errors import InvalidParameter, NotFound
-from service.http.answers import document, joined, looked_up
+from service.http import contents
+from service.http.answers import document, shown
 from service.http.caller import caller
-from service.http.clock import CLOCK
 from service.http.conflicts import explained, stepping
+from service.http.contents import Entity
+from service.http.cursors import CURSORS
 from service.http.reading import REPOSITORY, reading
 from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
 from service.http.similar import refuses_similar, similar_to
 from service.http.writing import Write
-from service.model.cursor import CursorCodec
 from service.model.decode import payload
 from service.model.documents import StatusStep
 from service.model.history import moment
 from service.model.kinds import KINDS, Kind
-from service.model.query import ListQuery, id_list, list_query, parameters
+from service.model.query import parameters
 from service.repository.entities import (
     AMEND,
     CREATE,
-    EntitiesById,
-    EntityById,
     EntityStep,
 )
-from service.repository.lists import start
-from service.usecases.history import document_then, page_of
-
-CURSORS: Final = web.AppKey("cursors", CursorCodec)
+from service.usecases.history import document_then
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -82,25 +74,14 @@ class Kinds:
         if then is not None:
             was = await document_then(repository, who.context, self._kind, identity, then)
             return document(was.document, was.etag, condition)
-        found = await repository.maybe(EntityById(self._kind.name, identity), who.context)
-        if found is None:
-            raise self._absent()
-        return document(found.document, found.etag, condition)
+        now = await contents.entity(repository, who.context, Entity(self._kind, identity))
+        return shown(now, condition)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """Return a page of entities, filtered, newest first or by name."""
         who = await caller(request, "read")
-        query = list_query(raw_query(request), self._kind)
-        codec = request.app[CURSORS]
-        listing = query.listing(who.context.tenant_id)
-        after = start(query.order)
-        if query.cursor is not None:
-            after = codec.decode(query.cursor, listing, request.app[CLOCK].now())
-        page, place = await page_of(reading(request), who.context, query, after)
-        cursor = place and codec.encode(listing, place, request.app[CLOCK].now())
-        link = f'<{_next(query, cursor)}>; rel="next"' if cursor else None
-        rest = b'"next_cursor":' + msgspec.json.encode(cursor)
-        return joined((row.document for row in page), rest, link)
+        raw, cursors = raw_query(request), request.app[CURSORS]
+        return shown(await contents.page(reading(request), who.context, self._kind, raw, cursors))
 
     async def amend(self, request: web.Request) -> web.StreamResponse:
         """Change an entity by a JSON Merge Patch."""
@@ -144,31 +125,11 @@ class Kinds:
         )
         return write.answer(row)
 
-    def _absent(self) -> NotFound:
-        return NotFound(self._kind.absent)
-
-
-def _next(query: ListQuery, cursor: str) -> str:
-    pairs = [f"{name}={quote(value, safe='')}" for name, vs in query.pinned.items() for value in vs]
-    pairs += [f"limit={query.limit}", f"cursor={cursor}"]
-    return f"/v1/{query.kind.path}?{'&'.join(pairs)}"
-
 
 async def many(request: web.Request) -> web.StreamResponse:
     """Return up to 100 entities of any kind, and which ids are missing."""
     who = await caller(request, "read")
-    ids = id_list(raw_query(request))
-    rows = await reading(request).many(EntitiesById(list(ids)), who.context)
-    found = {str(row.id): row.document for row in rows}
-    fit = sum(document is not None for document in found.values())
-    if fit < len(found):
-        # No third member: who does not know it would take what it names for missing.
-        raise InvalidParameter(
-            f"These entities are larger than an answer may be: {fit} of them fit. "
-            "Ask for fewer at a time.",
-            extensions={"parameter": "id", "fitting": fit},
-        )
-    return looked_up(ids, found)
+    return shown(await contents.several(reading(request), who.context, raw_query(request)))
 
 
 def routes() -> list[web.RouteDef]:

@@ -14,6 +14,8 @@ _HEAD: Final = re.compile(
     # A name ends at its first colon, so that there is one way to read a line.
     rb"(?:[!-9;-~]+:[^\r\n\0]*\r\n)+\r\n"
 )
+# The first line of such a head.
+_LINE: Final = re.compile(rb"(?!CONNECT )([A-Z]{1,16}) (/[!-~]*) HTTP/1\.1\r\n")
 _UNUSUAL: Final = re.compile(
     rb"\r\n(?:expect:|transfer-encoding:|upgrade:|connection:(?![ \t]*keep-alive[ \t]*\r\n)"
     rb"|content-length:(?![ \t]*\d{1,9}[ \t]*\r\n))",
@@ -26,12 +28,13 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?=\r\n)"
 class Request(NamedTuple):
     """A request whose head came as a whole and says nothing unusual of its connection.
 
-    `whole`: its body has come too, and nothing after it.
+    `lines`: what is behind its first line, the empty line included. `whole`: its body has come too,
+    and nothing after it.
     """
 
     method: str
     target: str
-    head: bytes
+    lines: bytes
     whole: bool
 
 
@@ -41,6 +44,8 @@ class Framing:
     def __init__(self) -> None:
         # How many bytes of a body are to come; None: where the next request begins is not known.
         self._missing: int | None = 0
+        # Those of the last head that had no body and nothing behind it.
+        self._lines: bytes | None = None
 
     @property
     def known(self) -> bool:
@@ -63,6 +68,13 @@ class Framing:
         if self._missing:
             self._missing = self._missing - len(data) if len(data) <= self._missing else None
             return None
+        begin = data.find(b"\n") + 1
+        lines = data[begin:]
+        if lines == self._lines:
+            # The next request of a connection mostly has the same lines.
+            first = _LINE.fullmatch(data, 0, begin)
+            if first is not None:
+                return Request(first[1].decode(), first[2].decode(), self._lines, whole=True)
         found = _HEAD.match(data)
         lengths = _LENGTH.findall(data, 0, found.end()) if found else []
         if found is None or len(lengths) > 1 or _UNUSUAL.search(data, 0, found.end()):
@@ -70,6 +82,8 @@ class Framing:
             return None
         missing = int(lengths[0] if lengths else 0) - (len(data) - found.end())
         self._missing = missing if missing >= 0 else None
-        return Request(
-            found["method"].decode(), found["target"].decode(), found[0], whole=missing == 0
-        )
+        lines = data[begin : found.end()]
+        if not lengths and not missing:
+            self._lines = lines
+        method, target = found["method"].decode(), found["target"].decode()
+        return Request(method, target, lines, whole=missing == 0)

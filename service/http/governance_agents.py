@@ -3,7 +3,7 @@
 import msgspec
 from aiohttp import web
 
-from service.http.answers import looked_up
+from service.http.answers import looked_up, shown
 from service.http.caller import caller
 from service.http.reading import reading
 from service.http.request import raw_query
@@ -16,7 +16,8 @@ async def many(request: web.Request) -> web.StreamResponse:
     who = await caller(request, "read")
     ids = id_list(raw_query(request))
     rows = await reading(request).many(GovernanceAgentsById(list(ids)), who.context)
-    return looked_up(ids, {str(row.id): msgspec.json.encode(row).decode() for row in rows})
+    found = {str(row.id): msgspec.json.encode(row).decode() for row in rows}
+    return shown(looked_up(ids, found))
 
 
 def routes() -> list[web.RouteDef]:

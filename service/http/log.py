@@ -10,10 +10,9 @@ from aiohttp import web
 from msgspec import Struct
 
 from service.errors import InvalidParameter, NotFound
-from service.http.answers import JSON, joined, revalidated
+from service.http.answers import JSON, joined, revalidated, shown
 from service.http.caller import caller
-from service.http.clock import CLOCK
-from service.http.entities import CURSORS
+from service.http.cursors import CURSORS
 from service.http.leaving import ending_with_client
 from service.http.rates import take_by_address
 from service.http.reading import REPOSITORY
@@ -121,16 +120,16 @@ async def entries(request: web.Request) -> web.Response:
     """Return a page of the tenant's log, oldest first: what has a place, sealed or about to be."""
     who = await caller(request, "audit")
     query = entries_query(raw_query(request))
-    codec, now = request.app[CURSORS], request.app[CLOCK].now()
+    cursors = request.app[CURSORS]
     listing = query.listing(who.context.tenant_id)
     after = query.after
     if query.cursor is not None:
-        after = int(codec.decode(query.cursor, listing, now)[0])
+        after = int(cursors.decode(query.cursor, listing)[0])
     found = ProofEntries(after, query.limit + 1)
     rows = await request.app[REPOSITORY].many(found, who.context)
     page, cursor, link = rows[: query.limit], None, None
     if len(rows) > query.limit:
-        cursor = codec.encode(listing, (str(page[-1].pos),), now)
+        cursor = cursors.encode(listing, (str(page[-1].pos),))
         link = f'</v1/audit/entries?limit={query.limit}&cursor={cursor}>; rel="next"'
     items = (
         Placed(
@@ -143,8 +142,8 @@ async def entries(request: web.Request) -> web.Response:
         )
         for row in page
     )
-    shown = (msgspec.json.encode(item).decode() for item in items)
-    return joined(shown, b'"next_cursor":' + msgspec.json.encode(cursor), link)
+    documents = (msgspec.json.encode(item).decode() for item in items)
+    return shown(joined(documents, b'"next_cursor":' + msgspec.json.encode(cursor), link))
 
 
 @asynccontextmanager

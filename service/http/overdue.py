@@ -1,4 +1,4 @@
-"""Ends tasks that take too long, by one timer for all of them.
+"""Ends what takes too long, by one timer for all of it.
 
 A timer for each costs a short request more than half of what its statement does.
 """
@@ -7,33 +7,39 @@ import asyncio
 from typing import Any
 
 PARTS = 20
-"""A task is ended at most this part of the time too late."""
+"""Whatever is ended is ended at most this part of the time too late."""
+
+Work = asyncio.Future[Any]
 
 
 class Overdue:
-    """The tasks that may take so many seconds each, in the order in which they began."""
+    """The tasks and futures that may take so many seconds each."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._until: dict[asyncio.Task[Any], float] = {}
+        self._until: dict[Work, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, task: asyncio.Task[Any]) -> None:
-        """Cancel a task when its time is over."""
-        loop = task.get_loop()
-        self._until[task] = loop.time() + self._seconds
+    def begin(self, work: Work) -> None:
+        """Cancel it when its time is over."""
+        loop = work.get_loop()
+        self._until[work] = loop.time() + self._seconds
         if self._timer is None:
             self._timer = loop.call_later(self._seconds / PARTS, self._look, loop)
 
-    def end(self, task: asyncio.Task[Any]) -> bool:
-        """Leave a task alone; say whether it was in time, and is not cancelled for that."""
-        return self._until.pop(task, None) is not None
+    def end(self, work: Work) -> bool:
+        """Leave it alone; say whether it was in time, and is not cancelled for that."""
+        return self._until.pop(work, None) is not None
+
+    def go_on(self, work: Work, instead: Work) -> None:
+        """Give the rest of its time, if there is any, to what is done instead."""
+        self._until[instead] = self._until.pop(work, instead.get_loop().time())
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for task in [task for task, until in self._until.items() if until <= now]:
-            del self._until[task]
-            task.cancel()
+        for work in [work for work, until in self._until.items() if until <= now]:
+            del self._until[work]
+            work.cancel()
         self._timer = None
         if self._until:
             self._timer = loop.call_later(self._seconds / PARTS, self._look, loop)

@@ -6,9 +6,8 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from service.http.answers import joined
-from service.http.clock import CLOCK
-from service.http.entities import CURSORS
+from service.http.answers import joined, shown
+from service.http.cursors import CURSORS
 from service.model.cursor import Listing
 from service.model.query import PageQuery
 
@@ -22,7 +21,7 @@ def place_of(request: web.Request, query: PageQuery, listing: Listing) -> str | 
     """
     if query.cursor is None:
         return None
-    (place,) = request.app[CURSORS].decode(query.cursor, listing, request.app[CLOCK].now())
+    (place,) = request.app[CURSORS].decode(query.cursor, listing)
     return place
 
 
@@ -38,8 +37,7 @@ def paged(
     """Answer with rows, of which one more than a page has was asked for."""
     page, cursor, link = rows[: query.limit], None, None
     if len(rows) > query.limit:
-        codec = request.app[CURSORS]
-        cursor = codec.encode(listing, (str(place(page[-1])),), request.app[CLOCK].now())
+        cursor = request.app[CURSORS].encode(listing, (str(place(page[-1])),))
         link = f'<{path}?limit={query.limit}&cursor={cursor}>; rel="next"'
     items = (msgspec.json.encode(show(row)).decode() for row in page)
-    return joined(items, b'"next_cursor":' + msgspec.json.encode(cursor), link)
+    return shown(joined(items, b'"next_cursor":' + msgspec.json.encode(cursor), link))

@@ -17,7 +17,7 @@ from service.http.door import Door
 from service.http.framing import Framing, Request
 from service.http.handler import Handler
 from service.http.patience import Deadline, Unread
-from service.http.points import Answer
+from service.http.short_answers import Answer
 from service.http.short_way import ShortWay
 from service.http.unreadable import LateHead
 
@@ -32,7 +32,7 @@ class Protocol(Handler):
     def __init__(self, manager: web.Server, unread: Unread, door: Door, **options: Any) -> None:
         super().__init__(manager, **options)
         self._door = door
-        self._short = ShortWay(door.points, self._answered)
+        self._short = ShortWay(door.short, self._answered)
         self._framing = Framing()
         self._entrance: Gate | None = None  # of the request whose body is still to come
         self._counted: tuple[Gate, object] | None = None

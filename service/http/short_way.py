@@ -1,17 +1,27 @@
 """What of one connection goes the short way: one request, while what comes behind it waits."""
 
 import asyncio
-import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
+
+from aiohttp import web
 
 from service.http.framing import Request
-from service.http.points import Answer, Known, Point, Points
-
-log = logging.getLogger(__name__)
+from service.http.short_answers import Answer, ShortAnswers
+from service.http.short_reads import Known, ShortReads
 
 BEHIND_MAX: Final = 64 * 1024
 """Bytes that wait behind a request before no more are read."""
+
+
+class Short(NamedTuple):
+    """Who knows and who answers what goes the short way."""
+
+    reads: ShortReads
+    answers: ShortAnswers
+
+
+SHORT: Final = web.AppKey("short", Short)
 
 
 class ShortWay:
@@ -20,17 +30,13 @@ class ShortWay:
     `done` is told of each answer, None where there can be none, and of what has come behind it.
     """
 
-    def __init__(self, points: Points | None, done: Callable[[Answer | None, bytes], None]) -> None:
-        self._points = points
+    def __init__(self, short: Short | None, done: Callable[[Answer | None, bytes], None]) -> None:
+        self._short = short
         self._done = done
         self._known: Known | None = None
-        self._task: asyncio.Task[None] | None = None
         self._behind = bytearray()
-
-    @property
-    def is_taken(self) -> bool:
-        """Say whether a request is under way."""
-        return self._task is not None
+        self._free: asyncio.Future[None] | None = None
+        self.is_taken = False  # by a request that is under way
 
     @property
     def waiting(self) -> int:
@@ -48,33 +54,29 @@ class ShortWay:
 
     def begin(self, request: Request) -> bool:
         """Answer a whole request if it is one for here; say whether it is."""
-        if self._points is None:
+        if self._short is None:
             return False
-        lines = request.head[request.head.index(b"\n") + 1 :]
         known = self._known
-        if known is None or known.lines != lines:
+        if known is None or known.lines != request.lines:
             # The next request of a connection mostly has the same lines.
-            self._known = known = self._points.known(lines)
-        point = known and self._points.point(request, known)
-        if point is None:
+            self._known = known = self._short.reads.known(request.lines)
+        read = None if known is None else self._short.reads.read(request, known)
+        if read is None:
             return False
-        answered = self._answered(self._points, point)
-        self._task = asyncio.get_running_loop().create_task(answered)
+        self.is_taken = True
+        self._short.answers.begin(read, self._answered)
         return True
 
     async def ended(self, seconds: float | None) -> None:
         """Wait until no request is under way, so many seconds at most."""
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=seconds)
+        if self.is_taken:
+            self._free = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._free}, timeout=seconds)
 
-    async def _answered(self, points: Points, point: Point) -> None:
-        answer: Answer | None = None
-        try:
-            answer = await points.answer(point)
-        except Exception:
-            log.exception("a read could not be answered: its connection ends")
-        finally:
-            behind = bytes(self._behind)
-            self._behind.clear()
-            self._task = None
+    def _answered(self, answer: Answer | None) -> None:
+        behind = bytes(self._behind)
+        self._behind.clear()
+        self.is_taken = False
+        if self._free is not None and not self._free.done():
+            self._free.set_result(None)
         self._done(answer, behind)

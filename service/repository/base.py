@@ -21,13 +21,14 @@ from service.catalog.statement import Statement
 from service.database.batcher import Batcher
 from service.database.pool import Pool
 from service.errors import Problem
-from service.repository.binding import StatementMismatch, row_type, stem
+from service.repository.binding import Bindings, StatementMismatch
 from service.repository.retries import TRIES_MAX, pause_s
 from service.sqlstate import classify, demoted, retry_kind
 
 R = TypeVar("R", bound=Struct)
 T = TypeVar("T")
 Send = Callable[[], Awaitable[T]]
+Soon = asyncio.Future[list[tuple[Any, ...]] | None]
 Sending = Callable[[], None]
 Lend = Callable[[], AbstractAsyncContextManager["asyncpg.Connection[Any]"]]
 
@@ -35,9 +36,9 @@ ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Of documents in one answer, give or take the last one."""
 
 
-Effect = Literal["read", "point", "note", "write"]
-"""What a statement does; a note is made in passing, and one that is lost is no loss. A point is a
-read of one row or none, which goes with others when many come at once."""
+Effect = Literal["read", "short", "note", "write"]
+"""What a statement does; a note is made in passing, and one that is lost is no loss. A short read
+gives one row or none, or a page by an index, and goes with others when many come at once."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -95,7 +96,7 @@ class Repository:
         self.pool = pool
         self.reads = reads or pool
         self.batcher = Batcher(self.reads)
-        self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
+        self._bindings = Bindings(catalog)
         self.retries = Counter[str]()
         self.imports, self.exports = Counter[str](), Counter[str]()
         self.comparisons = Counter[str]()
@@ -117,6 +118,16 @@ class Repository:
         rows = await self._rows(query, context, **how)
         return rows[0] if rows else None
 
+    def soon(self, query: Maybe[Any], context: Context) -> Soon | None:
+        """Let a short read wait for others with which it goes; None when it would go at once.
+
+        What is given gets its rows, or None where it has to go alone. Raises: Problem, as it may.
+        """
+        if not self.batcher.is_busy:
+            return None
+        statement, _ = self._bindings.of(type(query), query.bytes_max)
+        return self.batcher.queue(statement, structs.astuple(query) + context.arguments)
+
     async def many(self, query: Many[R], context: Context | None = None, **how: Any) -> list[R]:
         """Run a statement that returns rows."""
         return await self._rows(query, context, **how)
@@ -132,9 +143,8 @@ class Repository:
     async def _whole(
         self, lend: Lend, query: One[R], context: Context, sending: Sending | None = None
     ) -> R:
-        statement, row = self._binding(type(query))
-        arguments = structs.astuple(query) + context.arguments
-        send = _sender(lend, statement, arguments, sending)
+        statement, row = self._bindings.of(type(query), query.bytes_max)
+        send = _sender(lend, statement, structs.astuple(query) + context.arguments, sending)
         found = await self._repeated(send, writes=sending is not None)
         made: R = row(*found[0].values())
         return made
@@ -145,12 +155,13 @@ class Repository:
         row: type[R],
         arguments: tuple[object, ...],
         context: Context,
-        connection: asyncpg.Connection[Any] | None = None,
+        *,
         bytes_max: int = 0,
+        **how: Any,
     ) -> list[R]:
         """Run one of the statements of a family, which differ in what they ask for only."""
-        statement = self.catalog[stem].capped(bytes_max)
-        return await self._sent(statement, row, arguments, context, connection=connection)
+        statement = self._bindings.statement(stem, bytes_max)
+        return await self._sent(statement, row, arguments, context, **how)
 
     async def _rows(
         self,
@@ -161,7 +172,7 @@ class Repository:
         connection: asyncpg.Connection[Any] | None = None,
         timeout_s: float | None = None,
     ) -> list[R]:
-        statement, row = self._binding(type(query))
+        statement, row = self._bindings.of(type(query), query.bytes_max)
         return await self._sent(
             statement,
             row,
@@ -189,9 +200,8 @@ class Repository:
             arguments += context.arguments
         if connection is not None:
             found = await connection.fetch(statement.query, *arguments, timeout=timeout_s)
-        elif effect == "point":
-            together = partial(self.batcher.fetch, statement.query, statement.batched, arguments)
-            found = await self._repeated(together)
+        elif effect == "short":
+            found = await self._repeated(partial(self.batcher.fetch, statement, arguments))
         else:
             pool = self.reads if effect == "read" else self.pool
             send = _sender(pool.connection, statement, arguments)
@@ -224,13 +234,6 @@ class Repository:
         self.retries[kind] += 1
         await asyncio.sleep(pause_s(attempt))
         return None
-
-    def _binding(self, query: type[Query[Any]]) -> tuple[Statement, type[Any]]:
-        bound = self._bound.get(query)
-        if bound is None:
-            statement = self.catalog[stem(query)].capped(query.bytes_max)
-            bound = self._bound[query] = (statement, row_type(query))
-        return bound
 
 
 def _sender(

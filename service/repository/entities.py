@@ -59,7 +59,7 @@ class ListedById(Struct, frozen=True):
 class EntityById(Maybe[Document], frozen=True):
     """Find one entity that the caller may see."""
 
-    effect = "point"
+    effect = "short"
 
     kind: str
     id: str
@@ -68,6 +68,7 @@ class EntityById(Maybe[Document], frozen=True):
 class EntitiesById(Many[ListedById], frozen=True):
     """Find entities of any kind."""
 
+    effect = "short"
     bytes_max = ANSWER_BYTES
 
     ids: Sequence[str]

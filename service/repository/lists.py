@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.repository.base import ANSWER_BYTES, Context, Repository
+from service.repository.base import ANSWER_BYTES, Context, Effect, Repository
 
 
 class Listed(Struct, frozen=True):
@@ -109,7 +109,11 @@ async def listed(
             row = Walked
             arguments += (max(1, walk // values),)
         statement += "_matching"
-    return await repository.page(statement, row, arguments, context, bytes_max=ANSWER_BYTES)
+    # What asks other filters of each row may look at many of them.
+    effect: Effect = "read" if rest else "short"
+    return await repository.page(
+        statement, row, arguments, context, bytes_max=ANSWER_BYTES, effect=effect
+    )
 
 
 def fitting(rows: Sequence[Row], limit: int) -> tuple[list[Row], Row | None]:

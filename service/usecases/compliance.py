@@ -35,7 +35,7 @@ async def compliance(
         checks = []
         for check in CHECKS[kind]:
             violations = await repository.page(
-                statement_of(check), Violation, (subject.id,), context, connection
+                statement_of(check), Violation, (subject.id,), context, connection=connection
             )
             checks.append(Check(check, not violations, violations))
     return Compliance(all(check.passed for check in checks), subject.checked_at, checks)
