@@ -12,12 +12,14 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 
+from service.catalog import statement
 from service.catalog.load import load
-from service.database.batcher import BATCH_MAX
+from service.database.batcher import BATCH_MAX, PAGES_MAX
 from service.database.pool import Pool
 from service.errors import Problem, Unavailable
 from service.repository.base import Repository
-from service.repository.entities import EntityById
+from service.repository.entities import EntitiesById, EntityById
+from service.repository.lists import LAST_ID, listed
 from service.settings import Settings
 from tests.bench import until
 from tests.factories import Actor, Tenant, create, make_tenant, skill_body
@@ -139,6 +141,79 @@ async def test_each_of_many_gets_its_own(
     assert repository.batcher.sent < 2_000 / 10
     async with pool.connection() as connection:
         assert "" == await connection.fetchval(LEFT)
+
+
+async def page(repository: Repository, actor: Actor, count: int) -> list[str]:
+    """List the newest skills of an agent."""
+    rows = await listed(repository, actor.context, "skill", {}, (LAST_ID,), count, 1)
+    assert all(row.document and f'"id":"{row.id}"' in row.document for row in rows)
+    return [str(row.id) for row in rows]
+
+
+async def several(repository: Repository, actor: Actor, ids: list[str]) -> list[str]:
+    """Find those of some ids that are seen."""
+    return [str(row.id) for row in await repository.many(EntitiesById(ids), actor.context)]
+
+
+async def test_each_of_many_gets_its_own_page(
+    together: tuple[Repository, Pool], skills: list[Skill], tenant: Tenant
+) -> None:
+    """Of any length, empty ones too, among reads of one and of several."""
+    repository, pool = together
+    chance = random.Random(9)
+    nobody, everything = tenant.author, sorted(one for _, one in skills)
+    own: dict[str, list[str]] = {actor.context.tenant_id: [] for actor, _ in skills}
+    for actor, one in skills:
+        own[actor.context.tenant_id].insert(0, one)
+    asked, wanted, found = [], [], list[list[str]]()
+    for _ in range(300):
+        actor, count = (
+            chance.choice([*(actor for actor, _ in skills), nobody]),
+            chance.choice([1, 3, 9]),
+        )
+        theirs = own.get(actor.context.tenant_id, [])
+        asked += [page(repository, actor, count), several(repository, actor, everything)]
+        wanted += [theirs[:count], sorted(theirs)]
+        asked.append(several(repository, actor, theirs[:1]))
+        wanted.append(theirs[:1])
+
+    for start in range(0, 900, 90):
+        found += await asyncio.gather(*asked[start : start + 90])
+
+    assert wanted == found
+    assert 900 == repository.batcher.read
+    assert repository.batcher.sent < 900 / 4
+    async with pool.connection() as connection:
+        assert "" == await connection.fetchval(LEFT)
+
+
+async def test_a_page_with_more_than_goes_together_goes_alone(
+    cluster: Server, database: str, skills: list[Skill], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is whole all the same."""
+    actor, one = skills[0]
+    monkeypatch.setattr(statement, "TOGETHER_BYTES", 1_500)
+    async with reading(cluster, database) as (repository, _):
+        found = await asyncio.gather(*(page(repository, actor, n) for n in (1, 1, 5, 1, 5, 1)))
+
+        assert [1, 1, 5, 1, 5, 1] == [len(each) for each in found]
+        assert found[2][-1:] == [one]
+        # The first alone, five together, two of which alone again.
+        assert (1 + 1 + 2, 1 + 5 + 2) == (repository.batcher.sent, repository.batcher.read)
+
+
+async def test_few_pages_go_together(
+    together: tuple[Repository, Pool], skills: list[Skill], superuser: Connection
+) -> None:
+    """Whoever waits for the next batch waits for no more than these."""
+    repository, _ = together
+    actor, _ = skills[0]
+    async with locked(superuser):
+        tasks = [asyncio.create_task(page(repository, actor, 5)) for _ in range(1 + 3 * PAGES_MAX)]
+        await blocked(superuser)
+    await asyncio.gather(*tasks)
+
+    assert (4, 1 + 3 * PAGES_MAX) == (repository.batcher.sent, repository.batcher.read)
 
 
 async def test_one_alone_goes_at_once(

@@ -1,4 +1,4 @@
-"""Reads by id that go past aiohttp: what they answer, and what never goes there."""
+"""Reads of entities that go past aiohttp: what they answer, and what never goes there."""
 
 import asyncio
 import re
@@ -8,39 +8,48 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from service.catalog.statement import Statement
 from service.http import short_way
 from service.http.deprecation import DEPRECATED
 from service.http.framing import Request
-from service.http.points import Answer, Point, Points
 from service.http.protocol import Protocol
+from service.http.short_answers import Done, ShortAnswers
+from service.http.short_reads import Read, ShortReads
 from service.repository.base import Repository
 from service.settings import Settings
 from tests.api import Answer as Said
 from tests.bench import SMALL, Bench, until
 from tests.edge import Served, Wire, served
 from tests.factories import Tenant, create, make_actor, skill_body
+from tests.http.test_lost_answers import through
 from tests.postgres import Server
 from tests.sockets import answers, exchange
 
 pytestmark = pytest.mark.database
 
 VARYING = {"Date", "Request-Id"}
+PATIENT = (
+    "acquire_timeout_ms",
+    "lock_timeout_ms",
+    "statement_timeout_ms",
+    "command_timeout_ms",
+)
 LONG = "Prefer: something\r\n"
 """A header that changes nothing, and with which a request goes the long way."""
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Have the ids that were read the short way."""
-    read: list[str] = []
-    answer = Points.answer
+    """Have what was read the short way: the id, or the route of what has several."""
+    known: list[str] = []
+    begin = ShortAnswers.begin
 
-    async def noted(points: Points, point: Point) -> Answer:
-        read.append(point.id)
-        return await answer(points, point)
+    def noted(answers: ShortAnswers, read: Read, done: Done) -> None:
+        known.append(read.route if read.one is None else read.one.id)
+        begin(answers, read, done)
 
-    monkeypatch.setattr(Points, "answer", noted)
-    return read
+    monkeypatch.setattr(ShortAnswers, "begin", noted)
+    return known
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -69,9 +78,11 @@ def head(path: str, key: str, more: str = "", method: str = "GET") -> str:
 
 
 def bare(answer: Said) -> tuple[int, dict[str, str], bytes]:
-    """Leave out what differs from request to request."""
+    """Leave out what differs from request to request; a cursor says when it was made."""
     headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
-    body = re.sub(rb'"request_id":"[^"]*"', b"", answer.body)
+    if "Link" in headers:
+        headers["Link"] = re.sub("cursor=[^>]*", "cursor", headers["Link"])
+    body = re.sub(rb'"request_id":"[^"]*"|(?<="next_cursor":)"[^"]*"', b"", answer.body)
     headers.pop("Content-Length", None) if body != answer.body else None
     return answer.status, headers, body
 
@@ -142,6 +153,90 @@ class TestAnswer:
         assert bare(other) == bare(one)
         assert (4, 1, 404) == (len(short), len(seen), one.status)
 
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/v1/skills",
+            "/v1/skills?",
+            "/v1/skills?limit=2",
+            "/v1/skills?limit=2&tag=a+b",
+            "/v1/skills?limit=2&tag=a%20b&status=draft",
+            "/v1/skills?name=skill&limit=2",
+            "/v1/skills?as_of=2020-01-01T00:00:00Z",
+            "/v1/skills?limit=0",
+            "/v1/skills?nonsense=1",
+            "/v1/skills?limit=1&limit=1",
+            "/v1/skills?tag=%zz",
+            "/v1/skills?cursor=x",
+            "/v1/teams",
+            "/v1/entities?id={0}&id={1}&id={2}",
+            "/v1/entities?id={2}",
+            "/v1/entities",
+            "/v1/entities?id=x",
+        ],
+        ids=str,
+    )
+    async def test_of_what_has_several(
+        self, service: Served, repository: Repository, tenant: Tenant, short: list[str], path: str
+    ) -> None:
+        """Pages and their ends, filters, ids that are missing, and what is refused."""
+        made = [
+            str((await create(repository, tenant.author, "skill", skill_body(tags=["a b"]))).id)
+            for _ in range(3)
+        ]
+        await warm(service, tenant.author.key)
+        path = path.format(*made[:2], uuid4())
+        one, other = await both(service, path, tenant.author.key)
+
+        assert [path.partition("?")[0]] == short
+        assert bare(other) == bare(one)
+        assert {**one.headers}.keys() == {**other.headers}.keys()
+
+    async def test_of_the_next_page(
+        self, service: Served, repository: Repository, tenant: Tenant, short: list[str]
+    ) -> None:
+        """A cursor of one way is good on the other."""
+        made = [
+            str((await create(repository, tenant.author, "skill", skill_body())).id)
+            for _ in range(5)
+        ]
+        await warm(service, tenant.author.key)
+        seen: list[str] = []
+        path: str | None = "/v1/skills?limit=1"
+        while path is not None:
+            more = LONG if len(seen) % 2 else ""
+            (answer,) = await said(service, head(path, tenant.author.key, more))
+            seen += [item["id"] for item in answer.json["items"]]
+            found = re.match("<(.*)>", answer.headers.get("Link", ""))
+            path = found and found[1]
+
+        assert made[::-1] == seen
+        assert 3 == len(short)
+
+    async def test_is_that_of_the_long_way_when_many_ask(
+        self,
+        service: Served,
+        repository: Repository,
+        tenant: Tenant,
+        other_tenant: Tenant,
+        short: list[str],
+    ) -> None:
+        """Those that go with others, among other tenants', and those that are not there."""
+        made = await create(repository, tenant.author, "skill", skill_body())
+        await warm(service, tenant.author.key, other_tenant.author.key)
+        asked = [
+            (path, key)
+            for path in (f"/v1/skills/{made.id}", f"/v1/teams/{made.id}", "/v1/skills?limit=3")
+            for key in (tenant.author.key, other_tenant.author.key)
+        ]
+        wanted = [await both(service, *one) for one in asked]
+        sent = service.repository.batcher.sent
+        found = await asyncio.gather(*(said(service, head(*one)) for one in asked * 10))
+
+        assert [bare(one) for one, _ in wanted] * 10 == [bare(one) for (one,) in found]
+        assert service.repository.batcher.sent - sent < 60
+        assert 66 == len(short)
+
     async def test_is_that_of_a_failure_too(
         self,
         service: Served,
@@ -169,17 +264,48 @@ class TestAnswer:
         assert b"secret" not in one.body
         assert 3 == len(short)
 
-    async def test_a_request_that_takes_too_long_ends(
-        self, cluster: Server, database: str, tenant: Tenant, short: list[str]
+    async def test_what_could_not_be_read_with_others_is_read_alone(
+        self,
+        cluster: Server,
+        database: str,
+        repository: Repository,
+        tenant: Tenant,
+        short: list[str],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """At the deadline of requests, as on the long way."""
-        async with Bench.open(cluster, database, tenant, request_timeout_ms=300) as bench:
-            await bench.api.get("/v1/me")
-            async with bench.closed():
-                answer = await bench.api.get(f"/v1/skills/{uuid4()}")
+        """Whatever fails in a batch is no answer."""
+        made = await create(repository, tenant.author, "skill", skill_body())
+        monkeypatch.setattr(Statement, "batched", "SELECT 1 / 0")
+        async with Bench.open(cluster, database, tenant) as bench:
+            async with bench.closed() as session:
+                asked = [
+                    asyncio.create_task(bench.api.get(f"/v1/skills/{made.id}")) for _ in range(3)
+                ]
+                await bench.waiting_backends(session, 1)
+                await until(_count(short), lambda count: count == 3)
+            found = await asyncio.gather(*asked)
 
-        assert 1 == len(short)
-        assert 503 == answer.status
+        assert [200] * 3 == [answer.status for answer in found]
+
+    @pytest.mark.parametrize("path", ["/v1/skills/{0}", "/v1/skills"])
+    async def test_a_request_that_takes_too_long_ends(
+        self, cluster: Server, database: str, tenant: Tenant, short: list[str], path: str
+    ) -> None:
+        """At the deadline of requests, as on the long way; also one that waits for others.
+
+        The network is silent: all else that would end it comes half a minute later.
+        """
+        patient = dict.fromkeys(PATIENT, 30_000)
+        async with through(
+            cluster, database, tenant, request_timeout_ms=300, pool_max=4, **patient
+        ) as (api, way):
+            way.losing = True
+            async with asyncio.timeout(20):
+                found = await asyncio.gather(*(api.get(path.format(uuid4())) for _ in range(3)))
+            way.losing = False
+
+        assert 3 == len(short)
+        assert [503] * 3 == [answer.status for answer in found]
 
 
 class TestLongWay:
@@ -252,17 +378,22 @@ class TestLongWay:
     ) -> None:
         """Its answers have fields that only the long way writes."""
         await warm(service, tenant.author.key)
-        monkeypatch.setitem(service.app[DEPRECATED], ("GET", "/v1/skills/{id}"), {})
-        points = Points(service.app)
+        for route in ("/v1/skills/{id}", "/v1/teams", "/v1/entities"):
+            monkeypatch.setitem(service.app[DEPRECATED], ("GET", route), {})
+        reads = ShortReads(service.app)
         lines = head("/", tenant.author.key).partition("\r\n")[2].encode()
-        known = points.known(lines)
+        known = reads.known(lines)
         assert known is not None
-        found = {
-            path: points.point(Request("GET", f"/v1/{path}/{uuid4()}", b"", whole=True), known)
-            for path in ("skills", "teams")
-        }
+        targets = [
+            f"/v1/skills/{uuid4()}",
+            "/v1/skills",
+            f"/v1/teams/{uuid4()}",
+            "/v1/teams?limit=1",
+        ]
+        targets.append(f"/v1/entities?id={uuid4()}")
+        found = [reads.read(Request("GET", one, b"", whole=True), known) for one in targets]
 
-        assert (True, False) == (found["skills"] is None, found["teams"] is None)
+        assert [True, False, False, True, True] == [one is None for one in found]
 
 
 class TestConnection:

@@ -14,8 +14,62 @@ def test_a_request_without_a_body_is_whole_at_once() -> None:
     for _ in range(2):
         request = framing.take(GET)
         assert request is not None
-        assert ("GET", "/v1/skills", GET, True) == request
+        assert ("GET", "/v1/skills", GET.partition(b"\n")[2], True) == request
         assert framing.between
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"GET /v1/teams HTTP/1.1\r\n",
+        b"HEAD /v1/skills?x=1 HTTP/1.1\r\n",
+        b"GET v1/skills HTTP/1.1\r\n",
+        b"GET /v1/skills HTTP/1.0\r\n",
+        b"CONNECT /v1/skills HTTP/1.1\r\n",
+        b"get /v1/skills HTTP/1.1\r\n",
+        b"GET /v1/skills  HTTP/1.1\r\n",
+        b"GET /v1/\xe9 HTTP/1.1\r\n",
+        b"GET /v1/skills HTTP/1.1\n",
+        b"GET /v1/skills HTTP/1.1\r\nHost: other\r\n",
+        b"\r\n",
+        b"",
+    ],
+    ids=str,
+)
+def test_the_lines_of_the_request_before_change_nothing(line: bytes) -> None:
+    """What begins with another first line is read as it would be without a request before."""
+    lines = GET.partition(b"\n")[2]
+    used, new = Framing(), Framing()
+    used.take(GET)
+
+    assert new.take(line + lines) == used.take(line + lines)
+    assert (new.known, new.between) == (used.known, used.between)
+
+
+def test_lines_that_stand_before_more_are_not_those_of_the_request_before() -> None:
+    """What comes behind them is another request, or a body."""
+    framing = Framing()
+    framing.take(GET)
+    assert framing.take(GET + GET) is None
+    assert not framing.known
+
+    framing = Framing()
+    for data, whole in ((POST + b"{  }", True), (POST, False)):
+        request = framing.take(data)
+        assert request is not None
+        assert request.whole is whole
+
+
+@pytest.mark.parametrize("data", [b"GET /v1/skills HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n\r\n"])
+def test_a_head_without_lines_is_none(data: bytes) -> None:
+    """Also after one that had some."""
+    for before in ([], [GET]):
+        framing = Framing()
+        for one in before:
+            framing.take(one)
+
+        assert framing.take(data) is None
+        assert not framing.known
 
 
 def test_a_body_is_counted_to_its_last_byte() -> None:

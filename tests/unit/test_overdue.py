@@ -1,4 +1,4 @@
-"""Tasks that take too long are ended, and no others."""
+"""Tasks and futures that take too long are ended, and no others."""
 
 import asyncio
 
@@ -38,3 +38,22 @@ async def test_what_ends_in_time_is_left_alone() -> None:
 
     assert (True, True) == in_time
     assert not task.cancelled()
+
+
+async def test_what_is_done_instead_has_the_rest_of_the_time() -> None:
+    """And none where the time was over already."""
+    overdue = Overdue(0.05)
+    loop = asyncio.get_running_loop()
+    first, second, third = (loop.create_future() for _ in range(3))
+    overdue.begin(first)
+    overdue.go_on(first, second)
+    async with asyncio.timeout(10):
+        await asyncio.wait({second})
+        overdue.begin(first)
+        overdue.go_on(second, third)
+        await asyncio.wait({third})
+        await asyncio.wait({first})
+
+    assert second.cancelled()
+    assert third.cancelled()
+    assert [False] * 3 == [overdue.end(one) for one in (first, second, third)]
