@@ -30,6 +30,7 @@ pytestmark = pytest.mark.database
 VARYING = {"Date", "Request-Id"}
 PATIENT = (
     "acquire_timeout_ms",
+    "connect_timeout_ms",
     "lock_timeout_ms",
     "statement_timeout_ms",
     "command_timeout_ms",
