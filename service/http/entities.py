@@ -20,11 +20,7 @@ from service.model.documents import StatusStep
 from service.model.history import moment
 from service.model.kinds import KINDS, Kind
 from service.model.query import parameters
-from service.repository.entities import (
-    AMEND,
-    CREATE,
-    EntityStep,
-)
+from service.repository.entities import AMEND, CREATE, EntityStep
 from service.usecases.history import document_then
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

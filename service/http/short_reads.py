@@ -31,6 +31,9 @@ from service.repository.keys import Identity
 from service.usecases.keys import key_hash
 
 TARGET: Final = re.compile(r"/v1/([a-z-]+)(?:/([^/?#]+)|\?([^#]*))?")
+TARGET_MAX: Final = 4096
+"""Characters of a path and its query; what is longer goes the long way, which has a limit too."""
+
 SCOPE: Final = "read"
 
 Find = Callable[[Context], Coroutine[Any, Any, Content]]
@@ -108,7 +111,7 @@ class ShortReads:
 
     def _asked(self, target: str) -> tuple[str, Find, Entity | None] | None:
         """Give the route of what is asked for, what finds it, and which one it is."""
-        found = TARGET.fullmatch(target)
+        found = TARGET.fullmatch(target) if len(target) <= TARGET_MAX else None
         if found is None:
             return None
         path, identity, raw = found.groups()

@@ -317,6 +317,8 @@ class TestLongWay:
         [
             ("GET {path}? HTTP/1.1\r\nHost: plant\r\n{key}\r\n", 200),
             ("GET {path}?x=1 HTTP/1.1\r\nHost: plant\r\n{key}\r\n", 400),
+            ("GET /v1/skills?tag=" + "x" * 5000 + " HTTP/1.1\r\nHost: plant\r\n{key}\r\n", 400),
+            ("GET /v1/skills?name=" + "x" * 9000 + " HTTP/1.1\r\nHost: plant\r\n{key}\r\n", 400),
             ("GET {path}/ HTTP/1.1\r\nHost: plant\r\n{key}\r\n", 404),
             ("HEAD {path} HTTP/1.1\r\nHost: plant\r\n{key}\r\n", 200),
             ("DELETE {path} HTTP/1.1\r\nHost: plant\r\n{key}\r\n", 405),
