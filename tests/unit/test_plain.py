@@ -21,10 +21,10 @@ PLAIN: dict[str, Any] = {
     "aliases": ["throwing", "turning"],
     "tags": ["pottery", "craft"],
     "governance_notes": "",
-    "parent_ids": [{"external_id": "pottery"}],
     "custom_attributes": {"source": "bench", "rank": 7},
 }
-NEEDS: dict[str, Any] = {"kind": "job_role", "external_id": "potter"}
+PARENTS = {"parent_ids": [{"external_id": "pottery"}]}
+ROLE: dict[str, Any] = {"kind": "job_role", "external_id": "potter"}
 
 
 def encoded(line: dict[str, Any]) -> bytes:
@@ -52,6 +52,7 @@ def test_an_ordinary_line_is_plain(line: dict[str, Any], separators: tuple[str, 
     read, payload = decode_line(raw)
 
     assert is_plain(raw, payload)
+    assert codec_of(type(read)).passes_plain(read)
     assert line == json.loads(payload)
     assert PLAIN["external_id"] == read.external_id
 
@@ -101,11 +102,20 @@ def test_the_size_of_attributes_is_counted_to_the_byte() -> None:
     [
         (PLAIN, '"name":"Wheel throwing"', "/name"),
         (PLAIN, '"kind":"skill"', "/kind"),
-        (PLAIN, '"parent_ids":[{"external_id":"pottery","external_id":"x"}]', "/parent_ids"),
+        (PLAIN | PARENTS, '"parent_ids":[]', "/parent_ids"),
+        (
+            PLAIN,
+            '"parent_ids":[{"external_id":"a","external_id":"b"}]',
+            "/parent_ids/0/external_id",
+        ),
         (PLAIN, '"custom_attributes":{}', "/custom_attributes"),
         # As many quotation marks are lost as the default of `relation` brings.
-        (NEEDS, f'"required_skills":[{{"id":"{ID}","id":"{ID}"}}]', "/required_skills/0/id"),
-        (NEEDS, '"na\\u006de":"a","name":"b"', "/name"),
+        (
+            ROLE,
+            '"required_skills":[{"external_id":"a","external_id":"a"}]',
+            "/required_skills/0/external_id",
+        ),
+        (ROLE, '"na\\u006de":"a","name":"b"', "/name"),
     ],
 )
 def test_what_stands_twice_in_a_plain_line_is_found(
@@ -119,7 +129,7 @@ def test_what_stands_twice_in_a_plain_line_is_found(
 
 def test_an_industry_that_is_plain_has_all_of_its_classification_or_none() -> None:
     """A rule between fields is asked whatever the texts are."""
-    line = {"kind": "industry", "external_id": "i", "scheme": None, "code": "a", "level": 1}
+    line = {"kind": "industry", "external_id": "i", "scheme": None, "code": None, "level": 1}
 
     assert [("/scheme", "all-or-none")] == faults(encoded(line))
 
