@@ -20,7 +20,7 @@ EXTERNAL_ID_MAX: Final = 255
 NAMING: Final = frozenset({"/kind", "/external_id"})
 """What says which entity a line is about."""
 
-BATCH_LINES_MAX: Final = 2_000
+BATCH_LINES_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
 
 
