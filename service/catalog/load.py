@@ -1,6 +1,7 @@
 """Owns finding and loading the statement files: read once at start, kept as structs."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -47,12 +48,21 @@ class Catalog(Mapping[str, Statement]):
 
 
 def load(root: Path | None = None, *, problems: Collection[str] | None = None) -> Catalog:
-    """Read and check every statement file.
+    """Read and check every statement file; those of this release are read once.
 
     Raises: BadCatalog with every fault found, not only the first.
     """
-    root = root or place("sql")
-    problems = BY_SLUG.keys() if problems is None else problems
+    if root is None and problems is None:
+        return _own()
+    return _read(root or place("sql"), BY_SLUG.keys() if problems is None else problems)
+
+
+@cache
+def _own() -> Catalog:
+    return _read(place("sql"), BY_SLUG.keys())
+
+
+def _read(root: Path, problems: Collection[str]) -> Catalog:
     found: dict[str, Statement] = {}
     faults: list[str] = []
     for path in sorted(root.rglob("*.sql")):

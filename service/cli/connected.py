@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,12 +13,13 @@ from service.database.pool import Pool
 from service.database.roles import ensure_login_roles
 from service.database.target import Target, resolve
 from service.errors import Defect, Problem
-from service.migrate.runner import apply
-from service.migrate.session import Event
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.settings import Settings
 from service.sqlstate import classify, is_database_failure
+
+if TYPE_CHECKING:
+    from service.migrate.session import Event
 
 ABSENT: Final = frozenset({"42P01", "42703", "42883", "3F000"})
 """What a statement meets in a database without our tables, columns, functions or schemas."""
@@ -69,8 +70,10 @@ def migrate(target: Target, tell: Callable[[str], None]) -> None:
 
     Raises: Refusal.
     """
+    # Another driver and its tools, which a service on a server of its own has no use for.
+    from service.migrate.runner import apply
 
-    def hear(event: Event) -> None:
+    def hear(event: "Event") -> None:
         if event.kind in {"repaired", "waiting", "warning"}:
             tell(f"migrations: {event.kind} {event.subject} {event.detail}".rstrip())
 

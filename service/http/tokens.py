@@ -176,6 +176,8 @@ def by_settings(settings: Settings, repository: Repository, clock: Clock) -> Tok
     """Have what finds identities by tokens, where somebody may issue them."""
     if not (settings.jwks and settings.jwt_issuer and settings.jwt_audience):
         return None
+    import jwt  # noqa: F401 - now, and not while the first who has a token waits
+
     told = TokenSettings(
         keys=settings.jwks,
         issuer=settings.jwt_issuer,

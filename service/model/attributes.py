@@ -17,6 +17,8 @@ from service.model.pointer import child
 from service.model.text import notes_fault
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
+PLAIN_BELOW = 10**15
+"""Whole numbers nearer to zero need no second look; they have fifteen digits and a sign at most."""
 
 
 def attribute_faults(attributes: dict[str, Any], pointer: str) -> Iterator[FieldError]:
@@ -28,6 +30,22 @@ def attribute_faults(attributes: dict[str, Any], pointer: str) -> Iterator[Field
         if size > ATTRIBUTES_SIZE_MAX:
             message = f"is {size:,} bytes as compact JSON; at most {ATTRIBUTES_SIZE_MAX:,} fit"
             yield FieldError(pointer, "size", message)
+
+
+def are_plain(attributes: dict[str, Any]) -> bool:
+    """Say whether these are few texts and small whole numbers, of texts that are plain.
+
+    Of such nothing is wrong: they are flat, and in range.
+    """
+    length = 2
+    for key, value in attributes.items():
+        if type(value) is str:
+            length += len(key) + len(value) + 6
+        elif type(value) is int and -PLAIN_BELOW < value < PLAIN_BELOW:
+            length += len(key) + 20
+        else:
+            return False
+    return length <= ATTRIBUTES_SIZE_MAX
 
 
 class _Walk:

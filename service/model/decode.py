@@ -20,8 +20,14 @@ from service.model import shape, strict
 from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
 from service.model.match import MatchBody, match_faults
+from service.model.plain import is_plain
 from service.model.puts import IndustryPut
-from service.model.rules import classification_faults, rules_of, successor_faults
+from service.model.rules import (
+    classification_faults,
+    plain_rules_of,
+    rules_of,
+    successor_faults,
+)
 from service.model.search import DuplicatesBody, SearchBody, duplicates_faults, search_faults
 
 T = TypeVar("T", bound=Struct)
@@ -66,8 +72,8 @@ def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
     return value
 
 
-def decode_line(body: bytes) -> Line:
-    """Read one line of an import; its member `kind` says what it is.
+def decode_line(body: bytes) -> tuple[Line, bytes]:
+    """Read one line of an import, and give it as its payload too; its `kind` says what it is.
 
     Raises: MalformedJson, InvalidBody.
     """
@@ -78,10 +84,13 @@ def decode_line(body: bytes) -> Line:
         codec_of(_line_struct(tree)).examine(tree, "")
         raise MalformedJson("The line is not JSON.") from None
     codec = codec_of(type(line))
-    if strict.is_doubtful(body):
+    encoded = payload(line)
+    plain = is_plain(body, encoded)
+    if not plain and strict.is_doubtful(body):
         codec.examine(parse(body, "line"), "")
-    codec.check(line, "")
-    return line
+    if not (plain and codec.passes_plain(line)):
+        codec.check(line, "")
+    return line, encoded
 
 
 def _line_struct(tree: object) -> type[Line]:
@@ -161,9 +170,18 @@ class Codec(Generic[T]):
     def __init__(self, wanted: type[T]) -> None:
         self.decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(wanted)
         self.rules = rules_of(wanted)
+        self.plain_rules = plain_rules_of(wanted)
         self.hints = get_type_hints(wanted, include_extras=True)
         self.shape = msgspec.inspect.type_info(wanted)
         self.between = BETWEEN_FIELDS.get(wanted)
+
+    def passes_plain(self, value: T) -> bool:
+        """Say whether no rule can object to a struct whose texts are plain; False in doubt."""
+        for name, passes in self.plain_rules:
+            given = getattr(value, name)
+            if given and not passes(given):
+                return False
+        return self.between is None
 
     def check(self, value: T, pointer: str) -> None:
         """Apply the rules to a struct that has the right types and bounds."""

@@ -12,7 +12,7 @@ from unicodedata import normalize
 from msgspec import UNSET, Struct
 
 from service.errors import FieldError
-from service.model.attributes import attribute_faults
+from service.model.attributes import are_plain, attribute_faults
 from service.model.fields import Reference, RequiredSkill
 from service.model.match import given_faults
 from service.model.pointer import child
@@ -64,6 +64,14 @@ def _lines(values: list[str], pointer: str) -> Iterable[FieldError]:
     if len(set(values)) == len(values) and not any(map(line_fault, values)):
         return ()
     return _line_faults(values, pointer)
+
+
+def _distinct(values: list[str]) -> bool:
+    return len(set(values)) == len(values)
+
+
+def _doubtful(_: object) -> bool:
+    return False
 
 
 def _line_faults(values: list[str], pointer: str) -> Iterator[FieldError]:
@@ -150,9 +158,31 @@ RULES: dict[str, FieldRule] = {
 }
 
 
+PLAIN: Final[dict[str, Callable[[Any], bool] | None]] = {
+    "name": None,
+    "external_id": None,
+    "description": None,
+    "governance_notes": None,
+    "aliases": _distinct,
+    "tags": _distinct,
+    "custom_attributes": are_plain,
+}
+"""Of texts that are plain (service/model/plain.py): what has to hold for a rule to say nothing, if
+anything has to. What is not here may be objected to."""
+
+
 def rules_of(struct: type[Struct]) -> tuple[tuple[str, FieldRule], ...]:
     """Pick the rules that apply to a struct, in the order of its fields."""
     return tuple((name, RULES[name]) for name in struct.__struct_fields__ if name in RULES)
+
+
+def plain_rules_of(struct: type[Struct]) -> tuple[tuple[str, Callable[[Any], bool]], ...]:
+    """Pick what has to hold for the rules of a struct to say nothing of it, if its texts are plain.
+
+    Each takes the value of a field, neither null nor unset nor empty.
+    """
+    left = ((name, PLAIN.get(name, _doubtful)) for name, _ in rules_of(struct))
+    return tuple((name, passes) for name, passes in left if passes is not None)
 
 
 def classification_faults(body: Struct, pointer: str) -> Iterator[FieldError]:

@@ -74,7 +74,13 @@ class ImportArrange(Many[Chunk], frozen=True):
     as_active: bool
 
 
-class ImportApply(Many[Outcome], frozen=True):
+class Applied(Struct, frozen=True):
+    """What became of the lines of a chunk: a JSON array of outcomes."""
+
+    outcomes: str
+
+
+class ImportApply(One[Applied], frozen=True):
     """Apply one chunk."""
 
     import_id: UUID

@@ -12,13 +12,13 @@ from uuid import uuid4
 from service.errors import Unavailable
 from service.repository.base import Context, Repository
 from service.repository.imports import (
+    Applied,
     Chunk,
     ImportAnalyseKind,
     ImportAnalyseLines,
     ImportApply,
     ImportArrange,
     ImportStage,
-    Outcome,
 )
 from service.usecases.absent import MEMBERS, Handling, handle
 from service.usecases.import_session import Session
@@ -110,15 +110,15 @@ class Import:
         await self._session.run(ImportStage(self._id, batch.text))
 
     async def _applied(self, chunk: Chunk) -> list[Reported]:
-        outcomes: list[Outcome] = await self._session.run(
+        applied: list[Applied] = await self._session.run(
             ImportApply(self._id, chunk.chunk, self._as_active, self._absent is not None),
             committing=True,
         )
-        if len(outcomes) != chunk.lines:
+        told = reported(applied[0].outcomes, self._naming)
+        if len(told) != chunk.lines:
             raise Unavailable(
                 "Staged lines are gone. What was reported is done: import the rest again."
             )
-        told = [reported(outcome, self._naming) for outcome in outcomes]
         for one in told:
             self.totals[one.outcome] += 1
         return told

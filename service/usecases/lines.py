@@ -1,14 +1,15 @@
 """Lines of an import on their way into the staging table: checked one by one, sent in batches."""
 
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import Raw, Struct
 
 from service.errors import FieldError, Problem, shown
-from service.model.decode import decode_line, payload, refusal
+from service.model.decode import decode_line, refusal
 from service.model.kinds import BY_NAME
+from service.model.lines import Line
 from service.model.text import line_fault
 
 LINE_BYTES_MAX: Final = 1024 * 1024
@@ -21,6 +22,9 @@ NAMING: Final = frozenset({"/kind", "/external_id"})
 
 BATCH_LINES_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
+
+
+_KINDS: Final = {line: str(line.__struct_config__.tag) for line in get_args(Line)}
 
 
 class Batch(Struct, frozen=True):
@@ -73,14 +77,13 @@ def _checked(number: int, raw: bytes) -> _Staged:
         if len(raw) > LINE_BYTES_MAX and len(raw.rstrip(b"\r\n")) > LINE_BYTES_MAX:
             message = f"is too long: a line has at most {LINE_BYTES_MAX:,} bytes"
             raise refusal([FieldError("", "size", message)], "The line")
-        line = decode_line(raw.rstrip(b"\r\n"))
+        line, payload = decode_line(raw.rstrip(b"\r\n"))
     except Problem as problem:
         kind, external_id = _named(raw)
         if NAMING & {fault.pointer for fault in problem.errors if fault.rule == "member-twice"}:
             kind = None  # of two nobody knows which is meant
         return _Staged(number, kind, external_id, problem=_stored(problem))
-    config = type(line).__struct_config__
-    return _Staged(number, str(config.tag), line.external_id, Raw(payload(line)))
+    return _Staged(number, _KINDS[type(line)], line.external_id, Raw(payload))
 
 
 def _stored(problem: Problem) -> Raw:

@@ -45,16 +45,27 @@ class Reported(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: dict[str, Any] | None = None
 
 
+_DECODER: Final = msgspec.json.Decoder(list[Reported])
+
+
 def line_of_one_file(number: int) -> str:
     """Name a line where there is one file only."""
     return f"line {number}"
 
 
-def reported(outcome: Outcome, naming: Naming) -> Reported:
-    """Make what is reported of an outcome."""
-    if outcome.problem is None:
-        return Reported(line=outcome.line, outcome=outcome.outcome, id=outcome.id)
-    stored = msgspec.json.decode(outcome.problem)
+def reported(outcomes: str, naming: Naming) -> list[Reported]:
+    """Make what is reported of the outcomes of a chunk, a JSON array.
+
+    What went in well is reported as the database tells it; of the others it tells more.
+    """
+    return [
+        one if one.problem is None else _told(one, one.problem, naming)
+        for one in _DECODER.decode(outcomes)
+    ]
+
+
+def _told(outcome: Reported, stored: dict[str, Any], naming: Naming) -> Reported:
+    """Make what is reported of an outcome of which the database has stored more."""
     if outcome.outcome == PROPOSED:
         path = amendment_path(BY_NAME[stored["kind"]], outcome.id)
         return Reported(line=outcome.line, outcome="amended", id=outcome.id, amendment=path)

@@ -4,6 +4,9 @@ Three algorithms are taken, each only with the key that the issuer has published
 token says is mapped to a tenant, a governance agent and scopes by settings; a row made by
 `plant key create --issuer` has to stand for them.
 
+PyJWT and what it takes of cryptography come when they are needed: they are five megabytes, and
+most services know no issuer.
+
 Source: https://www.rfc-editor.org/rfc/rfc8725 (best current practices).
 """
 
@@ -11,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import jwt
 from msgspec import Struct
 
 from service.errors import Unauthenticated
@@ -55,6 +57,8 @@ def key_id_of(token: str) -> str | None:
     """
     if len(token) > LENGTH_MAX:
         raise Unauthenticated(REFUSED.format(f"it is longer than {LENGTH_MAX:,} characters"))
+    import jwt
+
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError:
@@ -76,6 +80,8 @@ def signing_keys(document: Mapping[str, Any]) -> dict[str | None, SigningKey]:
     listed = document.get("keys")
     if not isinstance(listed, list):
         raise ValueError("it has no list of keys")  # noqa: TRY004 - what it has is wrong
+    import jwt
+
     found: dict[str | None, SigningKey] = {}
     for one in listed[:KEYS_MAX]:
         if not isinstance(one, dict) or one.get("use", "sig") != "sig" or "d" in one:
@@ -109,6 +115,8 @@ def verified(
 
     Raises: Unauthenticated, saying what is wrong with it.
     """
+    import jwt
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token,

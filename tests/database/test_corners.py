@@ -288,7 +288,10 @@ class TestTaken:
         """Not one of another kind, not another id, not one's own."""
         taken = unique("ext")
         await create(repository, tenant.author, "skill", skill_body(external_id=taken))
-        asked = "SELECT app.taken($1, NULL, $2, app.name_key('nobody'), NULL, NULL, NULL)"
+        asked = (
+            "SELECT taken.constraint_name FROM app.taken_among(ARRAY[$1], ARRAY[NULL::uuid],"
+            " ARRAY[$2], ARRAY[app.name_key('nobody')], '{NULL}', '{NULL}', '{NULL}') AS taken"
+        )
         found = {}
         for actor in (tenant.author, tenant.certifier):
             for kind, external_id in (("skill", taken), ("team", taken), ("skill", "other")):

@@ -201,6 +201,7 @@ class TestLoad:
         """Every statement file of the project keeps the rules, problems of service.errors."""
         catalog = load()
 
+        assert catalog is load(), "it is read once"
         assert LISTING in catalog
         assert len(catalog) == len(list(place("sql").rglob("*.sql")))
 

@@ -150,6 +150,20 @@ def test_quick_commands_import_little() -> None:
     assert "set()\n" == said.stdout
 
 
+def test_a_service_loads_nothing_that_only_migrations_or_tokens_need() -> None:
+    """It is a sixth of its memory; whoever has an embedded server or an issuer has it loaded."""
+    program = (
+        "import sys, service.cli.serve;"
+        " print({'psycopg', 'yoyo', 'jwt', 'numpy', 'onnxruntime'} & {*sys.modules})"
+    )
+    said = subprocess.run(
+        [PLANT[0], "-c", program], capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+
+    assert "set()\n" == said.stdout
+
+
 def test_the_answer_is_lines_or_one_document() -> None:
     """What a person and what a script reads never mix, and what is said beside is elsewhere."""
     lines, document, beside = io.StringIO(), io.StringIO(), io.StringIO()

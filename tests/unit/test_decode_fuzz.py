@@ -109,14 +109,14 @@ def unique_names(body: bytes) -> bool:
 def outcome(body: bytes, wanted: type[Struct] | None) -> int:
     """Decode a body, check what comes of it, and give the status."""
     try:
-        read = decode_line(body) if wanted is None else decode(body, wanted)
+        read = decode_line(body)[0] if wanted is None else decode(body, wanted)
     except MalformedJson as malformed:
         msgspec.json.encode(malformed.members())
         return malformed.status
     except InvalidBody as invalid:
         check(invalid, body)
         return invalid.status
-    again = decode(payload(read), type(read)) if wanted else decode_line(payload(read))
+    again = decode(payload(read), type(read)) if wanted else decode_line(payload(read))[0]
     return 200 if again == read and unique_names(body) else 0
 
 

@@ -602,7 +602,7 @@ class TestLines:
     )
     def test_kind_decides(self, kind: str, expected: type[Struct]) -> None:
         """A line with a kind and an id is enough, and says no more than that."""
-        line = decode_line(json.dumps({"kind": kind, "external_id": "x"}).encode())
+        line, _ = decode_line(json.dumps({"kind": kind, "external_id": "x"}).encode())
 
         assert type(line) is expected
         assert json.loads(payload(line)) == {"kind": kind, "external_id": "x"}
@@ -619,7 +619,7 @@ class TestLines:
             "parent_ids": [{"external_id": "p"}],
         }
 
-        assert body == json.loads(payload(decode_line(json.dumps(body).encode())))
+        assert body == json.loads(decode_line(json.dumps(body).encode())[1])
 
     @pytest.mark.parametrize(
         "body,fault",

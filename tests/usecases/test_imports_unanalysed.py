@@ -1,4 +1,4 @@
-"""Arranging an import takes its lines once, whatever the statistics say of how many there are."""
+"""Arranging an import takes its lines once, and a chunk takes its own, whatever is counted."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +26,7 @@ SET auto_explain.log_level = notice;
 STAGE = "SELECT app.import_stage(app.tenant_id(), $1)"
 ANALYSE = "SELECT app.import_analyse_lines()"
 ARRANGE = "SELECT chunk, kind, lines FROM app.import_arrange(app.tenant_id(), TRUE)"
+APPLY = "SELECT outcome FROM app.import_apply(app.tenant_id(), $1, FALSE, FALSE)"
 COUNTED = "SELECT analyze_count FROM pg_stat_user_tables WHERE relname = 'import_line'"
 ROWS = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter",
         "Rows Removed by Index Recheck")  # fmt: skip
@@ -79,6 +80,17 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(below)
 
 
+def handled(heard: list[str]) -> float:
+    """Sum the rows that all plans have handled."""
+    plans = [json.loads(text[text.index("{") :]) for text in heard if "Query Text" in text]
+    return sum(
+        float(node.get(name, 0) * node.get("Actual Loops", 0))
+        for plan in plans
+        for node in nodes(plan["Plan"])
+        for name in ROWS
+    )
+
+
 async def rows(session: asyncpg.Connection, tenant: Tenant, lines: list[Line]) -> float:
     """Stage and arrange lines; tell how many rows all plans have handled for that."""
     heard: list[str] = []
@@ -92,13 +104,31 @@ async def rows(session: asyncpg.Connection, tenant: Tenant, lines: list[Line]) -
     await transaction.rollback()
 
     assert len(lines) == sum(chunk["lines"] for chunk in arranged)
-    plans = [json.loads(text[text.index("{") :]) for text in heard if "Query Text" in text]
-    return sum(
-        float(node.get(name, 0) * node.get("Actual Loops", 0))
-        for plan in plans
-        for node in nodes(plan["Plan"])
-        for name in ROWS
-    )
+    return handled(heard)
+
+
+async def rows_of_chunks(
+    session: asyncpg.Connection, tenant: Tenant, lines: list[Line]
+) -> list[float]:
+    """Import lines; tell how many rows all plans have handled for each chunk."""
+    found = []
+    transaction = session.transaction()
+    await transaction.start()
+    await become(session, tenant.author)
+    await session.execute(STAGE, staged(lines))
+    await session.execute(ANALYSE)
+    for chunk in await session.fetch(ARRANGE.replace("TRUE", "FALSE")):
+        heard: list[str] = []
+
+        def hear(_: object, message: Any, heard: list[str] = heard) -> None:
+            heard.append(message.message)
+
+        session.add_log_listener(hear)
+        assert {"created"} == {row["outcome"] for row in await session.fetch(APPLY, chunk["chunk"])}
+        session.remove_log_listener(hear)
+        found.append(handled(heard))
+    await transaction.rollback()
+    return found
 
 
 @pytest.mark.usefixtures("stale")
@@ -129,3 +159,26 @@ async def test_lines_are_arranged_in_one_pass_where_they_could_not_be_counted(
     assert before == await superuser.fetchval(COUNTED)
     assert many <= 5 * few
     assert many <= 2_000 * 150
+
+
+@pytest.mark.usefixtures("stale")
+async def test_a_chunk_takes_as_much_in_a_long_import_as_in_a_short_one(
+    cluster: Server,
+    database: str,
+    repository: Repository,
+    tenant: Tenant,
+    superuser: asyncpg.Connection,
+) -> None:
+    """Neither what is staged beside it is read, nor what the import has brought before it."""
+    await imported(repository, tenant, [line("skill", f"one{n}") for n in range(50)])
+    await superuser.execute("VACUUM ANALYZE app.base_entity")
+    session = await asyncpg.connect(cluster.url("superuser", database))
+    await session.execute(EXPLAIN)
+
+    (alone,) = await rows_of_chunks(session, tenant, [line("skill", f"s{n}") for n in range(500)])
+    lines = [line("skill", f"m{n}") for n in range(4_000)]
+    among = await rows_of_chunks(session, tenant, lines)
+    await session.close()
+
+    assert 8 == len(among)
+    assert max(among) <= 1.1 * alone
