@@ -10,7 +10,7 @@ from bench.page import Title, page
 from bench.result import Row
 from bench.serving.bars import Bar, bars
 from bench.serving.bulk import BulkResult
-from bench.serving.goals import BUSY
+from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import FASTAPI
 

@@ -13,11 +13,13 @@ from bench.ground import Actor
 from bench.result import Row
 from bench.running import written
 from bench.serving import goals, report, usage
-from bench.serving.agreement import known
+from bench.serving.agreement import known, scores
+from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
 from bench.serving.environment import pins
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
-from bench.serving.operations import Ask, amend, create, get, many
+from bench.serving.operations import PARTS, Ask, amend, create, get, many, search, step
+from bench.serving.operations import asked as asked_of
 from bench.serving.peers.ids import uuid7
 from bench.serving.report import Serving, Size
 from bench.serving.rounds import Result, Taken, of_round
@@ -43,7 +45,9 @@ STOCK = Stock(
     80,
     [
         Shop(
-            Actor(f"plant_{n}", f"tenant {n}", f"agent {n}", f"key {n}"), [f"{n}-{i}" for i in ids]
+            Actor(f"plant_{n}", f"tenant {n}", f"agent {n}", f"key {n}"),
+            [f"{n}-{i}" for i in ids],
+            [f"{n}-draft-{i}" for i in range(9)],
         )
         for n, ids in ((1, range(40)), (2, range(40)))
     ],
@@ -91,7 +95,7 @@ class TestGoals:
         ours = Result(PLANT, "get", 64, rounds)
         results = [ours, result(FASTAPI, rate=100), result(LITESTAR, rate=500)]
 
-        rates = [row for row in goals.rows(10_000, results) if row.least]
+        rates = [row for row in goals.rows(10_000, 20, results) if row.least]
         assert [(25.0, "yes"), (5.0, "NO")] == [(row.value, row.verdict) for row in rates]
 
     def test_less_time_for_a_create_is_a_larger_ratio(self) -> None:
@@ -101,13 +105,13 @@ class TestGoals:
             result(FASTAPI, "create", cpu_us=700, server_us=100),
         ]
 
-        found = goals.rows(10_000, results)
+        found = goals.rows(10_000, 20, results)
         assert [(7.0, "NO"), (2.0, "yes")] == [(row.value, row.verdict) for row in found]
         assert all(row.what.endswith(f"{FASTAPI} / Plant") for row in found)
 
     def test_what_was_not_measured_is_not_listed(self) -> None:
         """Neither met nor missed."""
-        assert [] == goals.rows(10_000, [result(PLANT), result(PLANT, "list")])
+        assert [] == goals.rows(10_000, 20, [result(PLANT), result(PLANT, "list")])
 
     @pytest.mark.parametrize("large,most", [(1_000_000, 1.3), (100_000, None)])
     def test_growth_has_its_goal_between_the_sizes_it_was_set_for(
@@ -163,6 +167,14 @@ class TestAgreement:
 
         assert one == other != last
 
+    def test_of_a_search_the_entities_are_compared_and_how_near_they_are(self) -> None:
+        """Plant says more, which nobody else has to."""
+        ours = {"items": [{"entity": {"id": "1"}, "score": 0.5, "parts": {}}], "mode": "vector"}
+        theirs = {"items": [{"entity": {"id": "1"}, "score": 0.4}]}
+
+        assert [{"id": "1"}] == known(ours, written=False) == known(theirs, written=False)
+        assert ([0.5], [0.4]) == (scores(ours), scores(theirs))
+
     def test_what_was_read_has_to_be_the_same_in_everything(self) -> None:
         """Times and versions too."""
         document = {"id": "1", "version": 1, "tags": ["a"]}
@@ -183,7 +195,7 @@ class TestAgreement:
 class TestRequests:
     """What is sent."""
 
-    @pytest.mark.parametrize("ask", [get, many, create, amend])
+    @pytest.mark.parametrize("ask", [get, many, create, amend, step, search])
     def test_everybody_is_asked_the_same_in_the_same_order(self, ask: Ask, tmp_path: Path) -> None:
         """Whoever is asked: only the headers differ, which say who asks."""
         asked = []
@@ -208,6 +220,23 @@ class TestRequests:
 
         text = (tmp_path / "r").read_text(encoding="utf-8")
         assert f'POST\n/p\nA: 1\tB: 2\n{{"n":"{MARK}"}}\n' == text
+
+    def test_every_draft_is_submitted_before_the_first_is_withdrawn(self, tmp_path: Path) -> None:
+        """In one order each, so that a file can be sent for ever and nothing is refused."""
+        write_requests(tmp_path / "r", step(OURS, STOCK), PARTS["step"])
+        lines = (tmp_path / "r").read_text(encoding="utf-8").splitlines()
+        paths, bodies = lines[1::4], lines[3::4]
+
+        assert 36 == len(paths)
+        assert paths[:18] == paths[18:] != sorted(paths[:18])
+        assert all('"to":"under_review"' in one for one in bodies[:18])
+        assert all('"to":"draft"' in one for one in bodies[18:])
+
+    def test_what_has_no_vectors_is_not_searched(self) -> None:
+        """Everything else is asked of every stock."""
+        labelled = structs.replace(STOCK, labelled=True)
+
+        assert {"search"} == set(asked_of(labelled)) - set(asked_of(STOCK))
 
     def test_the_script_replaces_the_same_mark(self) -> None:
         """What stands in bodies is what it looks for."""
@@ -239,6 +268,38 @@ class TestPeers:
 
         assert named <= set(pins())
         assert named <= set(report.NAMED)
+
+
+class TestPlan:
+    """What is measured, and how long it takes."""
+
+    def test_the_core_has_every_operation_and_every_size_with_a_goal_within_an_hour(self) -> None:
+        """By its own reckoning, which is said before it begins."""
+        core = planned(given(["--peers", "x"]))
+        whole = core[0]
+
+        assert {"get", "list", "many", "create", "amend", "step", "search"} == {*whole.operations}
+        assert ((1, 16, 64, 256), 20_000, True) == (whole.connections, whole.bulk, whole.overload)
+        assert {1, 20, 1_000} == {part.tenants for part in core if part.rows == 10_000}
+        assert {10_000, 100_000, 1_000_000} == {part.rows for part in core if 1 in part.connections}
+        assert 60 * 60 >= sum(part.expected_s for part in core)
+
+    def test_the_full_one_has_every_size_and_every_server(self) -> None:
+        """Three sizes, three numbers of tenants."""
+        full = planned(given(["--peers", "x", "--full"]))
+
+        assert 9 == len({(part.rows, part.tenants) for part in full})
+        assert not any(part.alone for part in full)
+        assert {(1, 16, 64, 256)} == {part.connections for part in full}
+
+    def test_what_is_named_is_what_is_measured(self) -> None:
+        """A part of it, for whoever works on that part."""
+        words = ["--only", "get", "--rows", "500", "--connections", "4", "--seconds", "3"]
+        (part,) = planned(given(["--peers", "x", *words]))
+
+        assert (500, ("get",), (4,), 3, 0) == (
+            part.rows, part.operations, part.connections, part.round_s(4), part.bulk,
+        )  # fmt: skip
 
 
 class TestPage:
