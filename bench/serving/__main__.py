@@ -14,7 +14,7 @@ from bench.machine import QUIET, machine
 from bench.pgbench import BenchError
 from bench.result import table
 from bench.running import clear_up_when_ended, room, tell, timed, written
-from bench.serving import goals
+from bench.serving import goals, overloaded
 from bench.serving.agreement import DisagreementError
 from bench.serving.arguments import given, planned
 from bench.serving.environment import pins, python_of
@@ -64,6 +64,7 @@ def _measured(asked: argparse.Namespace, parts: list[Part], load: float, begun: 
         sizes = [measured_at(ground, python, part, say) for part in parts]
     rows = [row for size in sizes for row in goals.rows(size.rows, size.tenants, size.results)]
     rows += [row for size in sizes for row in goals.bulk_rows(size.rows, size.bulk)]
+    rows += [row for size in sizes for row in overloaded.rows(size.rows, size.overload)]
     alike = {one.rows: one.results for one in sizes if one.tenants == sizes[0].tenants}
     rows += goals.growth(alike)
     took = round(time.perf_counter() - begun, 1)

@@ -38,14 +38,20 @@ class DisagreementError(Exception):
     """Servers that are to be compared do not do the same."""
 
 
-def agree(ground: Ground, plant: Server, peers: Sequence[Server], stock: Stock) -> int:
+def agree(
+    ground: Ground,
+    plant: Server,
+    peers: Sequence[Server],
+    stock: Stock,
+    operations: Sequence[str],
+) -> int:
     """Compare what all of them answer; gives how many answers were compared.
 
     Raises: DisagreementError.
     """
     count = 0
     for peer in peers:
-        for name, ask in asked(stock).items():
+        for name, ask in asked(stock, operations).items():
             for pairs in _chosen(ask(plant, stock), ask(peer, stock), PARTS.get(name, 1)):
                 logged = _logged(ground)
                 _same(ground, f"{name} of {peer.name}", plant, peer, pairs)

@@ -15,8 +15,9 @@ from bench.serving.asking import answer
 from bench.serving.bulk import BulkResult, measured
 from bench.serving.load import BadAnswersError, Request, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, asked
+from bench.serving.overloaded import Stress, overload
 from bench.serving.pgbenched import pgbench
-from bench.serving.plan import CEILED, Part
+from bench.serving.plan import BUSY, CEILED, Part
 from bench.serving.report import Size
 from bench.serving.rounds import Around, Case, Result, take_turns
 from bench.serving.servers import CONSTANT, PEERS, UNLOGGED, Server, constant, peer, plant
@@ -26,6 +27,9 @@ from bench.serving.stock import Stock, fill
 
 BULK_ROUNDS: Final = 3
 """Of import and export, which take long."""
+
+OVERLOADED_S: Final = 4
+"""Rounds that an overload lasts."""
 
 PENDING: Final = "SELECT count(*) FROM audit.pending"
 PLACED_S: Final = 600.0
@@ -60,10 +64,11 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
     with ground.copy(f"rows_{part.rows}_{part.tenants}") as place:
         stock = fill(place, part.rows, part.tenants, say, searched=part.searched)
         if not part.alone:
-            say(f"{leave_nothing(place, python, stock)} sessions of peers keep nothing")
+            looked = leave_nothing(place, python, stock, part.operations)
+            say(f"{looked} sessions of peers keep nothing")
         with _field(place, python, part, stock) as field:
             _let_rest(place)
-            compared = agree(place, field.plant, field.peers, stock)
+            compared = agree(place, field.plant, field.peers, stock, part.operations)
             say(f"{compared} answers are the same")
             requests = _requests(place.directory, field, stock, part)
             for server in field.all:
@@ -71,8 +76,9 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
             results, failed = _cases(place, field, requests, stock, part, say)
             field.plant.resume()
             moved = _moved(place, python, field.plant, stock, part, say)
+            stress = _stressed(place, field.plant, stock, part, say)
         alone = {} if part.alone else pgbench(place, stock)
-        return Size(part.rows, part.tenants, compared, results, moved, alone, failed)
+        return Size(part.rows, part.tenants, compared, results, moved, alone, failed, stress)
 
 
 @contextmanager
@@ -100,14 +106,12 @@ def _requests(
 ) -> dict[str, list[tuple[Server, Path]]]:
     """Write what each server is sent, for each operation."""
     found: dict[str, list[tuple[Server, Path]]] = {}
-    for operation in part.operations:
-        if operation not in asked(stock):
-            continue
+    for operation, ask in asked(stock, part.operations).items():
         for server in field.asked(operation):
             if server.name == CONSTANT:
                 requests = [Request("GET", f"/{operation}", {})]
             else:
-                requests = OPERATIONS[operation](server, stock)
+                requests = ask(server, stock)
             path = directory / f"{operation}-{server.port}.txt"
             write_requests(path, requests, PARTS.get(operation, 1))
             found.setdefault(operation, []).append((server, path))
@@ -136,7 +140,7 @@ def _cases(
     around = {
         "create": Around(after=sealed),
         "amend": Around(after=sealed),
-        "step": Around(lambda: withdraw(place, stock.shops), sealed),
+        "step": Around(lambda: withdraw(place.url("superuser"), stock.shops), sealed),
     }
     for operation, servers in requests.items():
         for connections in part.connections:
@@ -164,6 +168,17 @@ def _moved(
     found = measured(place, python, plant, stock.shops[-1].actor, part.bulk, rounds)
     rates = (f"{one.operation} {one.way} {one.middle('rate'):,.0f} rows/s" for one in found)
     say("; ".join(rates))
+    return found
+
+
+def _stressed(place: Ground, plant: Server, stock: Stock, part: Part, say: Tell) -> list[Stress]:
+    """Ask for too much, where that is asked for."""
+    if not part.overload:
+        return []
+    _let_rest(place)
+    found = overload(plant, stock, OVERLOADED_S * part.round_s(BUSY))
+    kept = (f"{one.times} times the capacity: {one.kept:.0%} of it kept" for one in found)
+    say("; ".join(kept))
     return found
 
 

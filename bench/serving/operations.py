@@ -136,9 +136,9 @@ def _pages(server: Server, shop: Shop) -> list[Request]:
     return found
 
 
-def asked(stock: Stock) -> dict[str, Ask]:
-    """Give the operations that a stock can be asked."""
-    return {name: ask for name, ask in OPERATIONS.items() if name != SEARCH or stock.labelled}
+def asked(stock: Stock, wanted: Sequence[str]) -> dict[str, Ask]:
+    """Give those of some operations that a stock can be asked."""
+    return {name: OPERATIONS[name] for name in wanted if name != SEARCH or stock.labelled}
 
 
 SEARCH: Final = "search"

@@ -41,7 +41,7 @@ BETWEEN_S: Final = 0.3
 SEALED_S: Final = 0.8
 """What the writes of a round take to be sealed."""
 
-BULK_ROW_S: Final = 0.009
+BULK_ROW_S: Final = 0.0032
 """A row in one round of all ways, in and out."""
 
 OVERLOAD_S: Final = 60.0

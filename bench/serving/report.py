@@ -10,6 +10,7 @@ from bench.page import Title, page
 from bench.result import Row
 from bench.serving.bars import Bar, bars
 from bench.serving.bulk import BulkResult
+from bench.serving.overloaded import Stress
 from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import FASTAPI
@@ -62,6 +63,7 @@ class Size(Struct, frozen=True):
     bulk: list[BulkResult]
     pgbench: dict[str, float]
     failed: list[str]
+    overload: list[Stress] = []
 
 
 class Serving(Struct, frozen=True):

@@ -5,7 +5,6 @@ from typing import Final
 
 import psycopg
 
-from bench.ground import Ground
 from bench.serving.stock import Shop
 from service.catalog.statement import CONTEXT
 
@@ -18,10 +17,10 @@ WHERE tenant_id = %s::uuid AND status = 'under_review'
 """
 
 
-def withdraw(ground: Ground, shops: Sequence[Shop]) -> None:
-    """Take back whatever is under review, each in the name of its author."""
+def withdraw(url: str, shops: Sequence[Shop]) -> None:
+    """Take back whatever is under review, each in the name of its author, as superuser."""
     actors = {shop.actor.tenant_id: shop.actor for shop in shops}
-    with psycopg.connect(ground.url("superuser"), autocommit=True) as session:
+    with psycopg.connect(url, autocommit=True) as session:
         for (tenant,) in session.execute(SUBMITTED).fetchall():
             for (_, setting), value in zip(CONTEXT, actors[tenant].context, strict=True):
                 session.execute("SELECT set_config(%s, %s, FALSE)", (setting, value))

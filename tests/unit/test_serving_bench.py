@@ -1,8 +1,11 @@
 """What the benchmark of serving makes of what it has measured, and what it sends."""
 
+import asyncio
+import itertools
 import os
 import time
 import xml.etree.ElementTree as ET
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -10,16 +13,18 @@ from msgspec import structs
 
 from bench import benchmarks
 from bench.ground import Actor
+from bench.paced import Plan, loaded
 from bench.result import Row
 from bench.running import written
-from bench.serving import goals, report, usage
+from bench.serving import goals, overloaded, report, usage
 from bench.serving.agreement import known, scores
 from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
 from bench.serving.environment import pins
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
-from bench.serving.operations import PARTS, Ask, amend, create, get, many, search, step
+from bench.serving.operations import OPERATIONS, PARTS, Ask, amend, create, get, many, search, step
 from bench.serving.operations import asked as asked_of
+from bench.serving.overloaded import Stress
 from bench.serving.peers.ids import uuid7
 from bench.serving.report import Serving, Size
 from bench.serving.rounds import Result, Taken, of_round
@@ -236,7 +241,7 @@ class TestRequests:
         """Everything else is asked of every stock."""
         labelled = structs.replace(STOCK, labelled=True)
 
-        assert {"search"} == set(asked_of(labelled)) - set(asked_of(STOCK))
+        assert {"search"} == set(asked_of(labelled, OPERATIONS)) - set(asked_of(STOCK, OPERATIONS))
 
     def test_the_script_replaces_the_same_mark(self) -> None:
         """What stands in bodies is what it looks for."""
@@ -268,6 +273,53 @@ class TestPeers:
 
         assert named <= set(pins())
         assert named <= set(report.NAMED)
+
+
+class TestOverload:
+    """More than the service can do."""
+
+    STRESS = Stress(
+        times=2, capacity=1_000, offered=2_000, served=850, refused=1_150, mute=0, others={},
+        refused_p99_ms=50, served_p99_ms=400, afterwards=850,
+    )  # fmt: skip
+
+    def test_keeps_what_was_promised_or_says_no(self) -> None:
+        """Of twice as much 85 %, of four times 70; refusals in 50 ms, and it recovers."""
+        four = structs.replace(self.STRESS, times=4, served=690, mute=1, refused_p99_ms=51)
+        found = overloaded.rows(10_000, [self.STRESS, four])
+
+        assert [0.85, 50, 0, 0.85, 0.7, 50, 0, 0.85] == [
+            row.most if row.least is None else row.least for row in found
+        ]
+        assert ["yes"] * 4 + ["NO"] * 3 + ["yes"] == [row.verdict for row in found]
+
+    def test_a_request_is_the_same_with_a_number_where_it_has_to_be_new(self) -> None:
+        """The header says how long the body is when the number is in it."""
+        (request,) = create(OURS, structs.replace(STOCK, shops=STOCK.shops[:1]))
+        head, _, body = overloaded.whole(request).partition("\r\n\r\n")
+
+        assert request.body.replace(MARK, "#number#") == body
+        assert f"Content-Length: {len(body)}" in head
+        assert 8 == len("#number#") == len(f"{0:08}")
+
+    async def test_a_refusal_that_does_not_say_when_to_come_again_is_counted(self) -> None:
+        """By whoever sends at a rate that does not wait."""
+        answers = itertools.cycle([b"Retry-After: 1\r\n", b""])
+
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    head = b"HTTP/1.1 503 No\r\n" + next(answers)
+                    writer.write(head + b"Content-Length: 0\r\n\r\n")
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listener:
+            port = listener.sockets[0].getsockname()[1]
+            sent = ["GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"]
+            outcome = await loaded(Plan(f"http://127.0.0.1:{port}", sent, 0.2, 1, 0, 0, 0))
+
+        count = len(outcome.answers[503])
+        assert count > 1
+        assert abs(outcome.mute - count / 2) <= 1
 
 
 class TestPlan:

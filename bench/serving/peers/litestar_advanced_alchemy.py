@@ -199,7 +199,7 @@ async def search(skills: Skills, data: Look) -> OutHits:
 
 async def locked(skills: Skills, identity: UUID) -> Skill:
     """Give one under the lock of its row."""
-    found = await skills.get_one_or_none(
+    found: Skill | None = await skills.get_one_or_none(
         Skill.id == identity, load=MANY, with_for_update={"of": Skill, "key_share": True}
     )
     if found is None:
