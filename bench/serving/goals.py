@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from bench.result import Row
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
+from bench.serving.causes import CAUSES
 from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
@@ -151,6 +152,7 @@ def rows(size: int, tenants: int, results: Sequence[Result]) -> list[Row]:
                 most=goal.most,
                 how=HOW,
                 beside=f"{form.format(one)} against {form.format(other)}",
+                cause=CAUSES.get((goal.operation, goal.number, goal.other), ""),
             )
         )
     return made

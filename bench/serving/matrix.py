@@ -63,9 +63,8 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
     """
     with ground.copy(f"rows_{part.rows}_{part.tenants}") as place:
         stock = fill(place, part.rows, part.tenants, say, searched=part.searched)
-        if not part.alone:
-            looked = leave_nothing(place, python, stock, part.operations)
-            say(f"{looked} sessions of peers keep nothing")
+        looked = 0 if part.alone else leave_nothing(place, python, stock, part.operations)
+        say(f"{looked} sessions of peers keep nothing")
         with _field(place, python, part, stock) as field:
             _let_rest(place)
             compared = agree(place, field.plant, field.peers, stock, part.operations)
@@ -78,7 +77,17 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
             moved = _moved(place, python, field.plant, stock, part, say)
             stress = _stressed(place, field.plant, stock, part, say)
         alone = {} if part.alone else pgbench(place, stock)
-        return Size(part.rows, part.tenants, compared, results, moved, alone, failed, stress)
+        return Size(
+            rows=part.rows,
+            tenants=part.tenants,
+            compared=compared,
+            results=results,
+            bulk=moved,
+            pgbench=alone,
+            failed=failed,
+            overload=stress,
+            sessions=looked,
+        )
 
 
 @contextmanager

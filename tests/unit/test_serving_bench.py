@@ -20,6 +20,7 @@ from bench.serving import goals, overloaded, report, usage
 from bench.serving.agreement import known, scores
 from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
+from bench.serving.causes import CAUSES
 from bench.serving.environment import pins
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, Ask, amend, create, get, many, search, step
@@ -131,6 +132,17 @@ class TestGoals:
         (row,) = goals.growth(sizes)
         assert (1.2, most) == (row.value, row.most)
 
+    def test_a_cause_belongs_to_a_goal_and_stands_with_its_number(self) -> None:
+        """Of get against a constant, say; what has none is said to have none."""
+        keys = {(one.operation, one.number, one.other) for one in goals.GOALS}
+        rows = goals.rows(10_000, 20, [result(PLANT), result(CONSTANT, cpu_us=50)])
+        rows += goals.rows(10_000, 20, [result(PLANT), result(LITESTAR)])
+        text = report.part(serving(rows=rows))
+
+        assert keys >= set(CAUSES)
+        assert f"Plant / {CONSTANT}**: 2, goal ≤ 1.35. {CAUSES['get', 'cpu_us', CONSTANT]}" in text
+        assert f"Plant / {LITESTAR}**: 1, goal ≥ 6. What it goes to has not been measured." in text
+
 
 class TestUsage:
     """What processes have used."""
@@ -239,9 +251,9 @@ class TestRequests:
 
     def test_what_has_no_vectors_is_not_searched(self) -> None:
         """Everything else is asked of every stock."""
-        labelled = structs.replace(STOCK, labelled=True)
+        labelled, names = structs.replace(STOCK, labelled=True), [*OPERATIONS]
 
-        assert {"search"} == set(asked_of(labelled, OPERATIONS)) - set(asked_of(STOCK, OPERATIONS))
+        assert {"search"} == set(asked_of(labelled, names)) - set(asked_of(STOCK, names))
 
     def test_the_script_replaces_the_same_mark(self) -> None:
         """What stands in bodies is what it looks for."""
