@@ -1,4 +1,8 @@
-"""What stands between a peer and the database: it sees what a request leaves on its session."""
+"""What stands between a peer and the database: it sees what is set on a session between its turns.
+
+It looks each time the server says that no transaction is open, before the peer hears of it: a pool
+that resets its sessions comes too late to hide that somebody was set for longer than a transaction.
+"""
 
 import selectors
 import socket
@@ -15,6 +19,7 @@ LEFT: Final = b"""SELECT concat_ws(' ',
     nullif(current_setting('app.step_reason', true), ''))\0"""
 LOOK_S: Final = 0.05
 IDLE: Final = b"I"
+NO_TRANSACTION: Final = b"Z\0\0\0\5" + IDLE
 
 
 class Relay:
@@ -25,7 +30,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._selector = selectors.DefaultSelector()
         self._other: dict[socket.socket, socket.socket] = {}
-        self._servers: list[socket.socket] = []
+        self._left: dict[socket.socket, str] = {}
         self._held = threading.Event()
         self._thread = threading.Thread(target=self._pass)
 
@@ -50,11 +55,16 @@ class Relay:
         return f"postgresql://{login}@127.0.0.1:{port}{parts.path}"
 
     def left(self) -> list[str]:
-        """Give for each session what is set on it, empty where nothing is, and hang up."""
+        """Give for each session what was found on it last, empty for nothing, and hang up."""
         self._hold()
-        found = [_asked(server) for server in self._servers if server in self._other]
+        for server in self._left:
+            if server in self._other:
+                self._look(server)
         self._hang_up()
-        return found
+        return list(self._left.values())
+
+    def _look(self, server: socket.socket) -> None:
+        self._left[server] = _asked(server) or self._left[server]
 
     def _hold(self) -> None:
         self._held.set()
@@ -76,7 +86,7 @@ class Relay:
 
     def _met(self) -> None:
         client, server = self._listener.accept()[0], _connected(self._there)
-        self._servers.append(server)
+        self._left[server] = ""
         for one, other in ((client, server), (server, client)):
             self._other[one] = other
             self._selector.register(one, selectors.EVENT_READ)
@@ -85,6 +95,8 @@ class Relay:
         other = self._other[one]
         said = one.recv(65_536)
         if said:
+            if one in self._left and said.endswith(NO_TRANSACTION):
+                self._look(one)
             other.sendall(said)
             return
         for each in (one, other):

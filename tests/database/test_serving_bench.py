@@ -28,6 +28,7 @@ class TestRelay:
             ([OF_A_TRANSACTION, "ROLLBACK"], ""),
             ([OF_THE_SESSION, "COMMIT"], "acme"),
             (["SET app.key_id = 'k1'", "COMMIT"], "k1"),
+            ([OF_THE_SESSION, "COMMIT", "RESET ALL", "COMMIT"], "acme"),
             ([OF_A_TRANSACTION], "a transaction acme"),
             (["SELECT 1"], "a transaction "),
         ],
@@ -35,7 +36,7 @@ class TestRelay:
     def test_sees_what_is_left_on_a_session(
         self, cluster: Server, database: str, statements: list[str], left: str
     ) -> None:
-        """Nothing of what was set for a transaction that has ended, all else."""
+        """Nothing of what was set for a transaction, all else, also what is reset later."""
         url = cluster.url("app", database)
         with Relay(url) as relay:
             session = psycopg.connect(relay.through(url))
