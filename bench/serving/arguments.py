@@ -51,7 +51,7 @@ def given(arguments: list[str]) -> argparse.Namespace:
         "--full",
         action="store_true",
         help="everything: 10,000, 100,000 and 1,000,000 rows of 1, 20 and 1,000 tenants, all "
-        "operations, all servers; a day and a night",
+        "operations, all servers; 10 hours",
     )
     parser.add_argument(
         "--quick",

@@ -64,7 +64,8 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
     with ground.copy(f"rows_{part.rows}_{part.tenants}") as place:
         stock = fill(place, part.rows, part.tenants, say, searched=part.searched)
         looked = 0 if part.alone else leave_nothing(place, python, stock, part.operations)
-        say(f"{looked} sessions of peers keep nothing")
+        if looked:
+            say(f"{looked} sessions of peers keep nothing")
         with _field(place, python, part, stock) as field:
             _let_rest(place)
             compared = agree(place, field.plant, field.peers, stock, part.operations)

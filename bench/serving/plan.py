@@ -22,6 +22,11 @@ WARM_S: Final = 1
 CEILED: Final = ("get", "list", "many")
 """Operations for which there is a constant of the same length."""
 
+LABELLED_MOST: Final = 20_000
+COMPARED_MOST: Final = 5_000
+"""Of a tenant's labels (PLANT_SEARCH_EXACT_MAX): of more Plant goes along an index, which finds
+most of what is near, and nobody could be asked for the same."""
+
 PEERS: Final = 6
 FILLED: Final = 3_000
 """Rows that are written in a second, with the log of everything."""
@@ -66,8 +71,14 @@ class Part(Struct, frozen=True, kw_only=True):
 
     @property
     def searched(self) -> bool:
-        """Say whether vectors are needed."""
-        return SEARCH in self.operations
+        """Say whether it is searched, which takes vectors."""
+        most = min(LABELLED_MOST, COMPARED_MOST * self.tenants)
+        return SEARCH in self.operations and self.rows <= most
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """List the operations that it is asked for."""
+        return tuple(one for one in self.operations if one != SEARCH or self.searched)
 
     def round_s(self, connections: int) -> int:
         """Give the seconds of a round: many connections need a while to be all heard."""
@@ -80,7 +91,7 @@ class Part(Struct, frozen=True, kw_only=True):
         set_up += self.rows / VECTORS if self.searched else 0
         measured = sum(
             self._servers(operation) * self.rounds * self._turn_s(operation, connections)
-            for operation, connections in product(self.operations, self.connections)
+            for operation, connections in product(self.asked, self.connections)
         )
         bulk = BULK_ROW_S * self.bulk * min(self.rounds, ROUNDS)
         return set_up + measured + bulk + (OVERLOAD_S if self.overload else 0)
@@ -138,7 +149,7 @@ def full() -> list[Part]:
 def words(parts: Sequence[Part]) -> list[str]:
     """Say what is planned, part by part, and how long it should take."""
     lines = [
-        f"{part.rows:,} rows of {part.tenants:,} tenants: {', '.join(part.operations)}; "
+        f"{part.rows:,} rows of {part.tenants:,} tenants: {', '.join(part.asked)}; "
         f"{', '.join(map(str, part.connections))} connections; {part.rounds} rounds; "
         f"{'Plant alone' if part.alone else 'all servers'}: {part.expected_s / 60:.0f} minutes"
         for part in parts

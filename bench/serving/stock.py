@@ -20,10 +20,6 @@ SAMPLE: Final = 4_000
 DRAFTS: Final = 4
 """Of so many skills one is a draft, and older than all that are in force."""
 
-LABELLED_MOST: Final = 20_000
-COMPARED_MOST: Final = 5_000
-"""Of a tenant's labels (PLANT_SEARCH_EXACT_MAX): of more Plant goes along an index, which finds
-most of what is near, and nobody could be asked for the same."""
 
 FILL: Final = """
 SELECT count(*)
@@ -96,7 +92,7 @@ class Stock(Struct, frozen=True):
 def fill(
     ground: Ground, rows: int, tenants: int, tell: Callable[[str], None], *, searched: bool
 ) -> Stock:
-    """Fill an empty database, with the log of everything; with vectors where they can be asked."""
+    """Fill an empty database, with the log of everything; with vectors where it is searched."""
     authors = make_actors(ground, tenants)
     certifiers = make_actors(ground, tenants, "certifier", ["certify"])
     tell(f"writing {rows:,} skills of {tenants} tenants")
@@ -105,13 +101,12 @@ def fill(
         each = zip(authors, certifiers, shares, strict=True)
         list(pool.map(lambda one: _written(ground, SAMPLE // tenants, *one), each))
     ground.run(AHEAD)
-    labelled = searched and rows <= min(LABELLED_MOST, COMPARED_MOST * tenants)
-    if labelled:
+    if searched:
         tell("giving them vectors")
         ground.run(LABELLED)
     ground.run("VACUUM (ANALYZE)")
     ground.run("CHECKPOINT")
-    return Stock(rows, _shops(ground, authors), labelled)
+    return Stock(rows, _shops(ground, authors), searched)
 
 
 def _written(ground: Ground, drafts_most: int, author: Actor, certifier: Actor, count: int) -> None:
