@@ -184,6 +184,19 @@ class TestAgreement:
 
         assert one == other != last
 
+    def test_a_time_is_the_same_however_it_is_written(self) -> None:
+        """One of a million ends with a whole second, which some write without a fraction."""
+        whole, short, other = (
+            known({"items": [{"created_at": time}], "missing": []}, written=False)
+            for time in (
+                "2026-01-01T00:00:01.000000Z",
+                "2026-01-01T00:00:01Z",
+                "2026-01-01T00:00:02Z",
+            )
+        )
+
+        assert whole == short != other
+
     def test_of_a_search_the_entities_are_compared_and_how_near_they_are(self) -> None:
         """Plant says more, which nobody else has to."""
         ours = {"items": [{"entity": {"id": "1"}, "score": 0.5, "parts": {}}], "mode": "vector"}
