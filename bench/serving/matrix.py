@@ -68,8 +68,9 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
             say(f"{looked} sessions of peers keep nothing")
         with _field(place, python, part, stock) as field:
             _let_rest(place)
-            compared = agree(place, field.plant, field.peers, stock, part.operations)
-            compared += agree_partly(field.plant, field.others, stock, part.operations)
+            # First: what the others write changes the length of what a constant has the length of.
+            compared = agree_partly(field.plant, field.others, stock, part.operations)
+            compared += agree(place, field.plant, field.peers, stock, part.operations)
             say(f"{compared} answers are the same")
             requests = _requests(place.directory, field, stock, part)
             for server in field.all:
