@@ -55,7 +55,7 @@ def _given(arguments: list[str]) -> argparse.Namespace:
         choices=NAMES,
         help="this benchmark; may be given again",
     )
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, in seven minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, in ten minutes")
     parser.add_argument(
         "--rows",
         action="append",

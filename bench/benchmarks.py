@@ -45,7 +45,8 @@ def write(directory: Path) -> None:
     raw = directory / SERVING
     if raw.exists():
         measured = msgspec.json.decode(raw.read_bytes(), type=Serving)
-        (directory / serving.PLOT).write_text(serving.drawn(measured), encoding="utf-8")
+        for name, plot in serving.drawn(measured).items():
+            (directory / name).write_text(plot, encoding="utf-8")
         parts.append(serving.part(measured))
     raw = directory / SEARCH
     if raw.exists():

@@ -11,7 +11,7 @@ HEAD = """\
 {mark} {title}
 
 {intro}
-{quick}{busy}
+{quick}{busy}{missed}
 | what | measured | goal | met? | beside |
 |---|---|---|---|---|
 {rows}
@@ -41,6 +41,9 @@ BUSY = "\n**The machine was at other work too (load {load}): rates are too low, 
 QUICK = "\n**A quick run: smaller sizes and shorter rounds, which say nothing about the goals.**\n"
 
 
+NO_CAUSE = "What it goes to has not been measured."
+
+
 class Title(Struct, frozen=True):
     """What a page is called, and what it says before its numbers."""
 
@@ -64,14 +67,27 @@ def page(
         intro=title.intro,
         quick=QUICK if quick else "",
         busy=BUSY.format(load=machine.load) if machine.load > QUIET else "",
+        missed=_missed(rows, "#" * depth),
         rows="\n".join(
             f"| {row.what} | {row.measured} | {row.goal} | {row.verdict} | {row.beside} |"
-            for row in rows
+            for row in sorted(rows, key=lambda row: row.met is not False)
         ),
         how=_how(rows),
         minutes=took_s / 60,
         **{name: getattr(machine, name) for name in machine.__struct_fields__},
     )
+
+
+def _missed(rows: Sequence[Row], mark: str) -> str:
+    """Say of each goal that was missed why, before everything else."""
+    missed = [row for row in rows if row.met is False]
+    if not missed:
+        return ""
+    lines = [
+        f"- **{row.what}**: {row.measured}, goal {row.goal}. {row.cause or NO_CAUSE}"
+        for row in missed
+    ]
+    return "\n".join(["", f"{mark}# Missed", "", *lines, "", f"{mark}# All numbers", ""])
 
 
 def _how(rows: Sequence[Row]) -> str:

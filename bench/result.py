@@ -12,7 +12,8 @@ class Row(Struct, frozen=True, kw_only=True):
     """One number.
 
     Shapes: `least` or `most` is the goal, neither where there is none. `how` says how it was
-    measured, `beside` what it has to be seen with, such as a ratio.
+    measured, `beside` what it has to be seen with, such as a ratio, `cause` why a goal is missed,
+    as far as that was measured.
     Units: `unit` is that of `value`, `least` and `most`; empty for a ratio.
     """
 
@@ -23,6 +24,7 @@ class Row(Struct, frozen=True, kw_only=True):
     most: float | None = None
     how: str
     beside: str = ""
+    cause: str = ""
 
     @property
     def met(self) -> bool | None:

@@ -34,6 +34,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("audit", "service.cli.audit", "look after the log and prove what it says"),
     Command("migrate", "service.cli.migrate", "bring the database to this release"),
     Command("sql", "service.cli.sql", "show and check the statements"),
+    Command("bench", "service.cli.bench", "measure how fast a running service answers"),
     Command("doctor", "service.cli.doctor", "look at everything that Plant needs"),
     Command("db", "service.cli.db", "start, stop and reach the database"),
 )

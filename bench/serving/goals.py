@@ -1,21 +1,20 @@
 """What was measured against what was to be reached: the ratios of issue and design."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from bench.result import Row
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
+from bench.serving.causes import CAUSES
+from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
 
 GROWTH_MOST: Final = 1.3
 GROWN: Final = (10_000, 1_000_000)
 """Sizes between which the goal of growth is set."""
-
-BUSY: Final = 64
-"""Connections at which rates are compared."""
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -133,7 +132,7 @@ def value(result: Result, number: str) -> float:
     return sum(result.middle(one) for one in number.split("+"))
 
 
-def rows(size: int, results: Sequence[Result]) -> list[Row]:
+def rows(size: int, tenants: int, results: Sequence[Result]) -> list[Row]:
     """Make a row of each goal whose both sides were measured."""
     found = {(one.server, one.operation, one.connections): one for one in results}
     made = []
@@ -146,13 +145,15 @@ def rows(size: int, results: Sequence[Result]) -> list[Row]:
         words, form = WORDS[goal.number]
         made.append(
             Row(
-                what=f"{size:,} rows, {goal.operation}, {goal.connections} connections: "
+                what=f"{size:,} rows, {tenants:,} tenants, {goal.operation}, "
+                f"{goal.connections} connections: "
                 f"{words}, {f'{goal.other} / Plant' if goal.turned else f'Plant / {goal.other}'}",
                 value=other / one if goal.turned else one / other,
                 least=goal.least,
                 most=goal.most,
                 how=HOW,
                 beside=f"{form.format(one)} against {form.format(other)}",
+                cause=CAUSES.get((goal.operation, goal.number, goal.other), ""),
             )
         )
     return made
@@ -184,27 +185,25 @@ def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
 
 
 def growth(sizes: Mapping[int, Sequence[Result]]) -> list[Row]:
-    """Compare the medians of the smallest table with those of the largest."""
-    if len(sizes) < 2:  # noqa: PLR2004 - there is nothing to compare
-        return []
-    small, large = min(sizes), max(sizes)
+    """Compare the medians of the smallest table with those of every larger one."""
+    small = min(sizes)
+    return [row for size in sorted(sizes) if size > small for row in _grown(sizes, small, size)]
+
+
+def _grown(sizes: Mapping[int, Sequence[Result]], small: int, large: int) -> Iterator[Row]:
     before = {(one.operation, one.connections): one for one in _ours(sizes[small])}
-    made = []
     for one in _ours(sizes[large]):
         other = before.get((one.operation, one.connections))
         if other is None or one.connections != 1:
             continue
         was, now = other.middle("p50_ms"), one.middle("p50_ms")
-        made.append(
-            Row(
-                what=f"{one.operation}, 1 connection: p50 at {large:,} rows / at {small:,}",
-                value=now / was,
-                most=GROWTH_MOST if (small, large) == GROWN else None,
-                how="One connection, so that nobody waits for another.",
-                beside=f"{now:.3g} against {was:.3g} ms",
-            )
+        yield Row(
+            what=f"{one.operation}, 1 connection: p50 at {large:,} rows / at {small:,}",
+            value=now / was,
+            most=GROWTH_MOST if (small, large) == GROWN else None,
+            how="One connection, so that nobody waits for another.",
+            beside=f"{now:.3g} against {was:.3g} ms",
         )
-    return made
 
 
 def _ours(results: Sequence[Result]) -> list[Result]:

@@ -63,11 +63,15 @@ def require_wrk() -> None:
         )
 
 
-def write_requests(path: Path, requests: Sequence[Request]) -> None:
-    """Write a file of requests for the script, in an order that is random and always the same."""
-    shuffled = random.Random(SCRIPT.name).sample(requests, len(requests))  # noqa: S311 - an order
+def write_requests(path: Path, requests: Sequence[Request], parts: int = 1) -> None:
+    """Write a file of requests for the script, in an order that is random and always the same.
+
+    Parts of equal length stay one behind the other, in the same order each.
+    """
+    length = len(requests) // parts
+    order = random.Random(SCRIPT.name).sample(range(length), length)  # noqa: S311 - an order
     lines = []
-    for one in shuffled:
+    for one in (requests[part * length + place] for part in range(parts) for place in order):
         headers = "\t".join(f"{name}: {value}" for name, value in one.headers.items())
         lines += [one.method, one.path, headers, one.body]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -10,26 +10,26 @@ from msgspec import Struct
 
 from bench.audit.inserts import WITHOUT
 from bench.ground import Ground
-from bench.serving.agreement import agree
+from bench.serving.agreement import agree, agree_partly
 from bench.serving.asking import answer
 from bench.serving.bulk import BulkResult, measured
 from bench.serving.load import BadAnswersError, Request, write_requests
-from bench.serving.operations import OPERATIONS, WRITES
+from bench.serving.operations import OPERATIONS, PARTS, asked
+from bench.serving.overloaded import Stress, overload
 from bench.serving.pgbenched import pgbench
+from bench.serving.plan import BUSY, CEILED, Part
 from bench.serving.report import Size
-from bench.serving.rounds import Case, Result, take_turns
+from bench.serving.rounds import Around, Case, Result, take_turns
 from bench.serving.servers import CONSTANT, PEERS, UNLOGGED, Server, constant, peer, plant
+from bench.serving.sessions import leave_nothing
+from bench.serving.steps import withdraw
 from bench.serving.stock import Stock, fill
 
-FULL: Final = (5, 2)
-"""Rounds, and seconds of each."""
-
-QUICKLY: Final = (1, 1)
 BULK_ROUNDS: Final = 3
 """Of import and export, which take long."""
 
-CEILED: Final = ("get", "list", "many")
-"""Operations for which there is a constant of the same length."""
+OVERLOADED_S: Final = 4
+"""Rounds that an overload lasts."""
 
 PENDING: Final = "SELECT count(*) FROM audit.pending"
 PLACED_S: Final = 600.0
@@ -38,90 +38,94 @@ PLACED_S: Final = 600.0
 Tell = Callable[[str], None]
 
 
-class Scale(Struct, frozen=True):
-    """How much is measured."""
-
-    operations: tuple[str, ...]
-    connections: tuple[int, ...]
-    rounds: int
-    seconds: int
-    bulk: int
-
-
 class Field(Struct, frozen=True):
-    """All servers at work on one table; `others` serve some operations only."""
+    """All servers at work on one table; `others` serve one operation or a few."""
 
     plant: Server
     peers: list[Server]
-    constant: Server
-    unlogged: Server
+    others: dict[str, list[Server]]
 
     @property
     def all(self) -> list[Server]:
-        """List them."""
-        return [self.plant, *self.peers, self.constant, self.unlogged]
+        """List them, each once."""
+        others = [one for several in self.others.values() for one in several]
+        return [self.plant, *self.peers, *dict.fromkeys(others)]
 
     def asked(self, operation: str) -> list[Server]:
         """List those that have an operation."""
-        also = [self.constant] if operation in CEILED else []
-        also += [self.unlogged] if operation == "create" else []
-        return [self.plant, *self.peers, *also]
+        return [self.plant, *self.peers, *self.others.get(operation, [])]
 
 
-def measured_at(
-    ground: Ground, python: Path, rows: int, tenants: int, scale: Scale, say: Tell
-) -> Size:
+def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
     """Fill a table, have all servers agree on it, and measure them.
 
     Raises: DisagreementError, NotServingError.
     """
-    with ground.copy(f"rows_{rows}_{tenants}") as place:
-        stock = fill(place, rows, tenants, say)
-        with place.copy(f"unlogged_{rows}_{tenants}") as bare:
-            bare.run(WITHOUT)
-            say("starting the servers")
-            with _field(place, bare, python, stock) as field:
-                _let_rest(place)
-                compared = agree(place, field.plant, field.peers, stock)
-                say(f"{compared} answers are the same")
-                requests = _requests(place.directory, field, stock, scale)
-                for server in field.all:
-                    server.pause()
-                results, failed = _cases(place, field, requests, scale, say)
-                field.plant.resume()
-                moved = _moved(place, python, field.plant, stock, scale, say)
-        alone = pgbench(place, stock)
-        return Size(rows, tenants, compared, results, moved, alone, failed)
+    with ground.copy(f"rows_{part.rows}_{part.tenants}") as place:
+        stock = fill(place, part.rows, part.tenants, say, searched=part.searched)
+        looked = 0 if part.alone else leave_nothing(place, python, stock, part.operations)
+        if looked:
+            say(f"{looked} sessions of peers keep nothing")
+        with _field(place, python, part, stock) as field:
+            _let_rest(place)
+            # First: what the others write changes the length of what a constant has the length of.
+            compared = agree_partly(field.plant, field.others, stock, part.operations)
+            compared += agree(place, field.plant, field.peers, stock, part.operations)
+            say(f"{compared} answers are the same")
+            requests = _requests(place.directory, field, stock, part)
+            for server in field.all:
+                server.pause()
+            results, failed = _cases(place, field, requests, stock, part, say)
+            field.plant.resume()
+            moved = _moved(place, python, field.plant, stock, part, say)
+            stress = _stressed(place, field.plant, stock, part, say)
+        alone = {} if part.alone else pgbench(place, stock)
+        return Size(
+            rows=part.rows,
+            tenants=part.tenants,
+            compared=compared,
+            results=results,
+            bulk=moved,
+            pgbench=alone,
+            failed=failed,
+            overload=stress,
+            sessions=looked,
+        )
 
 
 @contextmanager
-def _field(place: Ground, bare: Ground, python: Path, stock: Stock) -> Iterator[Field]:
+def _field(place: Ground, python: Path, part: Part, stock: Stock) -> Iterator[Field]:
+    """Start the servers; where Plant is not alone, one more on a copy without the log."""
     with ExitStack() as stack:
+        if part.alone:
+            yield Field(stack.enter_context(plant(place)), [], {})
+            return
+        bare = stack.enter_context(place.copy(f"unlogged_{part.rows}_{part.tenants}"))
+        bare.run(WITHOUT)
         ours = stack.enter_context(plant(place))
         lengths = {
             name: len(answer(ours, OPERATIONS[name](ours, stock)[0]).body) for name in CEILED
         }
-        yield Field(
-            ours,
-            [stack.enter_context(peer(place, python, name)) for name in PEERS],
-            stack.enter_context(constant(place, lengths)),
-            stack.enter_context(plant(bare, UNLOGGED)),
-        )
+        peers = [stack.enter_context(peer(place, python, name)) for name in PEERS]
+        ceiling = stack.enter_context(constant(place, lengths))
+        others = {name: [ceiling] for name in CEILED}
+        others["create"] = [stack.enter_context(plant(bare, UNLOGGED))]
+        yield Field(ours, peers, others)
 
 
 def _requests(
-    directory: Path, field: Field, stock: Stock, scale: Scale
+    directory: Path, field: Field, stock: Stock, part: Part
 ) -> dict[str, list[tuple[Server, Path]]]:
     """Write what each server is sent, for each operation."""
     found: dict[str, list[tuple[Server, Path]]] = {}
-    for operation in scale.operations:
+    for operation, ask in asked(stock, part.operations).items():
         for server in field.asked(operation):
             if server.name == CONSTANT:
                 requests = [Request("GET", f"/{operation}", {})]
             else:
-                requests = OPERATIONS[operation](server, stock)
+                requests = ask(server, stock)
             path = directory / f"{operation}-{server.port}.txt"
-            write_requests(path, requests)
+            write_requests(path, requests, PARTS.get(operation, 1))
             found.setdefault(operation, []).append((server, path))
     return found
 
@@ -130,7 +134,8 @@ def _cases(
     place: Ground,
     field: Field,
     requests: dict[str, list[tuple[Server, Path]]],
-    scale: Scale,
+    stock: Stock,
+    part: Part,
     say: Tell,
 ) -> tuple[list[Result], list[str]]:
     """Measure case by case; gives what came of it, and what has failed."""
@@ -144,13 +149,17 @@ def _cases(
 
     results: list[Result] = []
     failed: list[str] = []
-    for operation in scale.operations:
-        after = sealed if operation in WRITES else _nothing
-        for connections in scale.connections:
-            case = Case(operation, connections)
+    around = {
+        "create": Around(after=sealed),
+        "amend": Around(after=sealed),
+        "step": Around(lambda: withdraw(place.url("superuser"), stock.shops), sealed),
+    }
+    for operation, servers in requests.items():
+        for connections in part.connections:
+            case, seconds = Case(operation, connections), part.round_s(connections)
             try:
                 found = take_turns(
-                    place, case, requests[operation], scale.rounds, scale.seconds, after
+                    place, case, servers, part.rounds, seconds, around.get(operation, Around())
                 )
             except BadAnswersError as bad:
                 say(f"FAILED: {bad}")
@@ -162,15 +171,26 @@ def _cases(
 
 
 def _moved(
-    place: Ground, python: Path, plant: Server, stock: Stock, scale: Scale, say: Tell
+    place: Ground, python: Path, plant: Server, stock: Stock, part: Part, say: Tell
 ) -> list[BulkResult]:
     """Import and export, where that is asked for."""
-    if not scale.bulk:
+    if not part.bulk:
         return []
-    rounds = min(BULK_ROUNDS, scale.rounds)
-    found = measured(place, python, plant, stock.shops[-1].actor, scale.bulk, rounds)
+    rounds = min(BULK_ROUNDS, part.rounds)
+    found = measured(place, python, plant, stock.shops[-1].actor, part.bulk, rounds)
     rates = (f"{one.operation} {one.way} {one.middle('rate'):,.0f} rows/s" for one in found)
     say("; ".join(rates))
+    return found
+
+
+def _stressed(place: Ground, plant: Server, stock: Stock, part: Part, say: Tell) -> list[Stress]:
+    """Ask for too much, where that is asked for."""
+    if not part.overload:
+        return []
+    _let_rest(place)
+    found = overload(plant, stock, OVERLOADED_S * part.round_s(BUSY))
+    kept = (f"{one.times} times the capacity: {one.kept:.0%} of it kept" for one in found)
+    say("; ".join(kept))
     return found
 
 
@@ -181,10 +201,6 @@ def _let_rest(place: Ground) -> None:
         if time.monotonic() > until:
             raise TimeoutError("entries wait for their place")
         time.sleep(0.1)
-
-
-def _nothing() -> None:
-    """Do nothing: a read leaves nothing behind."""
 
 
 def _shown(results: Sequence[Result]) -> str:

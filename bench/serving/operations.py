@@ -1,5 +1,6 @@
 """What is asked of every server, in the words of each."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -20,6 +21,10 @@ TENANTS: Final = 50
 """Tenants whose pages are asked for: each is walked through first."""
 
 TOGETHER: Final = 20
+SEARCHES: Final = 200
+"""Vectors that are looked with, of all tenants together."""
+
+LENGTH: Final = 384
 JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -80,6 +85,39 @@ def amend(server: Server, stock: Stock) -> list[Request]:
     ]
 
 
+def step(server: Server, stock: Stock) -> list[Request]:
+    """Submit every draft, then withdraw every one: whoever goes on for ever is never refused."""
+    condition = {"If-Match": "*"} if server.is_plant else {}
+    return [
+        Request(
+            "POST",
+            f"/v1/skills/{identity}/status",
+            server.headers(shop.actor) | JSON | condition,
+            msgspec.json.encode({"to": to, "reason": "It is its turn."}).decode(),
+        )
+        for to in ("under_review", "draft")
+        for shop in stock.shops
+        for identity in shop.drafts
+    ]
+
+
+def search(server: Server, stock: Stock) -> list[Request]:
+    """Look for the ten skills in force that are nearest to a vector."""
+    drawn = random.Random(SEARCHES)  # noqa: S311 - the same for everybody
+    each = max(1, SEARCHES // len(stock.shops))
+    return [
+        Request("POST", "/v1/search", server.headers(shop.actor) | JSON, _looking(drawn))
+        for shop in stock.shops
+        for _ in range(each)
+    ]
+
+
+def _looking(drawn: random.Random) -> str:
+    vector = [round(drawn.gauss(), 6) for _ in range(LENGTH)]
+    asked = {"embedding_384": vector, "model": "caller", "kinds": ["skill"], "limit": 10}
+    return msgspec.json.encode(asked).decode()
+
+
 def _together(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     whole = max(1, len(ids) // TOGETHER)
     return (ids[place * TOGETHER : (place + 1) * TOGETHER] for place in range(whole))
@@ -98,11 +136,21 @@ def _pages(server: Server, shop: Shop) -> list[Request]:
     return found
 
 
+def asked(stock: Stock, wanted: Sequence[str]) -> dict[str, Ask]:
+    """Give those of some operations that a stock can be asked."""
+    return {name: OPERATIONS[name] for name in wanted if name != SEARCH or stock.labelled}
+
+
+SEARCH: Final = "search"
 OPERATIONS: Final[dict[str, Ask]] = {
     "get": get,
     "list": page,
     "many": many,
     "create": create,
     "amend": amend,
+    "step": step,
+    SEARCH: search,
 }
-WRITES: Final = frozenset({"create", "amend"})
+WRITES: Final = frozenset({"create", "amend", "step"})
+PARTS: Final = {"step": 2}
+"""Parts of equal length that stay one behind the other; what has none is sent in any order."""

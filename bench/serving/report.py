@@ -10,12 +10,22 @@ from bench.page import Title, page
 from bench.result import Row
 from bench.serving.bars import Bar, bars
 from bench.serving.bulk import BulkResult
-from bench.serving.goals import BUSY
+from bench.serving.goals import value
+from bench.serving.overloaded import Stress
+from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import FASTAPI
 
-PLOT: Final = "benchmarks-serving.svg"
-PLOTTED: Final = "Answers a second over 64 connections, as a multiple of FastAPI + SQLAlchemy"
+OVER: Final = "over 64 connections, as a multiple of FastAPI + SQLAlchemy"
+PLOTS: Final = {
+    "benchmarks-serving.svg": ("rate", f"Answers a second {OVER}: more is better"),
+    "benchmarks-serving-cpu.svg": (
+        "cpu_us+server_us",
+        f"Processor time of service and PostgreSQL {OVER}: less is better",
+    ),
+}
+"""A number of what was measured, and what the plot says of it, by the plot's name."""
+
 INTRO: Final = """\
 How fast Plant answers, beside what one would take instead: `tox -e bench -- --only serving` on
 tables of its own; [serving.json](serving.json) has every round.
@@ -29,13 +39,20 @@ security asks for (BEGIN, `set_config('app.tenant_id', …, true)` and the rest 
 is asked for, COMMIT) as `plant_app`; {pool} connections each for reads and for creates, as many as
 Plant has for both. What they create they insert themselves, as a role that has the rights of
 `plant_writer`: kind, tags, then the base row, whose triggers render the document and write the log.
+Steps of the life cycle submit drafts and withdraw them, each with a reason that goes to the log.
+A search finds the ten nearest to a vector of 384 among a tenant's skills in force, which have one
+vector each, as a caller gave it. Peers order them by distance in one statement, joined to the rest;
+along the index, which is of all tenants, that would lose most of what is near, so they do without
+it, as does Plant up to 5,000 labels of a tenant: larger tables are not searched here.
 "Our functions" is the same framework with one call of Plant's generated function instead, and its
 document passed on: the idea is worth about two, and belongs to whoever takes it.
 Before anything was timed {compared:,} answers were compared with Plant's after parsing, every
-written entity was read back from Plant, and another tenant's id was 404 at all of them.
+written entity was read back from Plant, with the reason that the log has, and another tenant's id
+was 404 at all of them; {sessions:,} sessions of peers were looked at, on which nothing was left of
+whom they had worked for. Of Plant's search more goes out than of theirs: by what each was found.
 
 The server of PostgreSQL is the embedded one, with 200 connections, so that all of them have theirs.
-Vectors for search, which come behind the log, are not made in this run: no peer has any."""
+Vectors that come behind the log are not made in this run: no peer makes any."""
 
 COLUMNS: Final = (
     "server",
@@ -62,6 +79,8 @@ class Size(Struct, frozen=True):
     bulk: list[BulkResult]
     pgbench: dict[str, float]
     failed: list[str]
+    overload: list[Stress] = []
+    sessions: int = 0
 
 
 class Serving(Struct, frozen=True):
@@ -79,7 +98,8 @@ class Serving(Struct, frozen=True):
 def part(measured: Serving) -> str:
     """Write the part of the page."""
     compared = sum(size.compared for size in measured.sizes)
-    title = Title("Serving", INTRO.format(pool=measured.pool, compared=compared))
+    sessions = sum(size.sessions for size in measured.sizes)
+    title = Title("Serving", INTRO.format(pool=measured.pool, compared=compared, sessions=sessions))
     text = page(
         title, measured.goals, measured.machine, measured.took_s, quick=measured.quick, depth=2
     )
@@ -89,7 +109,7 @@ def part(measured: Serving) -> str:
             text,
             f"Versions of the peers: {peers}.",
             "",
-            f"![{PLOTTED}]({PLOT})",
+            *(f"![{words}]({name})" for name, (_, words) in PLOTS.items()),
             *(line for size in measured.sizes for line in _size(size)),
             "",
         ]
@@ -162,16 +182,19 @@ def _base(cases: Sequence[Result]) -> Result | None:
     return next((one for one in cases if one.server == FASTAPI), None)
 
 
-def drawn(measured: Serving) -> str:
-    """Draw what 64 connections get of the first size, as multiples."""
-    results = measured.sizes[0].results
-    at = [one for one in results if one.connections == BUSY]
+def drawn(measured: Serving) -> dict[str, str]:
+    """Draw what 64 connections get of the first size, as multiples; gives plots by their names."""
+    at = [one for one in measured.sizes[0].results if one.connections == BUSY]
+    return {name: bars(words, _groups(at, number)) for name, (number, words) in PLOTS.items()}
+
+
+def _groups(at: Sequence[Result], number: str) -> dict[str, list[Bar]]:
     groups = {}
     for operation in dict.fromkeys(one.operation for one in at):
         cases = [one for one in at if one.operation == operation]
         base = _base(cases)
         if base:
             groups[operation] = [
-                Bar(one.server, one.middle("rate") / base.middle("rate")) for one in cases
+                Bar(one.server, value(one, number) / value(base, number)) for one in cases
             ]
-    return bars(PLOTTED, groups)
+    return groups

@@ -57,6 +57,17 @@ class Case(Struct, frozen=True):
     connections: int
 
 
+def nothing() -> None:
+    """Do nothing: a read needs nothing and leaves nothing behind."""
+
+
+class Around(Struct, frozen=True):
+    """What is done before a server is sent anything, and after its round."""
+
+    before: Callable[[], None] = nothing
+    after: Callable[[], None] = nothing
+
+
 class Result(Struct, frozen=True):
     """All rounds of a server in a case."""
 
@@ -76,11 +87,11 @@ def take_turns(
     servers: Sequence[tuple[Server, Path]],
     rounds: int,
     seconds: int,
-    after: Callable[[], None],
+    around: Around,
 ) -> list[Result]:
     """Measure servers, each with its file of requests, the order turned about each round.
 
-    `after` is done after each round of each. Raises: BadAnswersError.
+    Raises: BadAnswersError.
     """
     found: dict[str, list[Taken]] = {server.name: [] for server, _ in servers}
     with psycopg.connect(ground.url("superuser"), autocommit=True) as session:
@@ -89,11 +100,14 @@ def take_turns(
             for server, requests in order:
                 server.resume()
                 try:
+                    around.before()
                     warm(server, requests, case)
+                    _let_end(session, server)
+                    around.before()
                     found[server.name].append(_taken(session, case, server, requests, seconds))
                 finally:
                     server.pause()
-                after()
+                around.after()
     return [Result(name, case.operation, case.connections, each) for name, each in found.items()]
 
 

@@ -93,7 +93,10 @@ PEERS: Final = {
 }
 """By what they are called: the modules of bench/serving/peers."""
 
-CALLED: Final = ("entity_by_id", "entities_newest", "entities_by_id", "skill_create", "skill_amend")
+CALLED: Final = (
+    *("entity_by_id", "entities_newest", "entities_by_id", "skill_create", "skill_amend"),
+    *("entity_step", "search_exact"),
+)
 """The statements whose functions some of them call."""
 
 PLANT: Final = "Plant"
@@ -134,13 +137,20 @@ def constant(ground: Ground, lengths: Mapping[str, int]) -> Iterator[Server]:
 
 
 @contextmanager
-def peer(ground: Ground, python: Path, name: str) -> Iterator[Server]:
-    """Run a peer under uvicorn, in the environment of the peers."""
+def peer(
+    ground: Ground, python: Path, name: str, through: Callable[[str], str] = str
+) -> Iterator[Server]:
+    """Run a peer under uvicorn, in the environment of the peers.
+
+    `through` gives the address by which it reaches the database instead.
+    """
     port, sessions = free_port(), f"peer {PEERS[name]}"
     module = f"bench.serving.peers.{PEERS[name]}:app"
     said = ground.directory / f"{PEERS[name]}.txt"
     command = [str(python), *UVICORN, str(port), module]
-    with process(command, said, told(ground, sessions)) as started:
+    environ = told(ground, sessions)
+    environ |= {one: through(environ[one]) for one in ("PEER_READ_URL", "PEER_WRITE_URL")}
+    with process(command, said, environ) as started:
         try:
             _wait(name, port, "/", lambda: started.poll() is None)
         except NotServingError:

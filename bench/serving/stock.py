@@ -15,7 +15,11 @@ WRITERS: Final = 2
 """Sessions at once."""
 BATCH: Final = 5_000
 SAMPLE: Final = 4_000
-"""Ids that are asked for, of all tenants together."""
+"""Ids that are asked for, of all tenants together; as many are drafts at most."""
+
+DRAFTS: Final = 4
+"""Of so many skills one is a draft, and older than all that are in force."""
+
 
 FILL: Final = """
 SELECT count(*)
@@ -45,45 +49,76 @@ CROSS JOIN (VALUES ('minilm-l6-v2-int8/1'), ('trigram/1')) AS embedder (name)
 """
 SAMPLED: Final = """
 SELECT id::text FROM app.base_entity
-WHERE tenant_id = %s::uuid AND entity_type = 'skill' ORDER BY sha256(uuid_send(id)) LIMIT %s
+WHERE tenant_id = %s::uuid AND entity_type = 'skill' AND status = %s
+ORDER BY sha256(uuid_send(id)) LIMIT %s
+"""
+
+
+LABELLED: Final = """
+SELECT setseed(0.9);
+INSERT INTO app.entity_label (
+    tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
+    embedding_384, lexical_384
+)
+SELECT
+    base.tenant_id, base.id, 0, base.entity_type, 'caller', base.name,
+    sha256(convert_to(base.name, 'UTF8')), 'caller', random.vector, random.vector
+FROM app.base_entity AS base
+CROSS JOIN LATERAL (
+    SELECT public.l2_normalize(array_agg(random_normal())::public.vector) AS vector
+    FROM generate_series(1, 384)
+    WHERE base.id IS NOT NULL
+) AS random
+WHERE base.status = 'active'
 """
 
 
 class Shop(Struct, frozen=True):
-    """A tenant: who asks in its name, and some ids that it has."""
+    """A tenant: who asks in its name, some ids of what it has in force, and of its drafts."""
 
     actor: Actor
     ids: list[str]
+    drafts: list[str]
 
 
 class Stock(Struct, frozen=True):
-    """A filled table."""
+    """A filled table; `labelled`: everything in force has the vector of a caller."""
 
     rows: int
     shops: list[Shop]
+    labelled: bool = False
 
 
-def fill(ground: Ground, rows: int, tenants: int, tell: Callable[[str], None]) -> Stock:
-    """Fill an empty database, with the log of everything."""
+def fill(
+    ground: Ground, rows: int, tenants: int, tell: Callable[[str], None], *, searched: bool
+) -> Stock:
+    """Fill an empty database, with the log of everything; with vectors where it is searched."""
     authors = make_actors(ground, tenants)
     certifiers = make_actors(ground, tenants, "certifier", ["certify"])
     tell(f"writing {rows:,} skills of {tenants} tenants")
     shares = [rows // tenants + (number < rows % tenants) for number in range(tenants)]
     with ThreadPoolExecutor(WRITERS) as pool:
         each = zip(authors, certifiers, shares, strict=True)
-        list(pool.map(lambda one: _written(ground, *one), each))
+        list(pool.map(lambda one: _written(ground, SAMPLE // tenants, *one), each))
     ground.run(AHEAD)
+    if searched:
+        tell("giving them vectors")
+        ground.run(LABELLED)
     ground.run("VACUUM (ANALYZE)")
     ground.run("CHECKPOINT")
-    return Stock(rows, _shops(ground, authors))
+    return Stock(rows, _shops(ground, authors), searched)
 
 
-def _written(ground: Ground, author: Actor, certifier: Actor, count: int) -> None:
+def _written(ground: Ground, drafts_most: int, author: Actor, certifier: Actor, count: int) -> None:
+    drafts = min(count // DRAFTS, max(2, drafts_most))
     with psycopg.connect(ground.url("superuser"), autocommit=True) as connection:
         values = (*author.context[:4], certifier.key_id)
         for (_, setting), value in zip(CONTEXT, values, strict=True):
             connection.execute("SELECT set_config(%s, %s, FALSE)", (setting, value))
-        for begin in range(0, count, BATCH):
+        connection.execute(
+            FILL, {"prefix": "draft ", "status": "draft", "from": 0, "count": drafts}
+        )
+        for begin in range(drafts, count, BATCH):
             given = {"prefix": "skill ", "status": "active", "from": begin}
             connection.execute(FILL, given | {"count": min(BATCH, count - begin)})
 
@@ -91,7 +126,9 @@ def _written(ground: Ground, author: Actor, certifier: Actor, count: int) -> Non
 def _shops(ground: Ground, actors: Sequence[Actor]) -> list[Shop]:
     each = max(2, SAMPLE // len(actors))
     with psycopg.connect(ground.url("superuser"), autocommit=True) as connection:
-        return [
-            Shop(actor, [row[0] for row in connection.execute(SAMPLED, (actor.tenant_id, each))])
-            for actor in actors
-        ]
+
+        def ids(actor: Actor, status: str) -> list[str]:
+            given = (actor.tenant_id, status, each)
+            return [row[0] for row in connection.execute(SAMPLED, given)]
+
+        return [Shop(actor, ids(actor, "active"), ids(actor, "draft")) for actor in actors]

@@ -1,16 +1,14 @@
 """Twice as much as the service can do: it goes on doing what it can, and refuses at once."""
 
-import asyncio
 import itertools
 import json
-import sys
 from typing import Any
 
 import aiohttp
 import msgspec
 
+from bench.paced import NUMBER, Outcome, Plan, loaded
 from tests.chaos.ground import Ground, ground
-from tests.chaos.load import NUMBER, Outcome, Plan
 from tests.factories import Actor, skill_body
 
 SHARE_MIN = 0.85
@@ -40,6 +38,7 @@ class Overload(msgspec.Struct, frozen=True):
     served_p50_s: float
     served_p99_s: float
     others: dict[int, int]
+    mute: int = 0
 
     @property
     def share(self) -> float:
@@ -56,6 +55,8 @@ class Overload(msgspec.Struct, frozen=True):
             found.append(
                 f"a refusal took {self.refused_p99_s * 1000:.0f} ms at the 99th percentile"
             )
+        if self.mute:
+            found.append(f"{self.mute} refusals do not say when to come again")
         if self.others:
             found.append(f"answers that are neither: {self.others}")
         if not self.refused:
@@ -111,17 +112,8 @@ def _result(capacity: float, connections: int, outcome: Outcome) -> Overload:
         served_p50_s=all_served.percentile(200, 0.5),
         served_p99_s=all_served.percentile(200, 0.99),
         others=others,
+        mute=outcome.mute,
     )
-
-
-async def loaded(plan: Plan) -> Outcome:
-    """Send from a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.chaos.load",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, _ = await process.communicate(msgspec.json.encode(plan))
-    return msgspec.json.decode(said, type=Outcome, strict=False)
 
 
 async def _mixed(found: Ground) -> list[str]:

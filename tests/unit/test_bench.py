@@ -65,6 +65,16 @@ class TestPage:
         assert "- **catch-up.** By the clock." in text
         assert "quick" not in text
 
+    def test_what_was_missed_stands_first_with_its_cause(self) -> None:
+        """Before every other number, and once more at the head of them."""
+        met = Row(what="met", value=2, least=1, how="By hand.")
+        missed = Row(what="missed", value=1, least=2, how="By hand.", cause="It is late.")
+        text = page(Title("T", "I"), [met, missed], MACHINE, 60.0)
+
+        assert "- **missed**: 1, goal ≥ 2. It is late." in text
+        assert text.index("## Missed") < text.index("| missed |") < text.index("| met |")
+        assert "## Missed" not in page(Title("T", "I"), [met], MACHINE, 60.0)
+
     def test_says_once_how_several_were_measured(self) -> None:
         """What they have in common is not said again for each of them."""
         text = page(TITLE, [ROW, structs.replace(ROW, what="another")], MACHINE, 600.0)

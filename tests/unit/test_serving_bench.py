@@ -1,8 +1,11 @@
 """What the benchmark of serving makes of what it has measured, and what it sends."""
 
+import asyncio
+import itertools
 import os
 import time
 import xml.etree.ElementTree as ET
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -10,14 +13,19 @@ from msgspec import structs
 
 from bench import benchmarks
 from bench.ground import Actor
+from bench.paced import Plan, loaded
 from bench.result import Row
 from bench.running import written
-from bench.serving import goals, report, usage
-from bench.serving.agreement import known
+from bench.serving import goals, overloaded, report, usage
+from bench.serving.agreement import known, scores
+from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
+from bench.serving.causes import CAUSES
 from bench.serving.environment import pins
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
-from bench.serving.operations import Ask, amend, create, get, many
+from bench.serving.operations import OPERATIONS, PARTS, Ask, amend, create, get, many, search, step
+from bench.serving.operations import asked as asked_of
+from bench.serving.overloaded import Stress
 from bench.serving.peers.ids import uuid7
 from bench.serving.report import Serving, Size
 from bench.serving.rounds import Result, Taken, of_round
@@ -43,7 +51,9 @@ STOCK = Stock(
     80,
     [
         Shop(
-            Actor(f"plant_{n}", f"tenant {n}", f"agent {n}", f"key {n}"), [f"{n}-{i}" for i in ids]
+            Actor(f"plant_{n}", f"tenant {n}", f"agent {n}", f"key {n}"),
+            [f"{n}-{i}" for i in ids],
+            [f"{n}-draft-{i}" for i in range(9)],
         )
         for n, ids in ((1, range(40)), (2, range(40)))
     ],
@@ -91,7 +101,7 @@ class TestGoals:
         ours = Result(PLANT, "get", 64, rounds)
         results = [ours, result(FASTAPI, rate=100), result(LITESTAR, rate=500)]
 
-        rates = [row for row in goals.rows(10_000, results) if row.least]
+        rates = [row for row in goals.rows(10_000, 20, results) if row.least]
         assert [(25.0, "yes"), (5.0, "NO")] == [(row.value, row.verdict) for row in rates]
 
     def test_less_time_for_a_create_is_a_larger_ratio(self) -> None:
@@ -101,13 +111,13 @@ class TestGoals:
             result(FASTAPI, "create", cpu_us=700, server_us=100),
         ]
 
-        found = goals.rows(10_000, results)
+        found = goals.rows(10_000, 20, results)
         assert [(7.0, "NO"), (2.0, "yes")] == [(row.value, row.verdict) for row in found]
         assert all(row.what.endswith(f"{FASTAPI} / Plant") for row in found)
 
     def test_what_was_not_measured_is_not_listed(self) -> None:
         """Neither met nor missed."""
-        assert [] == goals.rows(10_000, [result(PLANT), result(PLANT, "list")])
+        assert [] == goals.rows(10_000, 20, [result(PLANT), result(PLANT, "list")])
 
     @pytest.mark.parametrize("large,most", [(1_000_000, 1.3), (100_000, None)])
     def test_growth_has_its_goal_between_the_sizes_it_was_set_for(
@@ -121,6 +131,17 @@ class TestGoals:
 
         (row,) = goals.growth(sizes)
         assert (1.2, most) == (row.value, row.most)
+
+    def test_a_cause_belongs_to_a_goal_and_stands_with_its_number(self) -> None:
+        """Of get against a constant, say; what has none is said to have none."""
+        keys = {(one.operation, one.number, one.other) for one in goals.GOALS}
+        rows = goals.rows(10_000, 20, [result(PLANT), result(CONSTANT, cpu_us=50)])
+        rows += goals.rows(10_000, 20, [result(PLANT), result(LITESTAR)])
+        text = report.part(serving(rows=rows))
+
+        assert keys >= set(CAUSES)
+        assert f"Plant / {CONSTANT}**: 2, goal ≤ 1.35. {CAUSES['get', 'cpu_us', CONSTANT]}" in text
+        assert f"Plant / {LITESTAR}**: 1, goal ≥ 6. What it goes to has not been measured." in text
 
 
 class TestUsage:
@@ -163,6 +184,27 @@ class TestAgreement:
 
         assert one == other != last
 
+    def test_a_time_is_the_same_however_it_is_written(self) -> None:
+        """One of a million ends with a whole second, which some write without a fraction."""
+        whole, short, other = (
+            known({"items": [{"created_at": time}], "missing": []}, written=False)
+            for time in (
+                "2026-01-01T00:00:01.000000Z",
+                "2026-01-01T00:00:01Z",
+                "2026-01-01T00:00:02Z",
+            )
+        )
+
+        assert whole == short != other
+
+    def test_of_a_search_the_entities_are_compared_and_how_near_they_are(self) -> None:
+        """Plant says more, which nobody else has to."""
+        ours = {"items": [{"entity": {"id": "1"}, "score": 0.5, "parts": {}}], "mode": "vector"}
+        theirs = {"items": [{"entity": {"id": "1"}, "score": 0.4}]}
+
+        assert [{"id": "1"}] == known(ours, written=False) == known(theirs, written=False)
+        assert ([0.5], [0.4]) == (scores(ours), scores(theirs))
+
     def test_what_was_read_has_to_be_the_same_in_everything(self) -> None:
         """Times and versions too."""
         document = {"id": "1", "version": 1, "tags": ["a"]}
@@ -183,7 +225,7 @@ class TestAgreement:
 class TestRequests:
     """What is sent."""
 
-    @pytest.mark.parametrize("ask", [get, many, create, amend])
+    @pytest.mark.parametrize("ask", [get, many, create, amend, step, search])
     def test_everybody_is_asked_the_same_in_the_same_order(self, ask: Ask, tmp_path: Path) -> None:
         """Whoever is asked: only the headers differ, which say who asks."""
         asked = []
@@ -208,6 +250,23 @@ class TestRequests:
 
         text = (tmp_path / "r").read_text(encoding="utf-8")
         assert f'POST\n/p\nA: 1\tB: 2\n{{"n":"{MARK}"}}\n' == text
+
+    def test_every_draft_is_submitted_before_the_first_is_withdrawn(self, tmp_path: Path) -> None:
+        """In one order each, so that a file can be sent for ever and nothing is refused."""
+        write_requests(tmp_path / "r", step(OURS, STOCK), PARTS["step"])
+        lines = (tmp_path / "r").read_text(encoding="utf-8").splitlines()
+        paths, bodies = lines[1::4], lines[3::4]
+
+        assert 36 == len(paths)
+        assert paths[:18] == paths[18:] != sorted(paths[:18])
+        assert all('"to":"under_review"' in one for one in bodies[:18])
+        assert all('"to":"draft"' in one for one in bodies[18:])
+
+    def test_what_has_no_vectors_is_not_searched(self) -> None:
+        """Everything else is asked of every stock."""
+        labelled, names = structs.replace(STOCK, labelled=True), [*OPERATIONS]
+
+        assert {"search"} == set(asked_of(labelled, names)) - set(asked_of(STOCK, names))
 
     def test_the_script_replaces_the_same_mark(self) -> None:
         """What stands in bodies is what it looks for."""
@@ -239,6 +298,85 @@ class TestPeers:
 
         assert named <= set(pins())
         assert named <= set(report.NAMED)
+
+
+class TestOverload:
+    """More than the service can do."""
+
+    STRESS = Stress(
+        times=2, capacity=1_000, offered=2_000, served=850, refused=1_150, mute=0, others={},
+        refused_p99_ms=50, served_p99_ms=400, afterwards=850,
+    )  # fmt: skip
+
+    def test_keeps_what_was_promised_or_says_no(self) -> None:
+        """Of twice as much 85 %, of four times 70; refusals in 50 ms, and it recovers."""
+        four = structs.replace(self.STRESS, times=4, served=690, mute=1, refused_p99_ms=51)
+        found = overloaded.rows(10_000, [self.STRESS, four])
+
+        assert [0.85, 50, 0, 0.85, 0.7, 50, 0, 0.85] == [
+            row.most if row.least is None else row.least for row in found
+        ]
+        assert ["yes"] * 4 + ["NO"] * 3 + ["yes"] == [row.verdict for row in found]
+
+    def test_a_request_is_the_same_with_a_number_where_it_has_to_be_new(self) -> None:
+        """The header says how long the body is when the number is in it."""
+        (request,) = create(OURS, structs.replace(STOCK, shops=STOCK.shops[:1]))
+        head, _, body = overloaded.whole(request).partition("\r\n\r\n")
+
+        assert request.body.replace(MARK, "#number#") == body
+        assert f"Content-Length: {len(body)}" in head
+        assert 8 == len("#number#") == len(f"{0:08}")
+
+    async def test_a_refusal_that_does_not_say_when_to_come_again_is_counted(self) -> None:
+        """By whoever sends at a rate that does not wait."""
+        answers = itertools.cycle([b"Retry-After: 1\r\n", b""])
+
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    head = b"HTTP/1.1 503 No\r\n" + next(answers)
+                    writer.write(head + b"Content-Length: 0\r\n\r\n")
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listener:
+            port = listener.sockets[0].getsockname()[1]
+            sent = ["GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"]
+            outcome = await loaded(Plan(f"http://127.0.0.1:{port}", sent, 0.2, 1, 0, 0, 0))
+
+        count = len(outcome.answers[503])
+        assert count > 1
+        assert abs(outcome.mute - count / 2) <= 1
+
+
+class TestPlan:
+    """What is measured, and how long it takes."""
+
+    def test_the_core_has_every_operation_and_every_size_with_a_goal_within_an_hour(self) -> None:
+        """By its own reckoning, which is said before it begins."""
+        core = planned(given(["--peers", "x"]))
+        whole = core[0]
+
+        assert {"get", "list", "many", "create", "amend", "step", "search"} == {*whole.operations}
+        assert ((1, 16, 64, 256), 20_000, True) == (whole.connections, whole.bulk, whole.overload)
+        assert {1, 20, 1_000} == {part.tenants for part in core if part.rows == 10_000}
+        assert {10_000, 100_000, 1_000_000} == {part.rows for part in core if 1 in part.connections}
+        assert 60 * 60 >= sum(part.expected_s for part in core)
+
+    def test_the_full_one_has_every_size_and_every_server(self) -> None:
+        """Three sizes, three numbers of tenants."""
+        full = planned(given(["--peers", "x", "--full"]))
+
+        assert 9 == len({(part.rows, part.tenants) for part in full})
+        assert not any(part.alone for part in full)
+        assert {(1, 16, 64, 256)} == {part.connections for part in full}
+
+    def test_what_is_named_is_what_is_measured(self) -> None:
+        """A part of it, for whoever works on that part."""
+        words = ["--only", "get", "--rows", "500", "--connections", "4", "--seconds", "3"]
+        (part,) = planned(given(["--peers", "x", *words]))
+
+        assert (500, ("get",), (4,), 3, 0) == (
+            part.rows, part.operations, part.connections, part.round_s(4), part.bulk,
+        )  # fmt: skip
 
 
 class TestPage:

@@ -6,11 +6,12 @@ from uuid import UUID
 import msgspec
 from blacksheep import Application, Content, Request, Response, get, patch, post
 
-from bench.serving.peers.shapes import Notes, SkillIn, Who
+from bench.serving.peers.shapes import Look, Notes, SkillIn, Step, Who
 from bench.serving.peers.store import Store
 
 STORE = Store()
 CREATE, AMEND = msgspec.json.Decoder(SkillIn), msgspec.json.Decoder(Notes)
+STEP, SEARCH = msgspec.json.Decoder(Step), msgspec.json.Decoder(Look)
 encode = msgspec.json.Encoder().encode
 
 app = Application()
@@ -72,3 +73,18 @@ async def amend(request: Request, identity: UUID) -> Response:
     body = AMEND.decode(await request.read())
     found = await STORE.amend(who(request), identity, body)
     return Response(404) if found is None else shown(found)
+
+
+@post("/v1/skills/{identity}/status")
+async def step(request: Request, identity: UUID) -> Response:
+    """Take a step of the life cycle."""
+    body = STEP.decode(await request.read())
+    found = await STORE.step(who(request), identity, body)
+    return Response(404) if found is None else shown(found)
+
+
+@post("/v1/search")
+async def search(request: Request) -> Response:
+    """Find the nearest to a vector."""
+    body = SEARCH.decode(await request.read())
+    return shown(await STORE.search(who(request), body))

@@ -6,10 +6,11 @@ import msgspec
 from blacksheep import Application, Content, Request, Response, get, patch, post
 
 from bench.serving.peers.functions import Store
-from bench.serving.peers.shapes import Notes, SkillIn, Who
+from bench.serving.peers.shapes import Look, Notes, SkillIn, Step, Who
 
 STORE = Store()
 CREATE, AMEND = msgspec.json.Decoder(SkillIn), msgspec.json.Decoder(Notes)
+STEP, SEARCH = msgspec.json.Decoder(Step), msgspec.json.Decoder(Look)
 
 app = Application()
 
@@ -69,3 +70,17 @@ async def amend(request: Request, identity: UUID) -> Response:
     """Change the notes."""
     body = AMEND.decode(await request.read())
     return shown(await STORE.amend(who(request), identity, body))
+
+
+@post("/v1/skills/{identity}/status")
+async def step(request: Request, identity: UUID) -> Response:
+    """Take a step of the life cycle."""
+    body = STEP.decode(await request.read())
+    return shown(await STORE.step(who(request), identity, body))
+
+
+@post("/v1/search")
+async def search(request: Request) -> Response:
+    """Find the nearest to a vector."""
+    body = SEARCH.decode(await request.read())
+    return shown(await STORE.search(who(request), body))

@@ -1,7 +1,7 @@
 """What goes in and out, as Pydantic has it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +60,39 @@ class SkillIn(BaseModel):
     tags: Annotated[list[str], Field(max_length=50)] = []
     custom_attributes: dict[str, Any] = {}
     governance_notes: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+class Hit(BaseModel):
+    """A skill, and how near it is."""
+
+    entity: SkillOut
+    score: float
+
+
+class Hits(BaseModel):
+    """What is near, the nearest first."""
+
+    items: list[Hit]
+
+
+class Look(BaseModel):
+    """What is looked for: the nearest to a vector."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    embedding_384: Annotated[list[float], Field(min_length=384, max_length=384)]
+    kinds: Annotated[list[str], Field(min_length=1, max_length=5)]
+    model: Literal["caller"] = "caller"
+    limit: Annotated[int, Field(ge=1, le=200)] = 10
+
+
+class Step(BaseModel):
+    """A step of the life cycle."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Literal["draft", "under_review", "certified", "active", "deprecated", "archived"]
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
 class Notes(BaseModel):

@@ -12,9 +12,18 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from bench.serving.peers.environment import NAME, POOL, READ_URL, WRITE_URL
-from bench.serving.peers.fastapi_shapes import Found, Notes, Page, SkillIn, SkillOut
+from bench.serving.peers.fastapi_shapes import (
+    Found,
+    Hits,
+    Look,
+    Notes,
+    Page,
+    SkillIn,
+    SkillOut,
+    Step,
+)
 from bench.serving.peers.ids import uuid7
-from bench.serving.peers.tables import CONTEXT, Kind, Skill, Tag
+from bench.serving.peers.tables import CONTEXT, REASON, Kind, Skill, Tag, nearest
 
 ONE = (joinedload(Skill.kind), joinedload(Skill.tag_rows), joinedload(Skill.parent_rows))
 """All of one in one statement."""
@@ -139,7 +148,33 @@ async def create(body: SkillIn, asker: Asker, session: Writing, response: Respon
 
 @app.patch("/v1/skills/{identity}", response_model=SkillOut)
 async def amend(identity: UUID, body: Notes, session: Reading) -> Skill:
-    """Change the notes, under the lock of the row."""
+    """Change the notes."""
+    skill = await locked(session, identity)
+    skill.governance_notes = body.governance_notes
+    await session.flush()
+    return skill
+
+
+@app.post("/v1/skills/{identity}/status", response_model=SkillOut)
+async def step(identity: UUID, body: Step, session: Reading) -> Skill:
+    """Take a step of the life cycle; its reason goes to the log."""
+    skill = await locked(session, identity)
+    await session.execute(REASON, {"reason": body.reason})
+    skill.status = body.to
+    await session.flush()
+    return skill
+
+
+@app.post("/v1/search", response_model=Hits)
+async def search(body: Look, session: Reading) -> dict[str, object]:
+    """Find the nearest of what is in force."""
+    wanted = nearest(body.embedding_384, body.kinds, body.model, body.limit)
+    found = await session.execute(wanted.options(*MANY))
+    return {"items": [{"entity": skill, "score": score} for skill, score in found]}
+
+
+async def locked(session: AsyncSession, identity: UUID) -> Skill:
+    """Give one under the lock of its row."""
     found = await session.scalars(
         select(Skill)
         .where(Skill.id == identity)
@@ -149,6 +184,4 @@ async def amend(identity: UUID, body: Notes, session: Reading) -> Skill:
     skill: Skill | None = found.one_or_none()
     if skill is None:
         raise HTTPException(404)
-    skill.governance_notes = body.governance_notes
-    await session.flush()
     return skill

@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 
 from bench.serving.peers.environment import READ_URL
-from bench.serving.peers.shapes import Notes, SkillIn, Who
-from bench.serving.peers.store import pool
+from bench.serving.peers.shapes import Look, Notes, SkillIn, Step, Who
+from bench.serving.peers.store import packed, pool
 
 NAMES: Final[dict[str, str]] = json.loads(os.environ["PEER_FUNCTIONS"])
 """By the name of the statement: what it is called in the server."""
@@ -30,6 +30,10 @@ PAGE: Final = call("id, document", "entities_newest", 3)
 MANY: Final = call("id, document", "entities_by_id", 1)
 CREATE: Final = call("id, document", "skill_create", 2)
 AMEND: Final = call("document", "skill_amend", 4)
+STEP: Final = call("document", "entity_step", 7)
+SEARCH: Final = call("document, score", "search_exact", 13)
+
+IN_FORCE: Final = ["active", "certified", "deprecated"]
 
 
 class Store:
@@ -82,3 +86,20 @@ class Store:
             AMEND, identity, None, sent, None, who.tenant, who.agent, who.key
         )
         return found.encode()
+
+    async def step(self, who: Who, identity: UUID, body: Step) -> bytes:
+        """Take a step of the life cycle."""
+        found: str = await self._pool.fetchval(
+            STEP, "skill", identity, None, body.to, body.reason, None, None,
+            who.tenant, who.agent, who.key,
+        )  # fmt: skip
+        return found.encode()
+
+    async def search(self, who: Who, body: Look) -> bytes:
+        """Find the nearest of what is in force."""
+        rows = await self._pool.fetch(
+            SEARCH, body.kinds, IN_FORCE, [], [], [], [packed(body.embedding_384)], [None],
+            [body.model], ["caller"], None, 0.0, 0.0, body.limit, who.tenant, who.agent, who.key,
+        )  # fmt: skip
+        items = ",".join([f'{{"entity":{row["document"]},"score":{row["score"]}}}' for row in rows])
+        return f'{{"items":[{items}]}}'.encode()

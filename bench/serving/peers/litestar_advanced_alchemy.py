@@ -22,9 +22,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from bench.serving.peers.environment import NAME, POOL, READ_URL, WRITE_URL
 from bench.serving.peers.ids import uuid7
-from bench.serving.peers.shapes import Found, Notes, Page, SkillIn, Who
+from bench.serving.peers.shapes import Found, Hit, Hits, Look, Notes, Page, SkillIn, Step, Who
 from bench.serving.peers.shapes import Skill as SkillOut
-from bench.serving.peers.tables import CONTEXT, Kind, Skill, Tag
+from bench.serving.peers.tables import CONTEXT, REASON, Kind, Skill, Tag, nearest
 
 ONE = [joinedload(Skill.kind), joinedload(Skill.tag_rows), joinedload(Skill.parent_rows)]
 MANY = [joinedload(Skill.kind), selectinload(Skill.tag_rows), selectinload(Skill.parent_rows)]
@@ -46,6 +46,18 @@ class OutFound(Found):
     """What was asked for by ids."""
 
     items: list[Out]  # type: ignore[assignment]
+
+
+class OutHit(Hit):
+    """A skill, and how near it is."""
+
+    entity: Out
+
+
+class OutHits(Hits):
+    """What is near."""
+
+    items: list[OutHit]  # type: ignore[assignment]
 
 
 class Skills(SQLAlchemyAsyncRepository[Skill]):
@@ -161,18 +173,42 @@ async def create(who: Who, skills: Skills, data: SkillIn) -> Out:
 @patch("/v1/skills/{identity:uuid}")
 async def amend(identity: UUID, skills: Skills, data: Notes) -> Out:
     """Change the notes."""
-    found = await skills.get_one_or_none(
-        Skill.id == identity, load=MANY, with_for_update={"of": Skill, "key_share": True}
-    )
-    if found is None:
-        raise NotFoundException
+    found = await locked(skills, identity)
     found.governance_notes = data.governance_notes
     await skills.session.flush()
     return shown(found)
 
 
+@post("/v1/skills/{identity:uuid}/status", status_code=200)
+async def step(identity: UUID, skills: Skills, data: Step) -> Out:
+    """Take a step of the life cycle; its reason goes to the log."""
+    found = await locked(skills, identity)
+    await skills.session.execute(REASON, {"reason": data.reason})
+    found.status = data.to
+    await skills.session.flush()
+    return shown(found)
+
+
+@post("/v1/search", status_code=200)
+async def search(skills: Skills, data: Look) -> OutHits:
+    """Find the nearest of what is in force."""
+    wanted = nearest(data.embedding_384, data.kinds, data.model, data.limit)
+    found = await skills.session.execute(wanted.options(*MANY))
+    return OutHits([OutHit(shown(skill), score) for skill, score in found])
+
+
+async def locked(skills: Skills, identity: UUID) -> Skill:
+    """Give one under the lock of its row."""
+    found: Skill | None = await skills.get_one_or_none(
+        Skill.id == identity, load=MANY, with_for_update={"of": Skill, "key_share": True}
+    )
+    if found is None:
+        raise NotFoundException
+    return found
+
+
 app = Litestar(
-    [read, page, many, create, amend],
+    [read, page, many, create, amend, step, search],
     dependencies={"who": Provide(who), "skills": Provide(reading)},
     plugins=[SQLAlchemyInitPlugin([config(READ_URL, "reads"), config(WRITE_URL, "writes")])],
     openapi_config=None,

@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.params import Parameter
 
-from bench.serving.peers.shapes import Found, Notes, Page, Skill, SkillIn, Who
+from bench.serving.peers.shapes import Found, Hits, Look, Notes, Page, Skill, SkillIn, Step, Who
 from bench.serving.peers.store import Store
 
 STORE = Store()
@@ -60,8 +60,23 @@ async def amend(identity: UUID, who: Who, data: Notes) -> Skill:
     return found
 
 
+@post("/v1/skills/{identity:uuid}/status", status_code=200)
+async def step(identity: UUID, who: Who, data: Step) -> Skill:
+    """Take a step of the life cycle."""
+    found = await STORE.step(who, identity, data)
+    if found is None:
+        raise NotFoundException
+    return found
+
+
+@post("/v1/search", status_code=200)
+async def search(who: Who, data: Look) -> Hits:
+    """Find the nearest to a vector."""
+    return await STORE.search(who, data)
+
+
 app = Litestar(
-    [read, page, many, create, amend],
+    [read, page, many, create, amend, step, search],
     dependencies={"who": Provide(who)},
     on_startup=[STORE.open],
     on_shutdown=[STORE.close],

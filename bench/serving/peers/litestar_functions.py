@@ -10,7 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import Parameter
 
 from bench.serving.peers.functions import Store
-from bench.serving.peers.shapes import Notes, SkillIn, Who
+from bench.serving.peers.shapes import Look, Notes, SkillIn, Step, Who
 
 JSON = MediaType.JSON
 STORE = Store()
@@ -59,8 +59,20 @@ async def amend(identity: UUID, who: Who, data: Notes) -> bytes:
     return await STORE.amend(who, identity, data)
 
 
+@post("/v1/skills/{identity:uuid}/status", status_code=200, media_type=JSON)
+async def step(identity: UUID, who: Who, data: Step) -> bytes:
+    """Take a step of the life cycle."""
+    return await STORE.step(who, identity, data)
+
+
+@post("/v1/search", status_code=200, media_type=JSON)
+async def search(who: Who, data: Look) -> bytes:
+    """Find the nearest to a vector."""
+    return await STORE.search(who, data)
+
+
 app = Litestar(
-    [read, page, many, create, amend],
+    [read, page, many, create, amend, step, search],
     dependencies={"who": Provide(who)},
     on_startup=[STORE.open],
     on_shutdown=[STORE.close],

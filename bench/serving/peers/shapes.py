@@ -47,6 +47,19 @@ class Found(Struct):
     missing: list[UUID]
 
 
+class Hit(Struct):
+    """A skill, and how near it is."""
+
+    entity: Skill
+    score: float
+
+
+class Hits(Struct):
+    """What is near, the nearest first."""
+
+    items: list[Hit]
+
+
 class SkillIn(Struct, forbid_unknown_fields=True):
     """What comes in."""
 
@@ -64,6 +77,22 @@ class Notes(Struct, forbid_unknown_fields=True):
     """A change of what may change in any state."""
 
     governance_notes: Note | None
+
+
+class Step(Struct, forbid_unknown_fields=True):
+    """A step of the life cycle."""
+
+    to: Literal["draft", "under_review", "certified", "active", "deprecated", "archived"]
+    reason: Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
+class Look(Struct, forbid_unknown_fields=True):
+    """What is looked for: the nearest to a vector."""
+
+    embedding_384: Annotated[list[float], Meta(min_length=384, max_length=384)]
+    kinds: Annotated[list[str], Meta(min_length=1, max_length=5)]
+    model: Literal["caller"] = "caller"
+    limit: Annotated[int, Meta(ge=1, le=200)] = 10
 
 
 class Who(Struct, frozen=True):

@@ -1,5 +1,6 @@
 """The store as users of asyncpg write it: a transaction, the tenant in it, statements, columns."""
 
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -10,7 +11,18 @@ import msgspec
 
 from bench.serving.peers.environment import NAME, POOL, READ_URL, WRITE_URL
 from bench.serving.peers.ids import uuid7
-from bench.serving.peers.shapes import Found, Notes, Page, Skill, SkillIn, Who
+from bench.serving.peers.shapes import (
+    Found,
+    Hit,
+    Hits,
+    Look,
+    Notes,
+    Page,
+    Skill,
+    SkillIn,
+    Step,
+    Who,
+)
 
 CONTEXT: Final = """
 SELECT
@@ -18,8 +30,7 @@ SELECT
     set_config('app.governance_agent_id', $2, true),
     set_config('app.key_id', $3, true)
 """
-COLUMNS: Final = """
-SELECT
+SHOWN: Final = """
     base.id, base.entity_type, base.external_id, base.name, base.description, base.aliases,
     ARRAY(
         SELECT entity_tag.tag FROM app.entity_tag
@@ -35,9 +46,12 @@ SELECT
     kind.category,
     encode(sha256(public.vector_send(kind.embedding_384)), 'hex') AS embedding_sha256,
     base.status, base.version, base.created_at, base.updated_at, base.governance_agent_id
-FROM app.base_entity AS base
+"""
+WHOLE: Final = """
+app.base_entity AS base
 INNER JOIN app.skill_entity AS kind ON base.tenant_id = kind.tenant_id AND base.id = kind.id
 """
+COLUMNS: Final = f"SELECT {SHOWN} FROM {WHOLE}"  # noqa: S608 - its own words
 ONE: Final = f"{COLUMNS} WHERE base.id = $1"
 MANY: Final = f"{COLUMNS} WHERE base.id = ANY($1::uuid[])"
 PAGE: Final = f"{COLUMNS} WHERE base.entity_type = 'skill' ORDER BY base.id DESC LIMIT $1"
@@ -59,6 +73,26 @@ INSERT INTO app.base_entity (
 VALUES ($1, $2, 'skill', $3, $4, $5, $6, $7, $8, $9)
 RETURNING status, version, created_at, updated_at
 """
+NEAREST: Final = """
+SELECT
+    label.tenant_id, label.entity_id,
+    1 - (label.embedding_384 OPERATOR (public.<=>) $1) AS score
+FROM app.entity_label AS label
+INNER JOIN app.base_entity AS base
+    ON label.tenant_id = base.tenant_id AND label.entity_id = base.id
+WHERE
+    label.entity_type = ANY($2) AND label.embedder = $3
+    AND base.status = ANY(ARRAY['certified', 'active', 'deprecated'])
+ORDER BY label.embedding_384 OPERATOR (public.<=>) $1, label.entity_id
+LIMIT $4
+"""
+NEAR: Final = f"""
+SELECT {SHOWN}, near.score FROM ({NEAREST}) AS near
+INNER JOIN {WHOLE} ON near.tenant_id = base.tenant_id AND near.entity_id = base.id
+ORDER BY near.score DESC, base.id
+"""  # noqa: S608 - its own words
+REASON: Final = "SELECT set_config('app.step_reason', $1, true)"
+STEP: Final = "UPDATE app.base_entity SET status = $2 WHERE id = $1"
 NOTES: Final = "UPDATE app.base_entity SET governance_notes = $2 WHERE id = $1"
 
 
@@ -138,12 +172,44 @@ class Store:
             row = await session.fetchrow(ONE, identity)
         return skill(row) if row else None
 
+    async def step(self, who: Who, identity: UUID, body: Step) -> Skill | None:
+        """Take a step of the life cycle; its reason goes to the log."""
+        async with within(self._reads, who) as session:
+            await session.execute(REASON, body.reason)
+            await session.execute(STEP, identity, body.to)
+            row = await session.fetchrow(ONE, identity)
+        return skill(row) if row else None
+
+    async def search(self, who: Who, body: Look) -> Hits:
+        """Find the nearest of what is in force."""
+        async with within(self._reads, who) as session:
+            rows = await session.fetch(
+                NEAR, packed(body.embedding_384), body.kinds, body.model, body.limit
+            )
+        return Hits([Hit(skill(row), row["score"]) for row in rows])
+
 
 async def pool(url: str) -> "asyncpg.Pool[Any]":
     """Connect as often as it ever will be."""
     return await asyncpg.create_pool(
-        url, min_size=POOL, max_size=POOL, server_settings={"application_name": NAME}
+        url, min_size=POOL, max_size=POOL, init=vectors, server_settings={"application_name": NAME}
     )
+
+
+async def vectors(session: Any) -> None:
+    """Send vectors in the form that pgvector receives, as its own package for asyncpg does."""
+    await session.set_type_codec(
+        "vector",
+        schema="public",
+        encoder=bytes,
+        decoder=bytes,
+        format="binary",
+    )
+
+
+def packed(vector: Sequence[float]) -> bytes:
+    """Write a vector as pgvector receives it."""
+    return struct.pack(f">HH{len(vector)}f", len(vector), 0, *vector)
 
 
 @asynccontextmanager
@@ -157,5 +223,6 @@ async def within(pool: "asyncpg.Pool[Any]", who: Who) -> AsyncIterator[Any]:
 def skill(row: "asyncpg.Record") -> Skill:
     """Make of a row what goes out."""
     values = dict(row)
+    values.pop("score", None)
     values["custom_attributes"] = msgspec.Raw(values["custom_attributes"].encode())
     return Skill(**values)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import FetchedValue, ForeignKeyConstraint, func, text
+from sqlalchemy import FetchedValue, Float, ForeignKeyConstraint, Select, cast, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 from sqlalchemy.sql.sqltypes import LargeBinary, Text
@@ -18,12 +18,28 @@ CONTEXT: Final = text(
 """Who asks, for the rest of a transaction."""
 
 
+REASON: Final = text("SELECT set_config('app.step_reason', :reason, true)")
+"""Why a step of the life cycle is taken, for the log."""
+
+IN_FORCE: Final = ("certified", "active", "deprecated")
+
+
 class Vector(UserDefinedType[Any]):
-    """A vector of pgvector, which is never fetched as it is."""
+    """A vector of pgvector, which is never fetched as it is; it goes out as text."""
+
+    cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
         """Name the type."""
         return "public.vector(384)"
+
+    def bind_expression(self, bindvalue: Any) -> Any:
+        """Let the server read the text."""
+        return cast(cast(bindvalue, Text), self)
+
+    def bind_processor(self, _: Any) -> Any:
+        """Write it as pgvector reads it, as its own package for SQLAlchemy does."""
+        return lambda vector: None if vector is None else f"[{','.join(map(str, vector))}]"
 
 
 class Base(DeclarativeBase):
@@ -60,6 +76,20 @@ class Parent(Base):
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     entity_id: Mapped[UUID] = mapped_column(primary_key=True)
     parent_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class Label(Base):
+    """app.entity_label: what is searched."""
+
+    __tablename__ = "entity_label"
+    __table_args__ = of_entity("entity_id")
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entity_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_no: Mapped[int] = mapped_column(primary_key=True)
+    entity_type: Mapped[str]
+    embedder: Mapped[str]
+    embedding_384: Mapped[Any] = mapped_column(Vector, deferred=True)
 
 
 class Kind(Base):
@@ -132,3 +162,21 @@ class Skill(Base):
         """Give what the kind has."""
         sha256: str | None = self.kind.embedding_sha256
         return sha256
+
+
+def nearest(vector: list[float], kinds: list[str], model: str, limit: int) -> Select[Any]:
+    """Ask for the nearest of what is in force, with how near each is."""
+    away = Label.embedding_384.op("OPERATOR (public.<=>)", return_type=Float)(vector)
+    near = (
+        select(Label.tenant_id, Label.entity_id, (1 - away).label("score"))
+        .join(Skill, (Label.tenant_id == Skill.tenant_id) & (Label.entity_id == Skill.id))
+        .where(Label.entity_type.in_(kinds), Label.embedder == model, Skill.status.in_(IN_FORCE))
+        .order_by(away, Label.entity_id)
+        .limit(limit)
+        .subquery()
+    )
+    return (
+        select(Skill, near.c.score)
+        .join(near, (Skill.tenant_id == near.c.tenant_id) & (Skill.id == near.c.entity_id))
+        .order_by(near.c.score.desc(), Skill.id)
+    )

@@ -1,6 +1,6 @@
 """Requests at a rate that does not wait for answers, from a process of its own.
 
-`python -m tests.chaos.load` reads a plan from standard input and writes what came of it. It speaks
+`python -m bench.paced` reads a plan from standard input and writes what came of it. It speaks
 HTTP by hand: whatever it takes from the processor is taken from the service.
 """
 
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 NUMBER = b"#number#"
+UNAVAILABLE = 503
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -36,11 +37,13 @@ class Outcome(msgspec.Struct, frozen=True):
     """What came: seconds each answer took, by status; 0 is a connection that ended, or was late.
 
     unsent: requests for which no connection was free when it was their time.
+    mute: answers 503 that did not say when to come again.
     """
 
     seconds: float
     answers: dict[int, list[float]]
     unsent: int
+    mute: int = 0
 
     def rate(self, *statuses: int) -> float:
         """Give the answers with these statuses a second."""
@@ -55,18 +58,18 @@ class Outcome(msgspec.Struct, frozen=True):
 class _Line(asyncio.Protocol):
     """One connection: a request, its answer, and again."""
 
+    transport: asyncio.Transport
+
     def __init__(self, load: "_Load") -> None:
         self._load = load
         self._said = b""
         self._sent = 0.0
-        self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        if isinstance(transport, asyncio.Transport):
+            self.transport = transport
 
     def send(self, request: bytes) -> None:
-        assert self.transport is not None
         self._sent = time.perf_counter()
         self.transport.write(request)
 
@@ -78,7 +81,10 @@ class _Line(asyncio.Protocol):
         length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
         if len(body) >= length:
             self._said = b""
-            self._load.answered(self, int(head[9:12]), self._sent)
+            status = int(head[9:12])
+            if status == UNAVAILABLE and b"\r\nretry-after: " not in head.lower():
+                self._load.mute += 1
+            self._load.answered(self, status, self._sent)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._load.answered(None, 0, self._sent)
@@ -95,6 +101,7 @@ class _Load:
         self._until = 0.0
         self._answers: dict[int, list[float]] = {}
         self._unsent = 0
+        self.mute = 0
 
     async def run(self) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -117,9 +124,8 @@ class _Load:
         self._open = False
         seconds = time.perf_counter() - self._counted
         for line in lines:
-            if line.transport is not None:
-                line.transport.abort()
-        return Outcome(seconds, self._answers, self._unsent)
+            line.transport.abort()
+        return Outcome(seconds, self._answers, self._unsent, self.mute)
 
     async def _paced(self, since: float) -> None:
         sent = 0
@@ -149,6 +155,16 @@ class _Load:
             self._free.append(line)
         else:
             self._one(line)
+
+
+async def loaded(plan: Plan) -> Outcome:
+    """Send from a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.paced",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await process.communicate(msgspec.json.encode(plan))
+    return msgspec.json.decode(said, type=Outcome, strict=False)
 
 
 if __name__ == "__main__":

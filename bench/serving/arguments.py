@@ -1,0 +1,95 @@
+"""What the command takes, and which plan that makes."""
+
+import argparse
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from bench.serving.operations import OPERATIONS
+from bench.serving.plan import BULK_ROWS, CONNECTIONS, FULL_ROUNDS, USUAL, Part, core, full
+
+BULK: Final = "bulk"
+OVERLOAD: Final = "overload"
+QUICK_ROWS: Final = 2_000
+QUICK_CONNECTIONS: Final = (16,)
+QUICK_BULK: Final = 1_000
+EPILOG: Final = """\
+Without options it measures the core: one table with every operation over 1, 16, 64 and 256
+connections, other numbers of tenants and rows as far as goals are set for them; within an hour on
+two cores, which it wants for itself. What is planned, and how long it should take, is said first.
+
+It needs wrk (bench/serving/have-wrk.sh) and Linux, whose counts of processor time it reads. The
+exit code is 1 when a goal was missed, 2 when one could not tell: after a single answer that is no
+2xx while servers are timed nothing is written."""
+
+
+def given(arguments: list[str]) -> argparse.Namespace:
+    """Read the arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.serving",
+        description="Measure how fast rows go out as JSON, and back in, beside what one would "
+        "take instead.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    numbers = (
+        ("--rows", "N", "skills in the table; may be given again"),
+        ("--tenants", "N", "tenants that they are shared out among; may be given again"),
+        ("--connections", "N", "connections at once; may be given again"),
+    )
+    for option, name, words in numbers:
+        parser.add_argument(option, action="append", type=int, metavar=name, help=words)
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each server in a case")
+    parser.add_argument("--seconds", type=int, metavar="N", help="of a round")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[*OPERATIONS, BULK, OVERLOAD],
+        help="this operation; may be given again",
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="everything: 10,000, 100,000 and 1,000,000 rows of 1, 20 and 1,000 tenants, all "
+        "operations, all servers; 10 hours",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a small table, 16 connections, one short round: shows that it works",
+    )
+    parser.add_argument("--plan", action="store_true", help="say what is planned, and end")
+    parser.add_argument(
+        "--peers", type=Path, required=True, metavar="DIR", help="where their environment is kept"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="DIR", help="write the page and every number there"
+    )
+    return parser.parse_args(arguments)
+
+
+def planned(given: argparse.Namespace) -> list[Part]:
+    """Make the plan: the core, everything, or what the arguments name."""
+    if given.full:
+        return full()
+    named = (given.rows, given.tenants, given.connections, given.rounds, given.seconds, given.only)
+    if not given.quick and not any(named):
+        return core()
+    only = given.only or [*OPERATIONS, BULK, OVERLOAD]
+    return [
+        Part(
+            rows=rows,
+            tenants=tenants,
+            operations=tuple(name for name in OPERATIONS if name in only),
+            connections=tuple(
+                given.connections or (QUICK_CONNECTIONS if given.quick else CONNECTIONS)
+            ),
+            rounds=given.rounds or (1 if given.quick else FULL_ROUNDS),
+            seconds=given.seconds or (1 if given.quick else 2),
+            bulk=(QUICK_BULK if given.quick else BULK_ROWS) if BULK in only else 0,
+            overload=OVERLOAD in only,
+        )
+        for rows, tenants in product(
+            given.rows or [QUICK_ROWS if given.quick else USUAL[0]], given.tenants or [USUAL[1]]
+        )
+    ]

@@ -1,0 +1,157 @@
+"""What is measured, and how long that takes: tables, operations, connections, rounds."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Final
+
+from msgspec import Struct
+
+from bench.serving.operations import OPERATIONS, SEARCH, WRITES
+
+CONNECTIONS: Final = (1, 16, 64, 256)
+BUSY: Final = 64
+"""Connections at which rates are compared."""
+
+ROWS: Final = (10_000, 100_000, 1_000_000)
+TENANTS: Final = (1, 20, 1_000)
+USUAL: Final = (ROWS[0], 20)
+BULK_ROWS: Final = 20_000
+ROUNDS: Final = 3
+FULL_ROUNDS: Final = 5
+WARM_S: Final = 1
+CEILED: Final = ("get", "list", "many")
+"""Operations for which there is a constant of the same length."""
+
+LABELLED_MOST: Final = 20_000
+COMPARED_MOST: Final = 5_000
+"""Of a tenant's labels (PLANT_SEARCH_EXACT_MAX): of more Plant goes along an index, which finds
+most of what is near, and nobody could be asked for the same."""
+
+PEERS: Final = 6
+FILLED: Final = 3_000
+"""Rows that are written in a second, with the log of everything."""
+
+SEALED: Final = 12_000
+"""Entries that find their place in a second."""
+
+VECTORS: Final = 250
+"""Vectors that are indexed in a second."""
+
+STARTED_S: Final = 60.0
+"""Of all servers, and of their agreement; of Plant alone much less."""
+
+BETWEEN_S: Final = 0.3
+"""From one round to the next, when nothing has to be sealed."""
+
+SEALED_S: Final = 0.8
+"""What the writes of a round take to be sealed."""
+
+BULK_ROW_S: Final = 0.0032
+"""A row in one round of all ways, in and out."""
+
+OVERLOAD_S: Final = 60.0
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One table, and what is asked of it; `alone`: of Plant only.
+
+    Shapes: `bulk` rows are imported, none where it is 0. Units: `seconds` of a round, by the number
+    of connections where it is 0.
+    """
+
+    rows: int
+    tenants: int
+    operations: tuple[str, ...]
+    connections: tuple[int, ...]
+    rounds: int = ROUNDS
+    seconds: int = 0
+    bulk: int = 0
+    overload: bool = False
+    alone: bool = False
+
+    @property
+    def searched(self) -> bool:
+        """Say whether it is searched, which takes vectors."""
+        most = min(LABELLED_MOST, COMPARED_MOST * self.tenants)
+        return SEARCH in self.operations and self.rows <= most
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """List the operations that it is asked for."""
+        return tuple(one for one in self.operations if one != SEARCH or self.searched)
+
+    def round_s(self, connections: int) -> int:
+        """Give the seconds of a round: many connections need a while to be all heard."""
+        return self.seconds or (1 if connections < BUSY else 2)
+
+    @property
+    def expected_s(self) -> float:
+        """Reckon how long it takes on two cores."""
+        set_up = self.rows / FILLED + self.rows / SEALED + (5 if self.alone else STARTED_S)
+        set_up += self.rows / VECTORS if self.searched else 0
+        measured = sum(
+            self._servers(operation) * self.rounds * self._turn_s(operation, connections)
+            for operation, connections in product(self.asked, self.connections)
+        )
+        bulk = BULK_ROW_S * self.bulk * min(self.rounds, ROUNDS)
+        return set_up + measured + bulk + (OVERLOAD_S if self.overload else 0)
+
+    def _servers(self, operation: str) -> int:
+        if self.alone:
+            return 1
+        return 1 + PEERS + (operation in CEILED) + (operation == "create")
+
+    def _turn_s(self, operation: str, connections: int) -> float:
+        sealed = SEALED_S if operation in WRITES else 0
+        return WARM_S + self.round_s(connections) + BETWEEN_S + sealed
+
+
+def core() -> list[Part]:
+    """Plan what is measured in an hour: one table whole, other sizes as far as goals are set."""
+    unsearched = tuple(name for name in OPERATIONS if name != SEARCH)
+    return [
+        Part(
+            rows=USUAL[0],
+            tenants=USUAL[1],
+            operations=tuple(OPERATIONS),
+            connections=CONNECTIONS,
+            bulk=BULK_ROWS,
+            overload=True,
+        ),
+        *(
+            Part(rows=USUAL[0], tenants=count, operations=("get", "create"), connections=(BUSY,))
+            for count in (1, 1_000)
+        ),
+        *(
+            Part(rows=rows, tenants=USUAL[1], operations=unsearched, connections=(1,), alone=True)
+            for rows in ROWS[1:]
+        ),
+    ]
+
+
+def full() -> list[Part]:
+    """Plan everything: every size, every number of tenants and connections, every server."""
+    return [
+        Part(
+            rows=rows,
+            tenants=tenants,
+            operations=tuple(OPERATIONS),
+            connections=CONNECTIONS,
+            rounds=FULL_ROUNDS,
+            seconds=2,
+            bulk=BULK_ROWS,
+            overload=(rows, tenants) == USUAL,
+        )
+        for rows, tenants in product(ROWS, TENANTS)
+    ]
+
+
+def words(parts: Sequence[Part]) -> list[str]:
+    """Say what is planned, part by part, and how long it should take."""
+    lines = [
+        f"{part.rows:,} rows of {part.tenants:,} tenants: {', '.join(part.asked)}; "
+        f"{', '.join(map(str, part.connections))} connections; {part.rounds} rounds; "
+        f"{'Plant alone' if part.alone else 'all servers'}: {part.expected_s / 60:.0f} minutes"
+        for part in parts
+    ]
+    return [*lines, f"{sum(part.expected_s for part in parts) / 60:.0f} minutes in all"]

@@ -1,0 +1,109 @@
+"""`plant bench`: how fast a running service answers, from a small load of one's own."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from service.cli.ending import Ending
+from service.cli.identity import KEY_HELP, key_given
+from service.cli.output import Output
+from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
+from service.measuring import Load, Measured, is_here, measured
+from service.refusal import Refusal
+
+BENCH: Final = """\
+Measure a running service: get by id, list 50 and, with --write, create, for some seconds each.
+
+It asks as fast as it is answered, so only a service on this machine is asked unless --anywhere
+says that whoever runs it knows. What it reads are entities that the key may read, the newest first.
+Each draft that --write makes stays, with the tag plant-bench: nothing is ever deleted, archive them
+or use a tenant for it.
+
+Service and client share this machine; what each took of a processor for an answer stands beside
+the rate, the service's from its /metrics, where they are open. docs/benchmarks.md has what Plant
+does beside what one would take instead.
+
+  plant bench http://127.0.0.1:8080 --key @key.txt
+  plant bench http://127.0.0.1:8080 --key @key.txt --connections 64 --seconds 10 --write 1000
+
+Exit code: 0 every answer was a 2xx, 1 some were not, 2 could not tell, 130 after Ctrl-C, 143 after
+SIGTERM."""
+CONNECTIONS_MAX: Final = 256
+SECONDS_MAX: Final = 60
+WRITE_MAX: Final = 10_000
+HEAD: Final = ("", "answers/s", "p50 ms", "p99 ms", "service µs", "client µs", "refused")
+
+
+class NotHere(Refusal):
+    """The service is on another machine."""
+
+    exit_code = WRONG_USAGE
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `bench`."""
+    parser = add_command(subparsers, "bench", _bench, BENCH)
+    parser.add_argument("url", metavar="URL", help="the address of the service")
+    parser.add_argument(
+        "--key", required=True, help=f"a key with scope read, for --write also write{KEY_HELP}"
+    )
+    numbers = (
+        ("--connections", 16, CONNECTIONS_MAX, "connections at once (default: 16, up to 256)"),
+        ("--seconds", 5, SECONDS_MAX, "for each operation (default: 5, up to 60)"),
+        ("--write", 0, WRITE_MAX, "create so many drafts, which stay (up to 10,000)"),
+    )
+    for option, default, most, words in numbers:
+        parser.add_argument(option, type=_up_to(most), default=default, metavar="N", help=words)
+    parser.add_argument(
+        "--anywhere", action="store_true", help="ask a service on another machine as well"
+    )
+    add_json(parser)
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {most:,}")
+        return int(text)
+
+    return number
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    output = Output(as_json=arguments.json)
+    if not is_here(arguments.url) and not arguments.anywhere:
+        raise NotHere(
+            f"{arguments.url} is not on this machine, and this asks as fast as it is answered.",
+            "Ask whoever runs it, then give --anywhere.",
+        )
+    key = key_given(arguments.key, "--key")
+    load = Load(arguments.connections, arguments.seconds, arguments.write)
+    output.say(f"{load.connections} connections, {load.seconds} s for each operation")
+    found = Ending().run(measured(arguments.url, key, load))
+    output.answer({"url": arguments.url, "load": load, "operations": found}, _lines(found))
+    return 1 if any(one.refused for one in found) else 0
+
+
+def _lines(found: Sequence[Measured]) -> list[str]:
+    cells = [HEAD, *map(_cells, found)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+
+
+def _cells(one: Measured) -> tuple[str, ...]:
+    refused = ", ".join(f"{count:,} times {status}" for status, count in one.refused.items())
+    return (
+        one.operation,
+        f"{one.rate:,.0f}",
+        f"{one.p50_ms:.2f}",
+        f"{one.p99_ms:.2f}",
+        "not told" if one.service_us is None else f"{one.service_us:,.0f}",
+        f"{one.client_us:,.0f}",
+        refused or "none",
+    )
