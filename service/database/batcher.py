@@ -7,6 +7,7 @@ its own context and gives exactly one row, so that no answer can be taken for an
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,57 +24,70 @@ TURNS_MAX: Final = 16
 """Batches for which a lane keeps its connection while others may want one."""
 
 Row = tuple[Any, ...]
+Sending = Callable[[], None]
 
 
-class _Waiting:
-    """A read in the queue: what it asks, and where its rows go; None: it has to go alone."""
+def _unheard() -> None:
+    """Hear that a read goes out, of which nothing follows."""
 
-    __slots__ = ("arguments", "batched", "rows", "waiter")
 
-    def __init__(self, batched: str, arguments: Row, waiter: object) -> None:
+class Waiting:
+    """A call in the queue: what it asks, and where its rows go; None: it has to go alone.
+
+    `sending` is called when it goes out.
+    """
+
+    __slots__ = ("arguments", "batched", "rows", "sending", "waiter")
+
+    def __init__(self, batched: str, arguments: Row, sending: Sending, waiter: object) -> None:
         self.batched = batched
         self.arguments = arguments
+        self.sending = sending
         self.waiter = waiter
         self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
 
 
 class Batcher:
-    """Sends reads that give a row or none over a few connections of a pool.
+    """Sends calls that give a row or none over a few connections of a pool.
 
-    `sent` counts round trips, `read` the reads that they carried.
+    `sent` counts round trips, `read` the calls that they carried.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._taken = 0
-        self._queue = deque[_Waiting]()
+        self._queue = deque[Waiting]()
         self._lanes = set[asyncio.Task[None]]()
+        self._most = BATCH_MAX
         self.sent = self.read = 0
 
-    async def fetch(self, single: str, batched: str, arguments: Row) -> list[Row]:
+    async def fetch(
+        self, single: str, batched: str, arguments: Row, sending: Sending = _unheard
+    ) -> list[Row]:
         """Run a statement of one row or none; `batched` gives a row always, and last its number.
 
         Raises: Problem, and what the server raises.
         """
         if self._taken >= max(1, min(LANES_MAX, self._pool.size_max // 2)):
-            rows = await self._queued(batched, arguments)
+            rows = await self._queued(batched, arguments, sending)
             if rows is not None:
                 return rows
             # Somebody's in the batch has failed, and none of them is told whose.
-            return await self._alone(single, arguments)
+            return await self._alone(single, arguments, sending)
         self._taken += 1
         try:
-            return await self._alone(single, arguments)
+            return await self._alone(single, arguments, sending)
         finally:
             self._leave()
 
-    async def _alone(self, single: str, arguments: Row) -> list[Row]:
+    async def _alone(self, single: str, arguments: Row, sending: Sending) -> list[Row]:
         async with self._pool.connection() as connection:
             self.sent, self.read = self.sent + 1, self.read + 1
+            sending()
             return [tuple(record) for record in await connection.fetch(single, *arguments)]
 
-    async def _queued(self, batched: str, arguments: Row) -> list[Row] | None:
-        waiting = _Waiting(batched, arguments, self._pool.enter())
+    async def _queued(self, batched: str, arguments: Row, sending: Sending) -> list[Row] | None:
+        waiting = Waiting(batched, arguments, sending, self._pool.enter())
         self._queue.append(waiting)
         return await waiting.rows
 
@@ -88,7 +102,7 @@ class Batcher:
 
     async def _lane(self) -> None:
         try:
-            async with self._pool.connection_for_queued() as connection:
+            async with self._pool.connection_for_queued(self._queue) as connection:
                 for _ in range(TURNS_MAX):
                     batch = self._next()
                     if not batch:
@@ -103,11 +117,11 @@ class Batcher:
         finally:
             self._leave()
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[Waiting]:
         """Take those who wait for the same statement as the first; who has given up is left out."""
-        batch: list[_Waiting] = []
-        others: list[_Waiting] = []
-        while self._queue and len(batch) < BATCH_MAX:
+        batch: list[Waiting] = []
+        others: list[Waiting] = []
+        while self._queue and len(batch) < self._most:
             if batch and self._queue[0].batched != batch[0].batched:
                 others.append(self._queue.popleft())
                 continue
@@ -117,12 +131,12 @@ class Batcher:
         self._queue.extendleft(reversed(others))
         return batch
 
-    def _taken_from_queue(self, *, served: bool) -> _Waiting:
+    def _taken_from_queue(self, *, served: bool) -> Waiting:
         waiting = self._queue.popleft()
         self._pool.leave(waiting.waiter, served=served and not waiting.rows.done())
         return waiting
 
-    async def _send(self, connection: Any, batch: list[_Waiting]) -> None:
+    async def _send(self, connection: Any, batch: list[Waiting]) -> None:
         self.sent, self.read = self.sent + 1, self.read + len(batch)
         found: list[list[Row] | None] = [None] * len(batch)
         try:
@@ -132,13 +146,14 @@ class Batcher:
                     batch[0].batched, [waiting.arguments for waiting in batch]
                 )
                 if len(records) == len(batch):
-                    found = [_rows(record) for record in records]
+                    found = [rows_of(record) for record in records]
         finally:
             for waiting, rows in zip(batch, found, strict=True):
                 if not waiting.rows.done():
                     waiting.rows.set_result(rows)
 
 
-def _rows(record: Any) -> list[Row]:
+def rows_of(record: Any) -> list[Row]:
+    """Give the row of one of many calls, or none."""
     *values, number = record
     return [] if number is None else [tuple(values)]

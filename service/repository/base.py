@@ -18,7 +18,8 @@ from msgspec import Struct, structs
 
 from service.catalog.load import Catalog
 from service.catalog.statement import Statement
-from service.database.batcher import Batcher
+from service.database.batcher import Batcher, Sending
+from service.database.births import Births
 from service.database.pool import Pool
 from service.errors import Problem
 from service.repository.binding import StatementMismatch, row_type, stem
@@ -28,16 +29,16 @@ from service.sqlstate import classify, demoted, retry_kind
 R = TypeVar("R", bound=Struct)
 T = TypeVar("T")
 Send = Callable[[], Awaitable[T]]
-Sending = Callable[[], None]
 Lend = Callable[[], AbstractAsyncContextManager["asyncpg.Connection[Any]"]]
 
 ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Of documents in one answer, give or take the last one."""
 
 
-Effect = Literal["read", "point", "note", "write"]
+Effect = Literal["read", "point", "note", "write", "birth"]
 """What a statement does; a note is made in passing, and one that is lost is no loss. A point is a
-read of one row or none, which goes with others when many come at once."""
+read of one row or none, a birth a write that locks nothing which others change: either goes with
+others when many come at once."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -95,6 +96,7 @@ class Repository:
         self.pool = pool
         self.reads = reads or pool
         self.batcher = Batcher(self.reads)
+        self.births = Births(self.pool)
         self._bound: dict[type[Query[Any]], tuple[Statement, type[Any]]] = {}
         self.retries = Counter[str]()
         self.imports, self.exports = Counter[str](), Counter[str]()
@@ -135,8 +137,11 @@ class Repository:
         statement, row = self._binding(type(query))
         arguments = structs.astuple(query) + context.arguments
         send = _sender(lend, statement, arguments, sending)
+        if sending is not None and query.effect == "birth":
+            calls = statement.query, statement.batched
+            send = partial(self.births.fetch, *calls, arguments, sending)
         found = await self._repeated(send, writes=sending is not None)
-        made: R = row(*found[0].values())
+        made: R = row(*found[0])
         return made
 
     async def page(

@@ -98,12 +98,16 @@ class IndustryIdByCode(Maybe[Found], frozen=True):
 class SkillCreate(One[Written], frozen=True):
     """Create a skill."""
 
+    effect = "birth"
+
     body: str
     request: str | None = None
 
 
 class JobRoleCreate(One[Written], frozen=True):
     """Create a job role."""
+
+    effect = "birth"
 
     body: str
     request: str | None = None
@@ -112,12 +116,14 @@ class JobRoleCreate(One[Written], frozen=True):
 class TeamCreate(One[Written], frozen=True):
     """Create a team."""
 
+    effect = "birth"
+
     body: str
     request: str | None = None
 
 
 class AgentCreate(One[Written], frozen=True):
-    """Create an agent."""
+    """Create an agent. It locks its team, so it goes alone."""
 
     body: str
     request: str | None = None
@@ -125,6 +131,8 @@ class AgentCreate(One[Written], frozen=True):
 
 class IndustryCreate(One[Written], frozen=True):
     """Create an industry."""
+
+    effect = "birth"
 
     body: str
     request: str | None = None
