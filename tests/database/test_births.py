@@ -21,7 +21,7 @@ from service.repository.base import Repository
 from service.repository.entities import CREATE, Written
 from tests.bench import until
 from tests.counts import rows
-from tests.database.test_batcher import LEFT, SMALL, at_rest, blocked, locked
+from tests.database.test_batcher import LEFT, SMALL, WAITING, at_rest, blocked, locked
 from tests.factories import Actor, Tenant, make_tenant, skill_body, unique
 from tests.postgres import Server
 from tests.proxy import Proxy
@@ -330,6 +330,31 @@ async def test_a_batch_has_its_bound(
     assert 4 == repository.births.sent - before
 
 
+async def test_two_batches_in_each_others_way_both_come_through(
+    cluster: Server, database: str, tenant: Tenant, superuser: Connection
+) -> None:
+    """Each wants first what the other wants last; of each name one is made, the other refused."""
+    async with creating(cluster.url("app", database), pool_max=4) as (repository, pool):
+        one, other = skill_body(), skill_body()
+        middle = _some(2 * (BATCH_MAX - 2))
+        wanted = [one, *middle[: BATCH_MAX - 2], other, other, *middle[BATCH_MAX - 2 :], one]
+        async with locked(superuser):
+            first = [
+                asyncio.create_task(make(repository, tenant.author, body)) for body in _some(2)
+            ]
+            await until(_waiting_for_locks(superuser), lambda count: count == 2)
+            tasks = [asyncio.create_task(make(repository, tenant.author, body)) for body in wanted]
+            await until(_waiting(pool), lambda waiting: waiting == len(wanted))
+        await asyncio.gather(*first)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert {Written, NameTaken} == set(map(type, found))
+        assert 2 == sum(isinstance(each, NameTaken) for each in found)
+        assert 2 + len(wanted) - 2 == len(set(await names(superuser, tenant.id)))
+        assert 2 + len(wanted) - 2 == (await rows(superuser, tenant.id)).entries
+        await at_rest(pool)
+
+
 def test_who_locks_what_others_change_goes_alone() -> None:
     """A new agent locks its team, in an order of its own: two batches could wait for each other."""
     assert {"agent"} == {kind for kind, query in CREATE.items() if query.effect != "birth"}
@@ -342,6 +367,14 @@ def _some(count: int) -> list[dict[str, Any]]:
 def _count(sent: list[str]):  # type: ignore[no-untyped-def] # noqa: ANN202 - a coroutine function
     async def found() -> int:
         return len(sent)
+
+    return found
+
+
+def _waiting_for_locks(superuser: Connection):  # type: ignore[no-untyped-def] # noqa: ANN202
+    async def found() -> int:
+        await superuser.execute("SELECT pg_stat_clear_snapshot()")
+        return int(await superuser.fetchval(WAITING))
 
     return found
 
