@@ -8,6 +8,7 @@ answer can be taken for another's.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -28,47 +29,61 @@ TURNS_MAX: Final = 16
 """Batches for which a lane keeps its connection while others may want one."""
 
 Row = tuple[Any, ...]
+Sending = Callable[[], None]
 
 
-class _Waiting:
-    """A read in the queue: what it asks, and where its rows go; None: it has to go alone."""
+def _unheard() -> None:
+    """Hear that a read goes out, of which nothing follows."""
 
-    __slots__ = ("arguments", "rows", "statement", "waiter")
 
-    def __init__(self, statement: Statement, arguments: Row, waiter: object) -> None:
+class Waiting:
+    """A call in the queue: what it asks, and where its rows go; None: it has to go alone.
+
+    `sending` is called when it goes out.
+    """
+
+    __slots__ = ("arguments", "rows", "sending", "statement", "waiter")
+
+    def __init__(
+        self, statement: Statement, arguments: Row, sending: Sending, waiter: object
+    ) -> None:
         self.statement = statement
         self.arguments = arguments
+        self.sending = sending
         self.waiter = waiter
         self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
 
 
 class Batcher:
-    """Sends reads that give a row or none, or a page, over a few connections of a pool.
+    """Sends calls that give a row or none, or a page, over a few connections of a pool.
 
-    `sent` counts round trips, `read` the reads that they carried.
+    `sent` counts round trips, `read` the calls that they carried.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._lanes_max = max(1, min(LANES_MAX, pool.size_max // 2))
         self._taken = 0
-        self._queue = deque[_Waiting]()
+        self._queue = deque[Waiting]()
         self._lanes = set[asyncio.Task[None]]()
+        self._most = BATCH_MAX
         self.sent = self.read = 0
 
-    async def fetch(self, statement: Statement, arguments: Row) -> list[Row]:
-        """Run a statement, alone or with others.
+    async def fetch(
+        self, statement: Statement, arguments: Row, sending: Sending = _unheard
+    ) -> list[Row]:
+        """Run a statement, alone or with others; `sending` is called when it goes out.
 
         Raises: Problem, and what the server raises.
         """
         if self.is_busy:
-            rows = await self.queue(statement, arguments)
+            rows = await self.queue(statement, arguments, sending)
             if rows is not None:
                 return rows
-            return await self.alone(statement, arguments)
+            return await self._alone(statement, arguments, sending)
         self._taken += 1
         try:
-            return await self.alone(statement, arguments)
+            return await self._alone(statement, arguments, sending)
         finally:
             self._leave()
 
@@ -77,25 +92,24 @@ class Batcher:
         """Say whether who comes now has to wait, and goes with others."""
         return self._taken >= self._lanes_max
 
-    def queue(self, statement: Statement, arguments: Row) -> asyncio.Future[list[Row] | None]:
-        """Let a read wait for the others; its rows are None where it has to go alone.
+    def queue(
+        self, statement: Statement, arguments: Row, sending: Sending = _unheard
+    ) -> asyncio.Future[list[Row] | None]:
+        """Let a call wait for the others; its rows are None where it has to go alone.
 
         That is when somebody's in its batch has failed, and none of them is told whose, or when
         its rows are too many.
 
         Raises: Problem; so may what is given.
         """
-        waiting = _Waiting(statement, arguments, self._pool.enter())
+        waiting = Waiting(statement, arguments, sending, self._pool.enter())
         self._queue.append(waiting)
         return waiting.rows
 
-    async def alone(self, statement: Statement, arguments: Row) -> list[Row]:
-        """Run a statement for itself.
-
-        Raises: Problem, and what the server raises.
-        """
+    async def _alone(self, statement: Statement, arguments: Row, sending: Sending) -> list[Row]:
         async with self._pool.connection() as connection:
             self.sent, self.read = self.sent + 1, self.read + 1
+            sending()
             return [tuple(record) for record in await connection.fetch(statement.query, *arguments)]
 
     def _leave(self) -> None:
@@ -109,7 +123,7 @@ class Batcher:
 
     async def _lane(self) -> None:
         try:
-            async with self._pool.connection_for_queued() as connection:
+            async with self._pool.connection_for_queued(self._queue) as connection:
                 for _ in range(TURNS_MAX):
                     batch = self._next()
                     if not batch:
@@ -124,11 +138,11 @@ class Batcher:
         finally:
             self._leave()
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[Waiting]:
         """Take those who wait for the same statement as the first; who has given up is left out."""
-        batch: list[_Waiting] = []
-        others: list[_Waiting] = []
-        most = BATCH_MAX
+        batch: list[Waiting] = []
+        others: list[Waiting] = []
+        most = self._most
         while self._queue and len(batch) < most:
             if batch and self._queue[0].statement is not batch[0].statement:
                 others.append(self._queue.popleft())
@@ -136,16 +150,16 @@ class Batcher:
             waiting = self._taken_from_queue(served=True)
             if not waiting.rows.done():
                 batch.append(waiting)
-                most = PAGES_MAX if waiting.statement.cardinality == "many" else BATCH_MAX
+                most = PAGES_MAX if waiting.statement.cardinality == "many" else self._most
         self._queue.extendleft(reversed(others))
         return batch
 
-    def _taken_from_queue(self, *, served: bool) -> _Waiting:
+    def _taken_from_queue(self, *, served: bool) -> Waiting:
         waiting = self._queue.popleft()
         self._pool.leave(waiting.waiter, served=served and not waiting.rows.done())
         return waiting
 
-    async def _send(self, connection: Any, batch: list[_Waiting]) -> None:
+    async def _send(self, connection: Any, batch: list[Waiting]) -> None:
         self.sent, self.read = self.sent + 1, self.read + len(batch)
         found: list[list[Row] | None] = [None] * len(batch)
         try:
@@ -155,21 +169,18 @@ class Batcher:
                     batch[0].statement.batched, [waiting.arguments for waiting in batch]
                 )
                 if len(records) == len(batch):
-                    unpacked = _page if batch[0].statement.cardinality == "many" else _point
-                    found = [unpacked(record) for record in records]
+                    found = [unpacked(batch[0].statement, record) for record in records]
         finally:
             for waiting, rows in zip(batch, found, strict=True):
                 if not waiting.rows.done():
                     waiting.rows.set_result(rows)
 
 
-def _point(record: Any) -> list[Row]:
+def unpacked(statement: Statement, record: Any) -> list[Row] | None:
+    """Give the rows of one of many calls (`Statement.batched`); None: they are too many."""
     *values, number = record
-    return [] if number is None else [tuple(values)]
-
-
-def _page(record: Any) -> list[Row] | None:
-    *columns, count = record
-    if not count:
+    if not number:
         return []
-    return None if columns[0] is None else list(zip(*columns, strict=True))
+    if statement.cardinality != "many":
+        return [tuple(values)]
+    return None if values[0] is None else list(zip(*values, strict=True))

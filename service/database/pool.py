@@ -7,7 +7,7 @@ statement, transaction-local), which is why connections go back without a reset 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sized
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -35,6 +35,9 @@ STATEMENT_CACHE: Final = 200
 """More than there are statement files: each is prepared once for each connection."""
 
 CLOSE_S_MAX: Final = 5.0
+ONE: Final = (None,)
+"""Who waits alone."""
+
 BUSY: Final = "The service is busy. Nothing was done: try again."
 
 
@@ -102,22 +105,24 @@ class Pool:
 
         Raises: Unavailable.
         """
-        return self._lend(self._queued())
+        return self._lend(self._queued(), ONE)
 
-    def connection_for_queued(self) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
+    def connection_for_queued(
+        self, queued: Sized
+    ) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
         """Lend a connection for those who are in the queue already, by `enter`.
 
         Raises: Unavailable.
         """
-        return self._lend(nullcontext())
+        return self._lend(nullcontext(), queued)
 
     @asynccontextmanager
     async def _lend(
-        self, queue: AbstractContextManager[None]
+        self, queue: AbstractContextManager[None], queued: Sized
     ) -> AsyncIterator[asyncpg.Connection[Any]]:
         if self._pool is None:
             raise Unavailable("The service is starting. Nothing was done: try again.")
-        connection = await self._acquired(self._pool, queue)
+        connection = await self._acquired(self._pool, queue, queued)
         try:
             yield connection
         finally:
@@ -145,14 +150,16 @@ class Pool:
         finally:
             self.leave(waiter, served=served)
 
-    async def _acquired(self, pool: asyncpg.Pool[Any], queue: AbstractContextManager[None]) -> Any:
+    async def _acquired(
+        self, pool: asyncpg.Pool[Any], queue: AbstractContextManager[None], queued: Sized
+    ) -> Any:
         try:
             with queue:
                 return await self._turns.acquire(pool)
         except Unavailable:
             raise
         except TimeoutError:
-            self._timeouts += 1
+            self._timeouts += len(queued)
             raise Unavailable(BUSY) from None
         except Exception as exc:
             # Connecting failed: whatever was to be sent has not been sent.

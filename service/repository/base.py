@@ -18,7 +18,8 @@ from msgspec import Struct, structs
 
 from service.catalog.load import Catalog
 from service.catalog.statement import Statement
-from service.database.batcher import Batcher
+from service.database.batcher import Batcher, Sending
+from service.database.group_commit import GroupCommit
 from service.database.pool import Pool
 from service.errors import Problem
 from service.repository.binding import Bindings, StatementMismatch
@@ -29,16 +30,16 @@ R = TypeVar("R", bound=Struct)
 T = TypeVar("T")
 Send = Callable[[], Awaitable[T]]
 Soon = asyncio.Future[list[tuple[Any, ...]] | None]
-Sending = Callable[[], None]
 Lend = Callable[[], AbstractAsyncContextManager["asyncpg.Connection[Any]"]]
 
 ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Of documents in one answer, give or take the last one."""
 
 
-Effect = Literal["read", "short", "note", "write"]
+Effect = Literal["read", "short", "note", "write", "creation"]
 """What a statement does; a note is made in passing, and one that is lost is no loss. A short read
-gives one row or none, or a page by an index, and goes with others when many come at once."""
+gives one row or none, or a page by an index; a creation locks nothing that others change: either
+goes with others when many come at once."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -97,6 +98,7 @@ class Repository:
         self.reads = reads or pool
         self.batcher = Batcher(self.reads)
         self._bindings = Bindings(catalog)
+        self.creations = GroupCommit(self.pool)
         self.retries = Counter[str]()
         self.imports, self.exports = Counter[str](), Counter[str]()
         self.comparisons = Counter[str]()
@@ -119,10 +121,7 @@ class Repository:
         return rows[0] if rows else None
 
     def soon(self, query: Maybe[Any], context: Context) -> Soon | None:
-        """Let a short read wait for others with which it goes; None when it would go at once.
-
-        What is given gets its rows, or None where it has to go alone. Raises: Problem, as it may.
-        """
+        """Let a short read wait for others (Batcher.queue); None when it would go at once."""
         if not self.batcher.is_busy:
             return None
         statement, _ = self._bindings.of(type(query), query.bytes_max)
@@ -144,9 +143,12 @@ class Repository:
         self, lend: Lend, query: One[R], context: Context, sending: Sending | None = None
     ) -> R:
         statement, row = self._bindings.of(type(query), query.bytes_max)
-        send = _sender(lend, statement, structs.astuple(query) + context.arguments, sending)
+        arguments = structs.astuple(query) + context.arguments
+        send = _sender(lend, statement, arguments, sending)
+        if sending is not None and query.effect == "creation":
+            send = partial(self.creations.fetch, statement, arguments, sending)
         found = await self._repeated(send, writes=sending is not None)
-        made: R = row(*found[0].values())
+        made: R = row(*found[0])
         return made
 
     async def page(

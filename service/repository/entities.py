@@ -99,12 +99,16 @@ class IndustryIdByCode(Maybe[Found], frozen=True):
 class SkillCreate(One[Written], frozen=True):
     """Create a skill."""
 
+    effect = "creation"
+
     body: str
     request: str | None = None
 
 
 class JobRoleCreate(One[Written], frozen=True):
     """Create a job role."""
+
+    effect = "creation"
 
     body: str
     request: str | None = None
@@ -113,12 +117,14 @@ class JobRoleCreate(One[Written], frozen=True):
 class TeamCreate(One[Written], frozen=True):
     """Create a team."""
 
+    effect = "creation"
+
     body: str
     request: str | None = None
 
 
 class AgentCreate(One[Written], frozen=True):
-    """Create an agent."""
+    """Create an agent. It locks its team, so it goes alone."""
 
     body: str
     request: str | None = None
@@ -126,6 +132,8 @@ class AgentCreate(One[Written], frozen=True):
 
 class IndustryCreate(One[Written], frozen=True):
     """Create an industry."""
+
+    effect = "creation"
 
     body: str
     request: str | None = None

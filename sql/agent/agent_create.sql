@@ -11,6 +11,7 @@
 -- isolation: read committed
 -- call: function
 -- role: app
+-- set: plan_cache_mode = force_generic_plan
 SELECT
     answer.id,
     answer.version,

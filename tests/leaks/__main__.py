@@ -45,7 +45,7 @@ def told(result: Result) -> list[str]:
     done = sum(result.operations.values())
     return [
         f"{done} operations in {result.seconds:.0f} s, {result.answered} of them answered",
-        f"{result.together} reads travelled in the round trip of another",
+        f"{result.together} reads travelled in the round trip of another, {result.born} creations",
         f"{result.hung_up} clients hung up, {result.cancelled} reads were cancelled",
         f"{sum(result.faults.values())} faults, which cut {result.cut_short} requests short: "
         + _counted(result.faults),

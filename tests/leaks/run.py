@@ -32,6 +32,7 @@ from tests.edge import Served, served
 from tests.factories import Tenant
 from tests.leader import Sealer
 from tests.leaks.clients import Account, Client, Insider
+from tests.leaks.makers import Maker
 from tests.leaks.sessions import Sessions
 from tests.leaks.stock import Stock
 from tests.matching import embed
@@ -39,6 +40,7 @@ from tests.matching import embed
 TENANTS = 6
 CLIENTS = 48
 INSIDERS = 16
+MAKERS = 12
 Fault = Callable[[Stage, Calls, random.Random, Strike], Awaitable[None]]
 FAULTS: tuple[Fault, ...] = (
     session_terminated,
@@ -73,7 +75,8 @@ class Result(Struct, frozen=True, kw_only=True):
     """What a run did, and what it found.
 
     errors: answers that were refusals, by their problem, and failures from within by SQLSTATE.
-    answered: operations whose answer was looked through. together: reads that shared a round trip.
+    answered: operations whose answer was looked through. together, born: reads and creations that
+    shared a round trip.
     """
 
     seed: int
@@ -86,6 +89,7 @@ class Result(Struct, frozen=True, kw_only=True):
     faults: dict[str, int]
     cut_short: int
     together: int
+    born: int
     asked: int
     rounds: int
     broken: list[str]
@@ -100,6 +104,7 @@ class Result(Struct, frozen=True, kw_only=True):
             "fault": sum(self.faults.values()),
             "request that a fault cut short": self.cut_short,
             "reads that travelled together": self.together,
+            "creations that travelled together": self.born,
             "statement that took too long": self.errors.get("statement timeout", 0),
             "context that failed": self.errors.get("InvalidBody", 0),
             "connection that was looked at": self.asked,
@@ -196,11 +201,14 @@ class Fuzz:
         def another() -> random.Random:
             return random.Random(draw.random())
 
-        self._askers: list[Client | Insider] = [
+        self._askers: list[Client | Insider | Maker] = [
             Client(calls, stock, self.account, another(), number) for number in range(CLIENTS)
         ]
         self._askers += [
             Insider(repository, stock, self.account, another()) for _ in range(INSIDERS)
+        ]
+        self._askers += [
+            Maker(repository, stock, self.account, another(), number) for number in range(MAKERS)
         ]
 
     @property
@@ -225,7 +233,7 @@ class Fuzz:
         await self.sessions.at_rest()
         self._rounds += 1
 
-    async def _asking(self, asker: Client | Insider, end: int) -> None:
+    async def _asking(self, asker: Client | Insider | Maker, end: int) -> None:
         """Ask until it is enough; what is being broken needs somebody to hit."""
         while (self.account.done < end or self._breaking) and not self.broken:
             await asker.ask()
@@ -268,7 +276,7 @@ class Fuzz:
 
     def result(self, seed: int, seconds: float) -> Result:
         """Give what was done and found."""
-        batcher = self._service.repository.batcher
+        batcher, creations = self._service.repository.batcher, self._service.repository.creations
         return Result(
             seed=seed,
             seconds=seconds,
@@ -280,6 +288,7 @@ class Fuzz:
             faults=dict(self.faults),
             cut_short=sum(one.cut_short for one in self._struck),
             together=batcher.read - batcher.sent,
+            born=creations.read - creations.sent,
             asked=self.sessions.asked,
             rounds=self._rounds,
             broken=self.broken,

@@ -92,6 +92,19 @@ def of_the_one_before(stage: Stage, catalog: Catalog) -> None:
     stage.cluster.run(create(statement).replace(right, wrong), stage.database)
 
 
+def of_the_one_born_before(stage: Stage, catalog: Catalog) -> None:
+    """Let a creation be of whoever is set already: in a batch, of the first."""
+    statement = catalog["skill_create"]
+    right = context(len(statement.params))
+    wrong = right
+    # All three: a key that is not the agent's is refused.
+    for place, setting in enumerate(("tenant_id", "governance_agent_id", "key_id"), 3):
+        known = f"coalesce(nullif(current_setting('app.{setting}', true), ''), ${place})"
+        wrong = wrong.replace(f"'app.{setting}', ${place}", f"'app.{setting}', {known}")
+    assert 3 == wrong.count("coalesce")
+    stage.cluster.run(create(statement).replace(right, wrong), stage.database)
+
+
 def beside_the_rows(stage: Stage, catalog: Catalog) -> None:
     """Let a list set its context beside its tables, in whatever order that is planned."""
     statement = catalog["entities_newest"]
@@ -108,6 +121,7 @@ def beside_the_rows(stage: Stage, catalog: Catalog) -> None:
     [
         (of_session, "app.tenant_id is"),
         (of_the_one_before, "something of|is not there|lacks|404"),
+        (of_the_one_born_before, "born|something of"),
         (beside_the_rows, "something of|lacks"),
     ],
 )
@@ -181,7 +195,7 @@ def test_a_run_that_met_nothing_says_so() -> None:
     """What was never cut short shows nothing."""
     empty = Result(
         seed=1, seconds=0.0, operations={}, answered=0, errors={}, hung_up=0, cancelled=0,
-        faults={}, cut_short=0, together=0, asked=0, rounds=0, broken=[],
+        faults={}, cut_short=0, together=0, born=0, asked=0, rounds=0, broken=[],
     )  # fmt: skip
 
-    assert 9 == len(empty.nothing)
+    assert 10 == len(empty.nothing)
