@@ -47,6 +47,10 @@ class Actor(Struct, frozen=True):
         return (self.tenant_id, self.governance_agent_id, self.key_id, "bench", "")
 
 
+PLANT: Final = ("-m", "service")
+"""What Python runs for `plant`."""
+
+
 class Ground:
     """A database on the embedded server, and a directory for what its processes keep."""
 
@@ -79,12 +83,15 @@ class Ground:
         finally:
             server.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(made))
 
-    def plant(self, *words: str, **settings: str) -> "Command":
-        """Start a command of `plant` on this database; settings by their names."""
+    def plant(self, *words: str, through: Sequence[str] = PLANT, **settings: str) -> "Command":
+        """Start a command of `plant` on this database; settings by their names.
+
+        `through`: what Python is to run for it.
+        """
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PLANT_")}
         urls = {name: self.url(role) for name, role in URLS.items()}
         own = {"PLANT_DATA_DIR": str(self.directory / "data"), "PLANT_PORT": "0"}
-        return Command(self.directory, words, kept | urls | own | settings)
+        return Command(self.directory, words, kept | urls | own | settings, through)
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -96,12 +103,18 @@ class Ground:
 class Command:
     """A process of `plant`; what it says goes to files."""
 
-    def __init__(self, directory: Path, words: tuple[str, ...], environ: dict[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        words: tuple[str, ...],
+        environ: dict[str, str],
+        through: Sequence[str],
+    ) -> None:
         self._said = directory / f"{words[0]}.err"
         self._answer = directory / f"{words[0]}.out"
         with self._answer.open("wb") as out, self._said.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "service", *words], env=environ, stdout=out, stderr=err
+                [sys.executable, *through, *words], env=environ, stdout=out, stderr=err
             )
 
     @contextmanager

@@ -10,6 +10,7 @@ from bench.serving.plan import BULK_ROWS, CONNECTIONS, FULL_ROUNDS, USUAL, Part,
 
 BULK: Final = "bulk"
 OVERLOAD: Final = "overload"
+WAYS: Final = "ways"
 QUICK_ROWS: Final = 2_000
 QUICK_CONNECTIONS: Final = (16,)
 QUICK_BULK: Final = 1_000
@@ -44,7 +45,7 @@ def given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*OPERATIONS, BULK, OVERLOAD],
+        choices=[*OPERATIONS, BULK, OVERLOAD, WAYS],
         help="this operation; may be given again",
     )
     parser.add_argument(
@@ -75,7 +76,7 @@ def planned(given: argparse.Namespace) -> list[Part]:
     named = (given.rows, given.tenants, given.connections, given.rounds, given.seconds, given.only)
     if not given.quick and not any(named):
         return core()
-    only = given.only or [*OPERATIONS, BULK, OVERLOAD]
+    only = given.only or [*OPERATIONS, BULK, OVERLOAD, WAYS]
     return [
         Part(
             rows=rows,
@@ -88,6 +89,7 @@ def planned(given: argparse.Namespace) -> list[Part]:
             seconds=given.seconds or (1 if given.quick else 2),
             bulk=(QUICK_BULK if given.quick else BULK_ROWS) if BULK in only else 0,
             overload=OVERLOAD in only,
+            lessened=WAYS in only,
         )
         for rows, tenants in product(
             given.rows or [QUICK_ROWS if given.quick else USUAL[0]], given.tenants or [USUAL[1]]

@@ -13,6 +13,7 @@ from bench.ground import Ground
 from bench.serving.agreement import agree, agree_partly
 from bench.serving.asking import answer
 from bench.serving.bulk import BulkResult, measured
+from bench.serving.lessened import lessened
 from bench.serving.load import BadAnswersError, Request, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, asked
 from bench.serving.overloaded import Stress, overload
@@ -63,6 +64,7 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
     """
     with ground.copy(f"rows_{part.rows}_{part.tenants}") as place:
         stock = fill(place, part.rows, part.tenants, say, searched=part.searched)
+        ways = lessened(place, stock, BUSY, part.rounds, say) if part.lessened else []
         looked = 0 if part.alone else leave_nothing(place, python, stock, part.operations)
         if looked:
             say(f"{looked} sessions of peers keep nothing")
@@ -90,6 +92,7 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
             failed=failed,
             overload=stress,
             sessions=looked,
+            lessened=ways,
         )
 
 

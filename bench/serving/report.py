@@ -69,6 +69,17 @@ COLUMNS: Final = (
 BULK_HEAD: Final = ("| way | rows/s | its own µs a row | MB beyond idle |", "|---|---|---|---|")
 
 
+WORK: Final = "cpu_us+server_us"
+WAYS: Final = (
+    "The same service with one of its ways taken away (`bench/serving/without.py`), each on a "
+    "table of its own whose log it leads: what it has to seal of its creates counts here."
+)
+WAYS_HEAD: Final = (
+    "| operation | server | answers/s | service µs | PostgreSQL µs | of Plant's |",
+    "|---|---|---|---|---|---|",
+)
+
+
 class Size(Struct, frozen=True):
     """Everything that was measured on a table of a size; `failed` says where answers were bad."""
 
@@ -81,6 +92,7 @@ class Size(Struct, frozen=True):
     failed: list[str]
     overload: list[Stress] = []
     sessions: int = 0
+    lessened: list[Result] = []
 
 
 class Serving(Struct, frozen=True):
@@ -143,8 +155,27 @@ def _size(size: Size) -> list[str]:
     for operation in dict.fromkeys(one.operation for one in size.bulk):
         lines += ["", f"### {operation}, {size.rows:,} rows before", "", *BULK_HEAD]
         lines += [_moved(one) for one in size.bulk if one.operation == operation]
+    lines += _ways(size.lessened)
     for what, rate in size.pgbench.items():
         lines += ["", f"pgbench, {what}: {rate:,.0f} a second."]
+    return lines
+
+
+def _ways(results: Sequence[Result]) -> list[str]:
+    """Say what is lost without each of the ways of Plant."""
+    if not results:
+        return []
+    lines = ["", f"### What each way is worth, {results[0].connections} connections", "", WAYS]
+    for operation in dict.fromkeys(one.operation for one in results):
+        cases = [one for one in results if one.operation == operation]
+        whole = value(cases[0], WORK)
+        lines += ["", *WAYS_HEAD]
+        lines += [
+            f"| {operation} | {one.server} | {one.middle('rate'):,.0f} "
+            f"| {one.middle('cpu_us'):,.0f} | {one.middle('server_us'):,.0f} "
+            f"| {value(one, WORK) / whole:.2f} |"
+            for one in cases
+        ]
     return lines
 
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from bench.ground import PLANT as AS_IT_IS
 from bench.ground import Actor, Ground
 from service.catalog.function import signature
 from service.catalog.load import load as load_catalog
@@ -113,10 +114,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def plant(ground: Ground, name: str = PLANT) -> Iterator[Server]:
-    """Run `plant serve` as it is by default."""
+def plant(ground: Ground, name: str = PLANT, without: str = "") -> Iterator[Server]:
+    """Run `plant serve` as it is by default, or without one of its ways (`without`)."""
     port = free_port()
-    with ground.plant("serve", PLANT_PORT=str(port)).running() as command:
+    through = ("-m", "bench.serving.without", without) if without else AS_IT_IS
+    with ground.plant("serve", through=through, PLANT_PORT=str(port)).running() as command:
         _wait(name, port, "/readyz", command.alive)
         server = Server(name, command.pid, port, ground.database, "plant app", is_plant=True)
         try:

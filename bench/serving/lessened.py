@@ -1,0 +1,64 @@
+"""What each way of Plant is worth: the same service beside itself with one of them taken away."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from bench.ground import Ground
+from bench.serving.load import write_requests
+from bench.serving.operations import OPERATIONS
+from bench.serving.rounds import Around, Case, Result, take_turns
+from bench.serving.servers import PLANT, Server, plant
+from bench.serving.stock import Stock
+from bench.serving.without import WAYS
+
+ASKED: Final = ("get", "list", "create")
+SECONDS: Final = 1
+"""Of a round: what is told apart here is told by processor time."""
+
+
+def without(way: str) -> str:
+    """Name Plant without one of its ways."""
+    return f"{PLANT} without {way}"
+
+
+def lessened(
+    place: Ground, stock: Stock, connections: int, rounds: int, say: Callable[[str], None]
+) -> list[Result]:
+    """Measure each in turn with all others, on a table of its own; nobody may be connected to it.
+
+    Each leads its own log, and what it has to seal of its creates it seals while it is measured.
+    """
+    say("starting Plant, and Plant without each of its ways")
+    found = []
+    with _servers(place) as servers:
+        for server in servers:
+            server.pause()
+        for operation in ASKED:
+            asked = []
+            for server in servers:
+                path = place.directory / f"{operation}-without-{server.port}.txt"
+                server.resume()
+                write_requests(path, OPERATIONS[operation](server, stock))
+                server.pause()
+                asked.append((server, path))
+            case = Case(operation, connections)
+            results = take_turns(place, case, asked, rounds, SECONDS, Around())
+            costs = (
+                f"{one.server} {one.middle('cpu_us'):,.0f}+{one.middle('server_us'):,.0f} µs"
+                for one in results
+            )
+            say(f"{operation}: {'; '.join(costs)}")
+            found += results
+    return found
+
+
+@contextmanager
+def _servers(place: Ground) -> Iterator[list[Server]]:
+    with ExitStack() as stack:
+        ways = {PLANT: (), **{without(way): (way,) for way in WAYS}}
+        copies = {
+            name: stack.enter_context(place.copy(f"{place.database}_{number}"))
+            for number, name in enumerate(ways)
+        }
+        yield [stack.enter_context(plant(copies[name], name, *way)) for name, way in ways.items()]
