@@ -1,5 +1,5 @@
 -- Links of what is new are written without looking for what is there.
--- depends: 0041.references_given
+-- depends: 0042.import_sets
 --
 -- Whose draft rows are is told of what is new only, so nothing is there of it; and of a single
 -- entity, which is the usual case, its body is asked and not a statement. Bodies come with all
