@@ -17,6 +17,10 @@ SECONDS: Final = 1
 """Of a round: what is told apart here is told by processor time."""
 
 
+PATIENT: Final = {"PLANT_ACQUIRE_TIMEOUT_MS": "9000"}
+"""What is slower without a way is to show it, and not to refuse whoever would wait too long."""
+
+
 def without(way: str) -> str:
     """Name Plant without one of its ways."""
     return f"{PLANT} without {way}"
@@ -61,4 +65,7 @@ def _servers(place: Ground) -> Iterator[list[Server]]:
             name: stack.enter_context(place.copy(f"{place.database}_{number}"))
             for number, name in enumerate(ways)
         }
-        yield [stack.enter_context(plant(copies[name], name, *way)) for name, way in ways.items()]
+        yield [
+            stack.enter_context(plant(copies[name], name, *way, **PATIENT))
+            for name, way in ways.items()
+        ]

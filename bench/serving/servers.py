@@ -114,11 +114,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def plant(ground: Ground, name: str = PLANT, without: str = "") -> Iterator[Server]:
+def plant(
+    ground: Ground, name: str = PLANT, without: str = "", **settings: str
+) -> Iterator[Server]:
     """Run `plant serve` as it is by default, or without one of its ways (`without`)."""
     port = free_port()
     through = ("-m", "bench.serving.without", without) if without else AS_IT_IS
-    with ground.plant("serve", through=through, PLANT_PORT=str(port)).running() as command:
+    with ground.plant(
+        "serve", through=through, PLANT_PORT=str(port), **settings
+    ).running() as command:
         _wait(name, port, "/readyz", command.alive)
         server = Server(name, command.pid, port, ground.database, "plant app", is_plant=True)
         try:
