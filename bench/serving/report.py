@@ -72,8 +72,8 @@ BULK_HEAD: Final = ("| way | rows/s | its own µs a row | MB beyond idle |", "|-
 WORK: Final = "cpu_us+server_us"
 WAYS: Final = (
     "The same service with one of its ways taken away (`bench/serving/without.py`), each on a "
-    "table of its own whose log it leads: what it has to seal of its creates counts here. Nobody is "
-    "refused here who waits for less than two seconds (PLANT_ACQUIRE_TIMEOUT_MS=9000)."
+    "table of its own whose log it leads: what it has to seal of its creates counts here. Nobody "
+    "is refused who waits for less than two seconds (PLANT_ACQUIRE_TIMEOUT_MS=9000)."
 )
 WAYS_HEAD: Final = (
     "| operation | server | answers/s | service µs | PostgreSQL µs | of Plant's |",
