@@ -80,7 +80,8 @@ ALTER FUNCTION app.taken_among(text[], uuid[], text[], text[], text[], text[], t
 OWNER TO plant_rules;
 REVOKE CREATE ON SCHEMA app FROM plant_rules;
 
--- As in 0013, but for all at once.
+-- As in 0013, but for all at once. app.taken stays: a chunk that is under way while this is applied
+-- still calls it.
 CREATE OR REPLACE FUNCTION app.import_taken(p_import_id uuid, p_lines bigint[], p_active boolean)
 RETURNS TABLE (line bigint, constraint_name text)
 LANGUAGE sql STABLE
@@ -111,8 +112,6 @@ CROSS JOIN LATERAL app.taken_among(
     asked.schemes, asked.codes
 ) AS taken
 $$;
-
-DROP FUNCTION app.taken(text, uuid, text, text, text, text, text);
 
 -- Lines of an import by their numbers, each looked up by its key: between itself and itself, and in
 -- the order of the key, without sorting, since of an equality any index of an import seems as good

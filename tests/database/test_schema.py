@@ -207,6 +207,7 @@ DEFINERS = {
     "app.base_entity_guard": "plant_rules",
     "app.base_entity_privacy": "plant_rules",
     "app.check_parents": "plant_rules",
+    "app.taken": "plant_rules",
     "app.taken_among": "plant_rules",
     "app.entity_step": "plant_rules",
     "app.remembered": "plant_rules",
