@@ -179,6 +179,7 @@ def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
                 most=goal.most,
                 how=BULK_HOW,
                 beside=f"{one:,.3g} against {other:,.3g}" if theirs else "",
+                cause=CAUSES.get((goal.operation, goal.number, goal.other), ""),
             )
         )
     return made

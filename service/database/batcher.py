@@ -62,7 +62,6 @@ class Batcher:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._lanes_max = max(1, min(LANES_MAX, pool.size_max // 2))
         self._taken = 0
         self._queue = deque[Waiting]()
         self._lanes = set[asyncio.Task[None]]()
@@ -90,7 +89,7 @@ class Batcher:
     @property
     def is_busy(self) -> bool:
         """Say whether who comes now has to wait, and goes with others."""
-        return self._taken >= self._lanes_max
+        return self._taken >= max(1, min(LANES_MAX, self._pool.size_max // 2))
 
     def queue(
         self, statement: Statement, arguments: Row, sending: Sending = _unheard
