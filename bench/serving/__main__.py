@@ -21,7 +21,7 @@ from bench.serving.environment import pins, python_of
 from bench.serving.load import require_wrk
 from bench.serving.matrix import measured_at
 from bench.serving.plan import Part, words
-from bench.serving.report import Serving
+from bench.serving.report import LEFT_OUT, Serving
 from bench.serving.servers import POOL, NotServingError, make_writer
 from service.refusal import Refusal
 
@@ -44,13 +44,13 @@ def main(arguments: list[str]) -> int:
         tell(str(reason))
         return 2
     tell("\n".join(["", *table(measured.goals), "", f"{measured.took_s:.0f} s"]))
-    failed = [words for size in measured.sizes for words in size.failed]
-    if failed:
-        tell("\n".join(["Not every answer was a 2xx, so nothing is written:", *failed]))
-        return 2
     if asked.write:
         (asked.write / benchmarks.SERVING).write_bytes(written(measured))
         benchmarks.write(asked.write)
+    failed = [words for size in measured.sizes for words in size.failed]
+    if failed:
+        tell("\n".join([LEFT_OUT, *failed]))
+        return 2
     return 1 if any(row.met is False for row in measured.goals) else 0
 
 

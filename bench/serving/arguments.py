@@ -5,6 +5,8 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from bench.serving.operations import OPERATIONS
 from bench.serving.plan import BULK_ROWS, CONNECTIONS, FULL_ROUNDS, USUAL, Part, core, full
 
@@ -20,8 +22,8 @@ connections, other numbers of tenants and rows as far as goals are set for them;
 two cores, which it wants for itself. What is planned, and how long it should take, is said first.
 
 It needs wrk (bench/serving/have-wrk.sh) and Linux, whose counts of processor time it reads. The
-exit code is 1 when a goal was missed, 2 when one could not tell: after a single answer that is no
-2xx while servers are timed nothing is written."""
+exit code is 1 when a goal was missed, 2 when one could not tell. A server of whom a single answer
+is no 2xx while it is timed is left out of that case, as the page says; the exit code is 2 then."""
 
 
 def given(arguments: list[str]) -> argparse.Namespace:
@@ -71,11 +73,12 @@ def given(arguments: list[str]) -> argparse.Namespace:
 
 def planned(given: argparse.Namespace) -> list[Part]:
     """Make the plan: the core, everything, or what the arguments name."""
-    if given.full:
-        return full()
-    named = (given.rows, given.tenants, given.connections, given.rounds, given.seconds, given.only)
-    if not given.quick and not any(named):
-        return core()
+    named = (given.rows, given.tenants, given.connections, given.only)
+    if given.full or not (given.quick or any(named)):
+        parts = full() if given.full else core()
+        how = {"rounds": given.rounds, "seconds": given.seconds}
+        chosen = {name: number for name, number in how.items() if number}
+        return [structs.replace(part, **chosen) for part in parts]
     only = given.only or [*OPERATIONS, BULK, OVERLOAD, WAYS]
     return [
         Part(

@@ -47,12 +47,12 @@ def lessened(
                 server.pause()
                 asked.append((server, path))
             case = Case(operation, connections)
-            results = take_turns(place, case, asked, rounds, SECONDS, Around())
+            results, bad = take_turns(place, case, asked, rounds, SECONDS, Around())
             costs = (
                 f"{one.server} {one.middle('cpu_us'):,.0f}+{one.middle('server_us'):,.0f} µs"
                 for one in results
             )
-            say(f"{operation}: {'; '.join(costs)}")
+            say("; ".join([f"{operation}: {'; '.join(costs)}", *bad]))
             found += results
     return found
 

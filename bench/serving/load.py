@@ -92,6 +92,7 @@ def send(url: str, requests: Path, *, connections: int, seconds: int) -> Sent:
     if run.returncode or not last.startswith("{"):
         raise BadAnswersError(f"{url}: {run.stdout}\n{run.stderr}")
     sent = msgspec.json.decode(last, type=Sent)
-    if sent.refused or sent.lost or not sent.requests:
-        raise BadAnswersError(f"{url}: {sent}")
+    bad = sent.refused + sent.lost
+    if bad or not sent.requests:
+        raise BadAnswersError(f"{bad:,} of {sent.requests:,} answers were no 2xx")
     return sent

@@ -14,7 +14,7 @@ from bench.serving.agreement import agree, agree_partly
 from bench.serving.asking import answer
 from bench.serving.bulk import BulkResult, measured
 from bench.serving.lessened import lessened
-from bench.serving.load import BadAnswersError, Request, write_requests
+from bench.serving.load import Request, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, asked
 from bench.serving.overloaded import Stress, overload
 from bench.serving.pgbenched import pgbench
@@ -158,18 +158,14 @@ def _cases(
         "step": Around(lambda: withdraw(place.url("superuser"), stock.shops), sealed),
     }
     for operation, servers in requests.items():
-        for connections in part.connections:
+        for connections in part.connections_of(operation):
             case, seconds = Case(operation, connections), part.round_s(connections)
-            try:
-                found = take_turns(
-                    place, case, servers, part.rounds, seconds, around.get(operation, Around())
-                )
-            except BadAnswersError as bad:
-                say(f"FAILED: {bad}")
-                failed.append(f"{connections} connections, {bad}")
-                continue
-            say(f"{operation}, {connections} connections: {_shown(found)}")
+            found, bad = take_turns(
+                place, case, servers, part.rounds, seconds, around.get(operation, Around())
+            )
+            say("; ".join([f"{operation}, {connections} connections: {_shown(found)}", *bad]))
             results += found
+            failed += bad
     return results, failed
 
 

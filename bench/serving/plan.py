@@ -22,6 +22,9 @@ WARM_S: Final = 1
 CEILED: Final = ("get", "list", "many")
 """Operations for which there is a constant of the same length."""
 
+SLOW: Final = WRITES | {SEARCH}
+"""Operations of which 256 at the same time are more than is served at once."""
+
 LABELLED_MOST: Final = 20_000
 COMPARED_MOST: Final = 5_000
 """Of a tenant's labels (PLANT_SEARCH_EXACT_MAX): of more Plant goes along an index, which finds
@@ -78,6 +81,15 @@ class Part(Struct, frozen=True, kw_only=True):
         most = min(LABELLED_MOST, COMPARED_MOST * self.tenants)
         return SEARCH in self.operations and self.rows <= most
 
+    def connections_of(self, operation: str) -> tuple[int, ...]:
+        """List over how many connections an operation is asked for.
+
+        Of 256 who write or search at the same time Plant refuses those who would wait in vain, as
+        it is meant to: that is measured as overload.
+        """
+        most = max(BUSY, min(self.connections)) if operation in SLOW else max(self.connections)
+        return tuple(count for count in self.connections if count <= most)
+
     @property
     def asked(self) -> tuple[str, ...]:
         """List the operations that it is asked for."""
@@ -94,7 +106,8 @@ class Part(Struct, frozen=True, kw_only=True):
         set_up += self.rows / VECTORS if self.searched else 0
         measured = sum(
             self._servers(operation) * self.rounds * self._turn_s(operation, connections)
-            for operation, connections in product(self.asked, self.connections)
+            for operation in self.asked
+            for connections in self.connections_of(operation)
         )
         bulk = BULK_ROW_S * self.bulk * min(self.rounds, ROUNDS)
         others = (OVERLOAD_S if self.overload else 0) + (LESSENED_S if self.lessened else 0)

@@ -69,6 +69,7 @@ COLUMNS: Final = (
 BULK_HEAD: Final = ("| way | rows/s | its own µs a row | MB beyond idle |", "|---|---|---|---|")
 
 
+LEFT_OUT: Final = "Left out, since while they were timed not every answer was a 2xx:"
 WORK: Final = "cpu_us+server_us"
 WAYS: Final = (
     "The same service with one of its ways taken away (`bench/serving/without.py`), each on a "
@@ -122,6 +123,7 @@ def part(measured: Serving) -> str:
             text,
             f"Versions of the peers: {peers}.",
             "",
+            *_left_out(measured),
             *(f"![{words}]({name})" for name, (_, words) in PLOTS.items()),
             *(line for size in measured.sizes for line in _size(size)),
             "",
@@ -133,6 +135,11 @@ NAMED: Final = (
     *("fastapi", "sqlalchemy", "litestar", "advanced-alchemy", "blacksheep", "asyncpg"),
     *("msgspec", "pydantic", "uvicorn", "uvloop", "httptools"),
 )
+
+
+def _left_out(measured: Serving) -> list[str]:
+    failed = [words for size in measured.sizes for words in size.failed]
+    return [LEFT_OUT, "", *(f"- {words}" for words in failed), ""] if failed else []
 
 
 def _size(size: Size) -> list[str]:

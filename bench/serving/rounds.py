@@ -88,16 +88,19 @@ def take_turns(
     rounds: int,
     seconds: int,
     around: Around,
-) -> list[Result]:
+) -> tuple[list[Result], list[str]]:
     """Measure servers, each with its file of requests, the order turned about each round.
 
-    Raises: BadAnswersError.
+    Gives what came of it, and which servers are left out since not all they gave was 2xx.
     """
     found: dict[str, list[Taken]] = {server.name: [] for server, _ in servers}
+    failed: dict[str, str] = {}
     with psycopg.connect(ground.url("superuser"), autocommit=True) as session:
         for number in range(rounds):
             order = servers if number % 2 == 0 else list(reversed(servers))
             for server, requests in order:
+                if server.name in failed:
+                    continue
                 server.resume()
                 try:
                     around.before()
@@ -105,10 +108,17 @@ def take_turns(
                     _let_end(session, server)
                     around.before()
                     found[server.name].append(_taken(session, case, server, requests, seconds))
+                except BadAnswersError as bad:
+                    failed[server.name] = str(bad)
                 finally:
                     server.pause()
                 around.after()
-    return [Result(name, case.operation, case.connections, each) for name, each in found.items()]
+    results = [
+        Result(name, case.operation, case.connections, each)
+        for name, each in found.items()
+        if name not in failed
+    ]
+    return results, list(failed.values())
 
 
 def warm(server: Server, requests: Path, case: Case) -> None:
@@ -123,7 +133,8 @@ def _taken(session: Session, case: Case, server: Server, requests: Path, seconds
     try:
         sent = send(server.url, requests, connections=case.connections, seconds=seconds)
     except BadAnswersError as bad:
-        words = f"{server.name}, {case.operation}: {bad} {server.complaint()}".rstrip()
+        where = f"{case.operation}, {case.connections} connections, {server.name}"
+        words = f"{where}: {bad}. {server.complaint()}".rstrip()
         raise BadAnswersError(words) from None
     _let_end(session, server)
     used = usage.cpu_us(server.pid) - used

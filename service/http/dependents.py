@@ -13,7 +13,8 @@ from service.http.reading import reading
 from service.http.request import path_id, raw_query
 from service.model.kinds import KINDS, Kind
 from service.model.query import page_query
-from service.repository.entities import EntityById, EntityDependents
+from service.repository.dependents import EntityDependents
+from service.repository.entities import EntityById
 
 FIRST: Final = str(UUID(int=2**128 - 1))
 """Newer than all others."""

@@ -38,17 +38,6 @@ class Written(Struct, frozen=True):
     replayed: bool
 
 
-class DependentRow(Struct, frozen=True):
-    """An entity that refers to another one, and how."""
-
-    id: UUID
-    entity_type: str
-    name: str
-    status: str
-    relation: str
-    in_force: bool
-
-
 class ListedById(Struct, frozen=True):
     """One entity of any kind; no document where the answer has no room for it."""
 
@@ -224,15 +213,6 @@ class EntityPut(One[Written], frozen=True):
     is_new: bool
     body: str
     request: str | None = None
-
-
-class EntityDependents(Many[DependentRow], frozen=True):
-    """List who refers to an entity."""
-
-    kind: str
-    id: str
-    before_id: str
-    count: int
 
 
 CREATE: Final = {

@@ -134,7 +134,8 @@ class TestGoals:
 
     def test_a_cause_belongs_to_a_goal_and_stands_with_its_number(self) -> None:
         """Of get against a constant, say; what has none is said to have none."""
-        keys = {(one.operation, one.number, one.other) for one in goals.GOALS}
+        given = (*goals.GOALS, *goals.BULK_GOALS)
+        keys = {(one.operation, one.number, one.other) for one in given}
         rows = goals.rows(10_000, 20, [result(PLANT), result(CONSTANT, cpu_us=50)])
         rows += goals.rows(10_000, 20, [result(PLANT), result(LITESTAR)])
         text = report.part(serving(rows=rows))
