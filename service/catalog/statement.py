@@ -24,6 +24,9 @@ CONTEXT: Final = (
 TOGETHER_BYTES: Final = 256 * 1024
 """Of documents in an answer that goes together with others; a larger one is asked for alone."""
 
+TOGETHER_LOCK_MS: Final = 100
+"""For so long a write that goes together with others waits for a lock: they all wait with it."""
+
 Cardinality = Literal["one", "maybe", "many", "rows"]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 Call = Literal["function", "text"]
@@ -83,15 +86,18 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def batched(self) -> str:
         """Write the text for a call among others: always one row, a number last.
 
-        Of one row or none the number is that of the row, null where there is none. Of many rows
-        each column is an array and the number says how many there are; the arrays are null where
-        there are none, or where their documents have more than `TOGETHER_BYTES`.
+        Of one row or none the number is that of the row, null where there is none. What always
+        gives one writes, and waits for nobody's lock for longer than `TOGETHER_LOCK_MS`. Of many
+        rows each column is an array and the number says how many there are; the arrays are null
+        where there are none, or where their documents have more than `TOGETHER_BYTES`.
         """
         names = ", ".join([*(column.name for column in self.returns), "nth"])
         answer = f"{self._call} WITH ORDINALITY AS answer ({names})"
         if self.cardinality != "many":
+            first = f"set_config('lock_timeout', '{TOGETHER_LOCK_MS}', TRUE)"
+            asked = f"SELECT {first}" if self.cardinality == "one" else "SELECT"
             return (
-                "SELECT answer.* FROM (SELECT) AS asked "  # noqa: S608 - checked names only
+                f"SELECT answer.* FROM ({asked}) AS asked "  # noqa: S608 - checked names only
                 f"LEFT JOIN {answer} ON TRUE"
             )
         arrays = ", ".join(

@@ -3,7 +3,8 @@
 While a connection is free one goes at once, in a transaction of its own. Who comes when all lanes
 are taken waits for one, and goes with the others. All of a batch are one transaction: one that is
 refused undoes the others, so each then goes alone, and only it meets its refusal. What goes this
-way locks nothing that others change; else two batches could wait for each other.
+way locks nothing that others change; else two batches could wait for each other. One that waits for
+a name which a longer transaction has is refused soon, so that the others do not wait with it.
 """
 
 from typing import Any

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 
+from service.catalog import statement
 from service.catalog.load import load
 from service.database.batcher import BATCH_MAX
 from service.database.pool import Pool
@@ -25,12 +26,13 @@ from tests.database.test_batcher import LEFT, SMALL, WAITING, at_rest, blocked, 
 from tests.factories import Actor, Tenant, make_tenant, skill_body, unique
 from tests.postgres import Server
 from tests.proxy import Proxy
-from tests.sessions import Connection
+from tests.sessions import Connect, Connection, connections
 
 KILL = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = 'plant together' AND datname = current_database() AND state = 'active'
 """
+LEFT_ALIVE = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::int[])"
 NAMES = "SELECT name FROM app.base_entity WHERE tenant_id = $1 ORDER BY name"
 
 
@@ -50,6 +52,24 @@ async def together(cluster: Server, database: str) -> AsyncIterator[tuple[Reposi
     """Have such a repository."""
     async with creating(cluster.url("app", database)) as found:
         yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
+    """Open sessions as a role."""
+    async with connections(cluster, database) as opened:
+        yield opened
+
+
+async def killed(superuser: Connection) -> None:
+    """Kill the back ends that are at work, and wait until they have gone."""
+    pids = [row["pid"] for row in await superuser.fetch(KILL)]
+
+    async def left() -> int:
+        await superuser.execute("SELECT pg_stat_clear_snapshot()")
+        return int(await superuser.fetchval(LEFT_ALIVE, pids))
+
+    await until(left, lambda count: count == 0)
 
 
 def key(name: str, body: str) -> str:
@@ -192,10 +212,46 @@ async def test_a_batch_of_one_is_sent_once(
     assert 3 == repository.creations.read
 
 
+async def test_one_that_waits_for_a_name_does_not_keep_the_others_waiting(
+    together: tuple[Repository, Pool],
+    connect: Connect,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    superuser: Connection,
+) -> None:
+    """Of a transaction that goes on: the others are made meanwhile, it is told in the end."""
+    repository, pool = together
+    bodies = [skill_body(), skill_body()]
+    holders = []
+    for body in bodies:
+        session = await connect()
+        holders.append(session.transaction())
+        await holders[-1].start()
+        query = CREATE["skill"](json.dumps(body))
+        await repository.one(query, tenant.author.context, connection=session)
+    first, wanting = (asyncio.create_task(make(repository, tenant.author, one)) for one in bodies)
+    others = [asyncio.create_task(make(repository, other_tenant.author, each)) for each in _some(5)]
+    await until(_waiting(pool), lambda waiting: waiting == 6)
+    await holders[0].rollback()
+    made = await asyncio.gather(first, *others)
+
+    assert 6 == len(made)
+    assert not wanting.done()
+    await holders[1].commit()
+    with pytest.raises(NameTaken):
+        await wanting
+    assert 5 == len(await names(superuser, other_tenant.id))
+    await at_rest(pool)
+
+
 async def test_what_is_cut_off_is_not_done_again(
-    together: tuple[Repository, Pool], tenant: Tenant, superuser: Connection
+    together: tuple[Repository, Pool],
+    tenant: Tenant,
+    superuser: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The back end is killed with a batch: nobody knows, all are told so, and nothing is there."""
+    monkeypatch.setattr(statement, "TOGETHER_LOCK_MS", 30_000)
     repository, pool = together
     async with locked(superuser):
         tasks = [
@@ -203,7 +259,7 @@ async def test_what_is_cut_off_is_not_done_again(
         ]
         for _ in range(2):
             await blocked(superuser)
-            await superuser.fetch(KILL)
+            await killed(superuser)
     found = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert {OutcomeUnknown} == set(map(type, found))
