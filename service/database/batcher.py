@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from service.catalog.statement import Statement
 from service.database.pool import Pool
@@ -32,17 +32,18 @@ Row = tuple[Any, ...]
 Sending = Callable[[], None]
 
 
-def _unheard() -> None:
+def unheard() -> None:
     """Hear that a read goes out, of which nothing follows."""
 
 
 class Waiting:
     """A call in the queue: what it asks, and where its rows go; None: it has to go alone.
 
-    `sending` is called when it goes out.
+    `sending` is called when it goes out. `goes_first`: it has waited for nobody, nor do others wait
+    with it.
     """
 
-    __slots__ = ("arguments", "rows", "sending", "statement", "waiter")
+    __slots__ = ("arguments", "goes_first", "rows", "sending", "statement", "waiter")
 
     def __init__(
         self, statement: Statement, arguments: Row, sending: Sending, waiter: object
@@ -51,25 +52,28 @@ class Waiting:
         self.arguments = arguments
         self.sending = sending
         self.waiter = waiter
+        self.goes_first = False
         self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
 
 
 class Batcher:
-    """Sends calls that give a row or none, or a page, over a few connections of a pool.
+    """Sends calls that give a row or none over a few connections of a pool, at most half of them.
 
     `sent` counts round trips, `read` the calls that they carried.
     """
+
+    most: ClassVar[int] = BATCH_MAX
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._taken = 0
         self._queue = deque[Waiting]()
         self._lanes = set[asyncio.Task[None]]()
-        self._most = BATCH_MAX
+        self._most = self.most
         self.sent = self.read = 0
 
     async def fetch(
-        self, statement: Statement, arguments: Row, sending: Sending = _unheard
+        self, statement: Statement, arguments: Row, sending: Sending = unheard
     ) -> list[Row]:
         """Run a statement, alone or with others; `sending` is called when it goes out.
 
@@ -89,10 +93,14 @@ class Batcher:
     @property
     def is_busy(self) -> bool:
         """Say whether who comes now has to wait, and goes with others."""
-        return self._taken >= max(1, min(LANES_MAX, self._pool.size_max // 2))
+        return self._taken >= max(1, min(LANES_MAX, self._room(self._pool.size_max)))
+
+    def _room(self, size: int) -> int:
+        """Say how many connections of a pool are for this."""
+        return size // 2
 
     def queue(
-        self, statement: Statement, arguments: Row, sending: Sending = _unheard
+        self, statement: Statement, arguments: Row, sending: Sending = unheard
     ) -> asyncio.Future[list[Row] | None]:
         """Let a call wait for the others; its rows are None where it has to go alone.
 
@@ -101,9 +109,12 @@ class Batcher:
 
         Raises: Problem; so may what is given.
         """
+        return self._queued(statement, arguments, sending).rows
+
+    def _queued(self, statement: Statement, arguments: Row, sending: Sending) -> Waiting:
         waiting = Waiting(statement, arguments, sending, self._pool.enter())
         self._queue.append(waiting)
-        return waiting.rows
+        return waiting
 
     async def _alone(self, statement: Statement, arguments: Row, sending: Sending) -> list[Row]:
         async with self._pool.connection() as connection:
@@ -114,11 +125,14 @@ class Batcher:
     def _leave(self) -> None:
         """Give a lane to those who wait, or back."""
         if self._queue:
-            lane = asyncio.get_running_loop().create_task(self._lane())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+            self._begin_lane()
         else:
             self._taken -= 1
+
+    def _begin_lane(self) -> None:
+        lane = asyncio.get_running_loop().create_task(self._lane())
+        self._lanes.add(lane)
+        lane.add_done_callback(self._lanes.discard)
 
     async def _lane(self) -> None:
         try:
@@ -128,6 +142,9 @@ class Batcher:
                     if not batch:
                         break
                     await self._send(connection, batch)
+                    if connection.is_closed():
+                        # What still waits has not been sent: it goes over another one.
+                        break
         except Problem as problem:
             # No connection came free for as long as anybody waits for one.
             while self._queue:
@@ -141,15 +158,15 @@ class Batcher:
         """Take those who wait for the same statement as the first; who has given up is left out."""
         batch: list[Waiting] = []
         others: list[Waiting] = []
-        most = self._most
-        while self._queue and len(batch) < most:
+        while self._queue and len(batch) < self._most:
             if batch and self._queue[0].statement is not batch[0].statement:
                 others.append(self._queue.popleft())
                 continue
             waiting = self._taken_from_queue(served=True)
             if not waiting.rows.done():
                 batch.append(waiting)
-                most = PAGES_MAX if waiting.statement.cardinality == "many" else self._most
+            if waiting.goes_first and batch == [waiting]:
+                break
         self._queue.extendleft(reversed(others))
         return batch
 
@@ -173,6 +190,18 @@ class Batcher:
             for waiting, rows in zip(batch, found, strict=True):
                 if not waiting.rows.done():
                     waiting.rows.set_result(rows)
+
+
+class Pages(Batcher):
+    """Sends calls that give many rows, over all connections but one.
+
+    They have lanes of their own: they may take long, and nobody who wants one row waits for that.
+    """
+
+    most = PAGES_MAX
+
+    def _room(self, size: int) -> int:
+        return size - 1
 
 
 def unpacked(statement: Statement, record: Any) -> list[Row] | None:

@@ -4,14 +4,16 @@ While a connection is free one goes at once, in a transaction of its own. Who co
 are taken waits for one, and goes with the others. All of a batch are one transaction: one that is
 refused undoes the others, so each then goes alone, and only it meets its refusal. What goes this
 way locks nothing that others change; else two batches could wait for each other. One that waits for
-a name which a longer transaction has is refused soon, so that the others do not wait with it.
+a name which a longer transaction has is refused soon, and waits on outside of the lanes, so that
+no other waits with it.
 """
 
 from typing import Any
 
 import asyncpg
 
-from service.database.batcher import BATCH_MAX, Batcher, Waiting, unpacked
+from service.catalog.statement import Statement
+from service.database.batcher import BATCH_MAX, Batcher, Row, Sending, Waiting, unheard, unpacked
 from service.errors import OutcomeUnknown
 from service.sqlstate import classify
 
@@ -22,6 +24,21 @@ class GroupCommit(Batcher):
     After a refusal batches are half as large, after each one without by one larger: where many are
     refused little is done twice.
     """
+
+    async def fetch(
+        self, statement: Statement, arguments: Row, sending: Sending = unheard
+    ) -> list[Row]:
+        """Run a statement, in a lane, with others or not; what waits for a lock leaves the lane.
+
+        Raises: Problem, and what the server raises.
+        """
+        waiting = self._queued(statement, arguments, sending)
+        if not self.is_busy:
+            waiting.goes_first = True
+            self._taken += 1
+            self._begin_lane()
+        rows = await waiting.rows
+        return await self._alone(statement, arguments, sending) if rows is None else rows
 
     async def _send(self, connection: Any, batch: list[Waiting]) -> None:
         self.sent, self.read = self.sent + 1, self.read + len(batch)
@@ -47,12 +64,13 @@ class GroupCommit(Batcher):
                 waiting.rows.set_result(unpacked(waiting.statement, record))
 
     def _refused(self, batch: list[Waiting], failure: Exception) -> None:
-        """Let each go alone; one that was alone is told why."""
+        """Let each go alone; one that was alone is told why, unless it has waited for a lock."""
+        waited = isinstance(failure, asyncpg.LockNotAvailableError)
         self._most = max(1, len(batch) // 2)
         for waiting in batch:
             if waiting.rows.done():
                 continue
-            if len(batch) == 1:
+            if len(batch) == 1 and not waited:
                 waiting.rows.set_exception(failure)
             else:
                 waiting.rows.set_result(None)

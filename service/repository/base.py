@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 
 from service.catalog.load import Catalog
 from service.catalog.statement import Statement
-from service.database.batcher import Batcher, Sending
+from service.database.batcher import Batcher, Pages, Sending
 from service.database.group_commit import GroupCommit
 from service.database.pool import Pool
 from service.errors import Problem
@@ -96,18 +96,17 @@ class Repository:
         self.catalog = catalog
         self.pool = pool
         self.reads = reads or pool
-        self.batcher = Batcher(self.reads)
+        self.batcher, self.pages = Batcher(self.reads), Pages(self.reads)
         self._bindings = Bindings(catalog)
         self.creations = GroupCommit(self.pool)
         self.retries = Counter[str]()
-        self.imports, self.exports = Counter[str](), Counter[str]()
-        self.comparisons = Counter[str]()
+        self.imports, self.exports, self.comparisons = (Counter[str]() for _ in range(3))
 
     def reading(self, reads: Pool) -> Self:
         """Give the same repository with its reads over another pool; what is counted is shared."""
         other = copy.copy(self)
         other.reads = reads
-        other.batcher = Batcher(reads)
+        other.batcher, other.pages = Batcher(reads), Pages(reads)
         return other
 
     async def one(self, query: One[R], context: Context | None = None, **how: Any) -> R:
@@ -203,7 +202,8 @@ class Repository:
         if connection is not None:
             found = await connection.fetch(statement.query, *arguments, timeout=timeout_s)
         elif effect == "short":
-            found = await self._repeated(partial(self.batcher.fetch, statement, arguments))
+            batcher = self.pages if statement.cardinality == "many" else self.batcher
+            found = await self._repeated(partial(batcher.fetch, statement, arguments))
         else:
             pool = self.reads if effect == "read" else self.pool
             send = _sender(pool.connection, statement, arguments)

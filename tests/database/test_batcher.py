@@ -181,8 +181,8 @@ async def test_each_of_many_gets_its_own_page(
         found += await asyncio.gather(*asked[start : start + 90])
 
     assert wanted == found
-    assert 900 == repository.batcher.read
-    assert repository.batcher.sent < 900 / 4
+    assert 900 == repository.pages.read
+    assert repository.pages.sent < 900 / 4
     async with pool.connection() as connection:
         assert "" == await connection.fetchval(LEFT)
 
@@ -199,7 +199,7 @@ async def test_a_page_with_more_than_goes_together_goes_alone(
         assert [1, 1, 5, 1, 5, 1] == [len(each) for each in found]
         assert found[2][-1:] == [one]
         # The first alone, five together, two of which alone again.
-        assert (1 + 1 + 2, 1 + 5 + 2) == (repository.batcher.sent, repository.batcher.read)
+        assert (1 + 1 + 2, 1 + 5 + 2) == (repository.pages.sent, repository.pages.read)
 
 
 async def test_few_pages_go_together(
@@ -213,7 +213,7 @@ async def test_few_pages_go_together(
         await blocked(superuser)
     await asyncio.gather(*tasks)
 
-    assert (4, 1 + 3 * PAGES_MAX) == (repository.batcher.sent, repository.batcher.read)
+    assert (4, 1 + 3 * PAGES_MAX) == (repository.pages.sent, repository.pages.read)
 
 
 async def test_one_alone_goes_at_once(

@@ -32,6 +32,7 @@ KILL = """
 SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = 'plant together' AND datname = current_database() AND state = 'active'
 """
+SOON_MS = statement.TOGETHER_LOCK_MS
 LEFT_ALIVE = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::int[])"
 NAMES = "SELECT name FROM app.base_entity WHERE tenant_id = $1 ORDER BY name"
 
@@ -54,6 +55,12 @@ async def together(cluster: Server, database: str) -> AsyncIterator[tuple[Reposi
         yield found
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let creations wait in their lanes for a table that a test has locked."""
+    monkeypatch.setattr(statement, "TOGETHER_LOCK_MS", 30_000)
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
     """Open sessions as a role."""
@@ -70,6 +77,19 @@ async def killed(superuser: Connection) -> None:
         return int(await superuser.fetchval(LEFT_ALIVE, pids))
 
     await until(left, lambda count: count == 0)
+
+
+class Losing(list[str]):
+    """Notes what goes out, and loses all answers from then on."""
+
+    def __init__(self, way: Proxy) -> None:
+        super().__init__()
+        self._way = way
+
+    def append(self, name: str) -> None:
+        """Note it."""
+        super().append(name)
+        self._way.losing = True
 
 
 def key(name: str, body: str) -> str:
@@ -212,46 +232,54 @@ async def test_a_batch_of_one_is_sent_once(
     assert 3 == repository.creations.read
 
 
-async def test_one_that_waits_for_a_name_does_not_keep_the_others_waiting(
-    together: tuple[Repository, Pool],
+async def test_who_waits_for_a_name_keeps_no_other_waiting(
+    cluster: Server,
+    database: str,
     connect: Connect,
     tenant: Tenant,
     other_tenant: Tenant,
     superuser: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of a transaction that goes on: the others are made meanwhile, it is told in the end."""
-    repository, pool = together
-    bodies = [skill_body(), skill_body()]
-    holders = []
-    for body in bodies:
-        session = await connect()
-        holders.append(session.transaction())
-        await holders[-1].start()
-        query = CREATE["skill"](json.dumps(body))
-        await repository.one(query, tenant.author.context, connection=session)
-    first, wanting = (asyncio.create_task(make(repository, tenant.author, one)) for one in bodies)
-    others = [asyncio.create_task(make(repository, other_tenant.author, each)) for each in _some(5)]
-    await until(_waiting(pool), lambda waiting: waiting == 6)
-    await holders[0].rollback()
-    made = await asyncio.gather(first, *others)
+    """Of a transaction that goes on, alone in a lane or with others; it is told in the end."""
+    monkeypatch.setattr(statement, "TOGETHER_LOCK_MS", SOON_MS)
+    async with creating(cluster.url("app", database), pool_max=4) as (repository, pool):
+        bodies, holders = _some(3), []
+        for body in bodies:
+            session = await connect()
+            holders.append(session.transaction())
+            await holders[-1].start()
+            query = CREATE["skill"](json.dumps(body))
+            await repository.one(query, tenant.author.context, connection=session)
+        wanted = [*bodies, *_some(5)]
+        actors = [*[tenant.author] * 3, *[other_tenant.author] * 5]
+        first, second, third, *others = (
+            asyncio.create_task(make(repository, actor, body))
+            for actor, body in zip(actors, wanted, strict=True)
+        )
+        # Less than is waited for a lock outside of the lanes.
+        async with asyncio.timeout(5):
+            made = await asyncio.gather(*others)
 
-    assert 6 == len(made)
-    assert not wanting.done()
-    await holders[1].commit()
-    with pytest.raises(NameTaken):
-        await wanting
-    assert 5 == len(await names(superuser, other_tenant.id))
-    await at_rest(pool)
+        assert 5 == len(made)
+        assert [False] * 3 == [one.done() for one in (first, second, third)]
+        await holders[0].rollback()
+        await holders[1].commit()
+        await holders[2].commit()
+        assert isinstance(await first, Written)
+        for one in (second, third):
+            with pytest.raises(NameTaken):
+                await one
+        assert 5 == len(await names(superuser, other_tenant.id))
+        await at_rest(pool)
 
 
 async def test_what_is_cut_off_is_not_done_again(
     together: tuple[Repository, Pool],
     tenant: Tenant,
     superuser: Connection,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The back end is killed with a batch: nobody knows, all are told so, and nothing is there."""
-    monkeypatch.setattr(statement, "TOGETHER_LOCK_MS", 30_000)
     repository, pool = together
     async with locked(superuser):
         tasks = [
@@ -278,7 +306,7 @@ async def test_what_is_committed_unheard_is_not_done_again(
     ):
         # Prepared by then: what is lost is the answer to the creations themselves.
         await behind(repository, superuser, tenant.author, _some(4))
-        bodies, sent = _some(6), list[str]()
+        bodies, sent = _some(6), Losing(way)
         async with locked(superuser):
             first = asyncio.create_task(make(repository, tenant.author, skill_body()))
             await blocked(superuser)
@@ -287,22 +315,19 @@ async def test_what_is_committed_unheard_is_not_done_again(
                 for one in bodies
             ]
             await until(_waiting(repository.pool), lambda waiting: waiting == 6)
-            first.cancel()
-            await until(_count(sent), lambda count: count == 6)
-            await blocked(superuser)
-            way.losing = True
+        await first
 
         async def there() -> int:
             return len(await names(superuser, tenant.id))
 
-        await until(there, lambda count: count == 4 + 6)
+        await until(there, lambda count: count == 5 + 6)
         way.cut()
         way.losing = False
         found = await asyncio.gather(*tasks, return_exceptions=True)
         await at_rest(pool)
 
         assert [OutcomeUnknown] * 6 == [type(one) for one in found]
-        assert 4 + 6 == await there()
+        assert 5 + 6 == await there()
 
 
 async def test_whoever_goes_away_unsent_is_never_done(
@@ -340,11 +365,13 @@ async def test_whoever_goes_away_while_it_is_written_takes_nobody_along(
             for body in _some(8)
         ]
         await until(_waiting(pool), lambda waiting: waiting == 8)
-        first.cancel()
+        await killed(superuser)
         await until(_count(sent), lambda count: count == 8)
         tasks[3].cancel()
         await asyncio.wait({tasks[3]})
     await asyncio.gather(*tasks[:3], *tasks[4:])
+    with pytest.raises(OutcomeUnknown):
+        await first
 
     assert tasks[3].cancelled()
     assert sorted(sent) == await names(superuser, tenant.id)

@@ -276,7 +276,8 @@ class Fuzz:
 
     def result(self, seed: int, seconds: float) -> Result:
         """Give what was done and found."""
-        batcher, creations = self._service.repository.batcher, self._service.repository.creations
+        found = self._service.repository
+        batchers, creations = (found.batcher, found.pages), found.creations
         return Result(
             seed=seed,
             seconds=seconds,
@@ -287,7 +288,7 @@ class Fuzz:
             cancelled=self.account.cancelled,
             faults=dict(self.faults),
             cut_short=sum(one.cut_short for one in self._struck),
-            together=batcher.read - batcher.sent,
+            together=sum(each.read - each.sent for each in batchers),
             born=creations.read - creations.sent,
             asked=self.sessions.asked,
             rounds=self._rounds,
