@@ -39,11 +39,10 @@ def unheard() -> None:
 class Waiting:
     """A call in the queue: what it asks, and where its rows go; None: it has to go alone.
 
-    `sending` is called when it goes out. `goes_first`: it has waited for nobody, nor do others wait
-    with it.
+    `sending` is called when it goes out. `by_itself`: it is a batch of one.
     """
 
-    __slots__ = ("arguments", "goes_first", "rows", "sending", "statement", "waiter")
+    __slots__ = ("arguments", "by_itself", "rows", "sending", "statement", "waiter")
 
     def __init__(
         self, statement: Statement, arguments: Row, sending: Sending, waiter: object
@@ -52,7 +51,7 @@ class Waiting:
         self.arguments = arguments
         self.sending = sending
         self.waiter = waiter
-        self.goes_first = False
+        self.by_itself = False
         self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
 
 
@@ -159,13 +158,14 @@ class Batcher:
         batch: list[Waiting] = []
         others: list[Waiting] = []
         while self._queue and len(batch) < self._most:
-            if batch and self._queue[0].statement is not batch[0].statement:
+            next_one = self._queue[0]
+            if batch and (next_one.by_itself or next_one.statement is not batch[0].statement):
                 others.append(self._queue.popleft())
                 continue
             waiting = self._taken_from_queue(served=True)
             if not waiting.rows.done():
                 batch.append(waiting)
-            if waiting.goes_first and batch == [waiting]:
+            if waiting.by_itself and batch:
                 break
         self._queue.extendleft(reversed(others))
         return batch

@@ -2,18 +2,20 @@
 
 While a connection is free one goes at once, in a transaction of its own. Who comes when all lanes
 are taken waits for one, and goes with the others. All of a batch are one transaction: one that is
-refused undoes the others, so each then goes alone, and only it meets its refusal. What goes this
-way locks nothing that others change; else two batches could wait for each other. One that waits for
-a name which a longer transaction has is refused soon, and waits on outside of the lanes, so that
-no other waits with it.
+refused undoes the others, so each then goes by itself, and only it meets its refusal. What goes so
+locks nothing that others change; else two batches could wait for each other. One that waits for a
+name which a longer transaction has is refused soon, and waits on outside of the lanes, so that no
+other waits with it; nor do all who wait so ever have all connections.
 """
 
+import asyncio
 from typing import Any
 
 import asyncpg
 
 from service.catalog.statement import Statement
 from service.database.batcher import BATCH_MAX, Batcher, Row, Sending, Waiting, unheard, unpacked
+from service.database.pool import Pool
 from service.errors import OutcomeUnknown
 from service.sqlstate import classify
 
@@ -25,20 +27,43 @@ class GroupCommit(Batcher):
     refused little is done twice.
     """
 
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        # Half of the connections at most are held by those who wait for others' transactions.
+        self._outside = asyncio.Semaphore(max(1, pool.size_max // 2))
+
     async def fetch(
         self, statement: Statement, arguments: Row, sending: Sending = unheard
     ) -> list[Row]:
-        """Run a statement, in a lane, with others or not; what waits for a lock leaves the lane.
+        """Run a statement in a lane; what has to wait for a lock there waits outside of it.
 
         Raises: Problem, and what the server raises.
         """
+        waiting = self._placed(statement, arguments, sending, by_itself=not self.is_busy)
+        rows = await waiting.rows
+        if rows is None and not waiting.by_itself:
+            rows = await self._placed(statement, arguments, sending, by_itself=True).rows
+        if rows is not None:
+            return rows
+        try:
+            async with asyncio.timeout(self._pool.acquire_s):
+                await self._outside.acquire()
+        except TimeoutError:
+            raise self._pool.refusal() from None
+        try:
+            return await self._alone(statement, arguments, sending)
+        finally:
+            self._outside.release()
+
+    def _placed(
+        self, statement: Statement, arguments: Row, sending: Sending, *, by_itself: bool
+    ) -> Waiting:
         waiting = self._queued(statement, arguments, sending)
+        waiting.by_itself = by_itself
         if not self.is_busy:
-            waiting.goes_first = True
             self._taken += 1
             self._begin_lane()
-        rows = await waiting.rows
-        return await self._alone(statement, arguments, sending) if rows is None else rows
+        return waiting
 
     async def _send(self, connection: Any, batch: list[Waiting]) -> None:
         self.sent, self.read = self.sent + 1, self.read + len(batch)
@@ -58,15 +83,17 @@ class GroupCommit(Batcher):
             _lost(batch, failure)
 
     def _done(self, batch: list[Waiting], records: list[Any]) -> None:
-        self._most = min(BATCH_MAX, self._most + 1)
+        if len(batch) > 1:
+            self._most = min(BATCH_MAX, self._most + 1)
         for waiting, record in zip(batch, records, strict=True):
             if not waiting.rows.done():
                 waiting.rows.set_result(unpacked(waiting.statement, record))
 
     def _refused(self, batch: list[Waiting], failure: Exception) -> None:
-        """Let each go alone; one that was alone is told why, unless it has waited for a lock."""
+        """Let each go by itself; one that did is told why, unless it has waited for a lock."""
         waited = isinstance(failure, asyncpg.LockNotAvailableError)
-        self._most = max(1, len(batch) // 2)
+        if len(batch) > 1:
+            self._most = len(batch) // 2
         for waiting in batch:
             if waiting.rows.done():
                 continue

@@ -61,13 +61,13 @@ class Pool:
         self._settings = settings
         self._name = name
         self._read_only = read_only
-        self._acquire_s = settings.acquire_timeout_ms / 1000
+        self.acquire_s = settings.acquire_timeout_ms / 1000
         self._pool: asyncpg.Pool[Any] | None = None
-        self._turns = InTurn(settings.pool_max, self._acquire_s)
-        self._gate = Gate(settings.waiting_max, self._acquire_s / 2)
+        self._turns = InTurn(settings.pool_max, self.acquire_s)
+        self._gate = Gate(settings.waiting_max, self.acquire_s / 2)
         self.entrance = Gate(
             settings.waiting_max + settings.pool_max,
-            self._acquire_s / 4,
+            self.acquire_s / 4,
             stalls=False,
             at_once=settings.pool_max,
         )

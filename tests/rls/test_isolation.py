@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 
 from service.catalog.load import Catalog
+from service.database.pool import Pool
 from service.errors import Problem
 from service.repository.base import Repository
 from service.repository.entities import EntityById
 from service.repository.lists import LAST_ID
+from service.settings import Settings
 from tests.factories import (
     Actor,
     Tenant,
@@ -200,7 +202,7 @@ class TestTenants:
         """A stale tenant of the session is overruled, and a call leaves none behind."""
         session = await connect()
         await become(session, other_tenant.author, local=False)
-        runner = Repository(catalog, None)  # type: ignore[arg-type]
+        runner = Repository(catalog, Pool("", Settings()))
         context = drafts.tenant.author.context
         identity = str(drafts.ids["skill"])
         found = await runner.maybe(EntityById("skill", identity), context, connection=session)
