@@ -205,7 +205,7 @@ class Repository:
             batcher = self.pages if statement.cardinality == "many" else self.batcher
             found = await self._repeated(partial(batcher.fetch, statement, arguments))
         else:
-            pool = self.reads if effect == "read" else self.pool
+            pool = self.pool if effect in {"write", "note"} else self.reads
             send = _sender(pool.connection, statement, arguments)
             found = await self._repeated(send, writes=effect == "write")
         return [row(*record) for record in found]
