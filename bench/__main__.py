@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from bench.arguments import number, writable
 from bench.audit import __main__ as audit
 from bench.search import __main__ as search
 from bench.serving import __main__ as serving
@@ -59,7 +60,7 @@ def _given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rows",
         action="append",
-        type=int,
+        type=number,
         metavar="N",
         help="labels that search is measured at, and skills that are served",
     )
@@ -73,7 +74,9 @@ def _given(arguments: list[str]) -> argparse.Namespace:
         metavar="DIR",
         help="where the environment of those that are measured beside Plant is kept",
     )
-    parser.add_argument("--write", type=Path, metavar="DIR", help="write pages and numbers there")
+    parser.add_argument(
+        "--write", type=writable, metavar="DIR", help="write pages and numbers there"
+    )
     return parser.parse_args(arguments)
 
 

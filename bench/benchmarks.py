@@ -3,12 +3,14 @@
 `python -m bench.benchmarks DIR` writes it again from the files there.
 """
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from bench.arguments import writable
 from bench.machine import Machine
 from bench.page import Title, page
 from bench.result import Row
@@ -68,5 +70,22 @@ def _search(measured: Search) -> str:
     return text
 
 
+def main(arguments: list[str]) -> None:
+    """Write the page again."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.benchmarks", description=f"Write {NAME} from the raw numbers."
+    )
+    parser.add_argument(
+        "directory", type=writable, metavar="DIR", help=f"where {SERVING} or {SEARCH} is, or both"
+    )
+    directory = parser.parse_args(arguments).directory
+    if not any((directory / raw).exists() for raw in (SERVING, SEARCH)):
+        parser.error(f"{str(directory)!r} has neither {SERVING} nor {SEARCH}: measure first")
+    try:
+        write(directory)
+    except msgspec.DecodeError as error:
+        parser.error(f"the raw numbers cannot be read: {error}")
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    main(sys.argv[1:])

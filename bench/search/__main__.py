@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import benchmarks
+from bench.arguments import number, writable
 from bench.ground import embedded
 from bench.machine import QUIET, machine
 from bench.result import Outcome, Row, table
@@ -102,7 +103,7 @@ def _given(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--rows", action="append", type=int, metavar="N", help="labels; may be given again"
+        "--rows", action="append", type=number, metavar="N", help="labels; may be given again"
     )
     parser.add_argument("--quick", action="store_true", help="10,000 labels only")
     parser.add_argument(
@@ -115,7 +116,7 @@ def _given(arguments: list[str]) -> argparse.Namespace:
         "--cache", type=Path, required=True, metavar="DIR", help="where vectors are kept"
     )
     parser.add_argument(
-        "--write", type=Path, metavar="DIR", help="write the page and every number there"
+        "--write", type=writable, metavar="DIR", help="write the page and every number there"
     )
     return parser.parse_args(arguments)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import structs
 
+from bench.arguments import number, writable
 from bench.serving.operations import OPERATIONS
 from bench.serving.plan import BULK_ROWS, CONNECTIONS, FULL_ROUNDS, USUAL, Part, core, full
 
@@ -41,9 +42,11 @@ def given(arguments: list[str]) -> argparse.Namespace:
         ("--connections", "N", "connections at once; may be given again"),
     )
     for option, name, words in numbers:
-        parser.add_argument(option, action="append", type=int, metavar=name, help=words)
-    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each server in a case")
-    parser.add_argument("--seconds", type=int, metavar="N", help="of a round")
+        parser.add_argument(option, action="append", type=number, metavar=name, help=words)
+    parser.add_argument(
+        "--rounds", type=number, metavar="N", help="rounds of each server in a case"
+    )
+    parser.add_argument("--seconds", type=number, metavar="N", help="of a round")
     parser.add_argument(
         "--only",
         action="append",
@@ -54,7 +57,7 @@ def given(arguments: list[str]) -> argparse.Namespace:
         "--full",
         action="store_true",
         help="everything: 10,000, 100,000 and 1,000,000 rows of 1, 20 and 1,000 tenants, all "
-        "operations, all servers; 10 hours",
+        "operations, all servers; 10 hours; not together with what names a part",
     )
     parser.add_argument(
         "--quick",
@@ -66,9 +69,14 @@ def given(arguments: list[str]) -> argparse.Namespace:
         "--peers", type=Path, required=True, metavar="DIR", help="where their environment is kept"
     )
     parser.add_argument(
-        "--write", type=Path, metavar="DIR", help="write the page and every number there"
+        "--write", type=writable, metavar="DIR", help="write the page and every number there"
     )
-    return parser.parse_args(arguments)
+    found = parser.parse_args(arguments)
+    parts = {name: getattr(found, name) for name in ("rows", "tenants", "connections", "only")}
+    ignored = [f"--{name}" for name, value in {**parts, "quick": found.quick}.items() if value]
+    if found.full and ignored:
+        parser.error(f"--full is everything: leave out {', '.join(ignored)}, or --full")
+    return found
 
 
 def planned(given: argparse.Namespace) -> list[Part]:

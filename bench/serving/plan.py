@@ -168,9 +168,20 @@ def full() -> list[Part]:
 def words(parts: Sequence[Part]) -> list[str]:
     """Say what is planned, part by part, and how long it should take."""
     lines = [
-        f"{part.rows:,} rows of {part.tenants:,} tenants: {', '.join(part.asked)}; "
+        f"{part.rows:,} rows of {part.tenants:,} tenants: {', '.join(_things(part))}; "
         f"{', '.join(map(str, part.connections))} connections; {part.rounds} rounds; "
         f"{'Plant alone' if part.alone else 'all servers'}: {part.expected_s / 60:.0f} minutes"
         for part in parts
     ]
     return [*lines, f"{sum(part.expected_s for part in parts) / 60:.0f} minutes in all"]
+
+
+def _things(part: Part) -> list[str]:
+    things = [*part.asked]
+    if part.bulk:
+        things.append(f"import and export of {part.bulk:,} rows")
+    if part.overload:
+        things.append("Plant under overload")
+    if part.lessened:
+        things.append("Plant without each of its ways")
+    return things

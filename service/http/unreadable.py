@@ -14,7 +14,6 @@ class LateHead(http.HttpProcessingError):
 
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (LateHead, f"The headers did not come within {patience.HEAD_S:g} seconds."),
-    (http.LineTooLong, "The request line or a header is too long."),
     (http.BadHttpMethod, "The request line has no valid method."),
     (http.BadStatusLine, "The request line cannot be read."),
     (http.InvalidURLError, "The request target is not a valid URL."),
@@ -33,6 +32,10 @@ _DUPLICATE: Final = re.compile(r"Duplicate '([A-Za-z-]+)' header found")
 
 def in_our_words(exc: http.HttpProcessingError) -> str | None:
     """Say what the parser found without the client's bytes, which its own message quotes."""
+    if isinstance(exc, http.LineTooLong):
+        # One limit for both, and nothing in it says which of them was read.
+        _, limit, _ = exc.args
+        return f"The address or a header is longer than {limit:,} bytes."
     duplicate = _DUPLICATE.match(exc.message)
     if duplicate is not None:
         return f"The header {duplicate[1].lower()} is given more than once."

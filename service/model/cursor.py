@@ -94,7 +94,9 @@ class CursorCodec:
         raw = _unpadded(token)
         signature, packed = raw[:_SIGNATURE_LENGTH], raw[_SIGNATURE_LENGTH:]
         if not hmac.compare_digest(signature, self._sign(tenant, packed)):
-            raise InvalidCursor("The cursor was altered, or it is not one of yours.")
+            raise InvalidCursor(
+                "The cursor was altered, or it is not one of yours: start again without a cursor."
+            )
         content = packed[1:]
         if packed[:1] == _COMPRESSED:
             content = zlib.decompress(content)
@@ -122,4 +124,4 @@ def _unpadded(token: str) -> bytes:
             raw = b""
         if raw and urlsafe_b64encode(raw) == padded:
             return raw
-    raise InvalidCursor("The cursor is not one of ours.")
+    raise InvalidCursor("The cursor is not one of ours: start again without a cursor.")

@@ -383,6 +383,24 @@ class TestLimits:
         """A request line has an end."""
         refused(await api.get("/v1/skills?name=" + "n" * 9000), 400, "malformed-request")
 
+    async def test_the_longest_address_and_header_are_told(self, api: Api) -> None:
+        """An address and a value may have 8,190 bytes; who sends one more is told so."""
+        begun = "/v1/skills?name="
+        taken = [
+            await api.get(begun + "n" * (8190 - len(begun))),
+            await api.get("/v1/me", X_Any="n" * 8190),
+        ]
+        passed = [
+            await api.get(begun + "n" * (8191 - len(begun))),
+            await api.get("/v1/me", X_Any="n" * 8191),
+        ]
+
+        assert all("8,190" not in answer.body.decode() for answer in taken)
+        assert 200 == taken[1].status
+        for answer in passed:
+            members = refused(answer, 400, "malformed-request")
+            assert "longer than 8,190 bytes" in members["detail"]
+
 
 def quoted(text: str) -> str:
     """Encode every byte of a text for an address."""

@@ -1,16 +1,19 @@
 """What the benchmarks make of what they have measured."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from msgspec import structs
 
+from bench import __main__ as everything
 from bench.audit.catchup import Caught, Look
 from bench.audit.delay import Watched, delays
 from bench.audit.inserts import quartiles
 from bench.page import Title, page
 from bench.result import Row, percentile, shown, table
 from bench.running import written
+from bench.search import __main__ as search
 from tests.measured import MACHINE
 
 ROW = Row(what="catch-up", value=26_000.0, unit="entries/s", least=25_000, how="By the clock.")
@@ -137,3 +140,26 @@ def test_numbers_of_a_list_stand_in_one_line() -> None:
 
     assert '"places": [ 1, null, 3 ]' in text
     assert '"names": [\n' in text
+
+
+@pytest.mark.parametrize("main", [everything.main, search.main], ids=["all", "search"])
+@pytest.mark.parametrize(
+    "more,said",
+    [
+        (["--rows", "0"], "--rows: '0' is no whole number from 1 on"),
+        (["--write", "/nowhere"], "--write: '/nowhere' is no directory that one can write to"),
+    ],
+)
+def test_what_would_fail_after_an_hour_is_refused_at_once(
+    capsys: pytest.CaptureFixture[str],
+    main: Callable[[list[str]], int],
+    more: list[str],
+    said: str,
+) -> None:
+    """By the command that does all, and by that of search."""
+    with pytest.raises(SystemExit) as ended:
+        # What is not refused ends with the help, and measures nothing.
+        main(["--cache", "x", *more, "--help"])
+
+    assert 2 == ended.value.code
+    assert said in capsys.readouterr().err

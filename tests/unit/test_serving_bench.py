@@ -27,6 +27,7 @@ from bench.serving.operations import OPERATIONS, PARTS, Ask, amend, create, get,
 from bench.serving.operations import asked as asked_of
 from bench.serving.overloaded import Stress
 from bench.serving.peers.ids import uuid7
+from bench.serving.plan import words
 from bench.serving.report import Serving, Size
 from bench.serving.rounds import Result, Taken, of_round
 from bench.serving.servers import (
@@ -372,12 +373,63 @@ class TestPlan:
 
     def test_what_is_named_is_what_is_measured(self) -> None:
         """A part of it, for whoever works on that part."""
-        words = ["--only", "get", "--rows", "500", "--connections", "4", "--seconds", "3"]
-        (part,) = planned(given(["--peers", "x", *words]))
+        named = ["--only", "get", "--rows", "500", "--connections", "4", "--seconds", "3"]
+        (part,) = planned(given(["--peers", "x", *named]))
 
         assert (500, ("get",), (4,), 3, 0) == (
             part.rows, part.operations, part.connections, part.round_s(4), part.bulk,
         )  # fmt: skip
+
+    def test_is_told_with_everything_that_takes_its_time(self) -> None:
+        """Also what is no operation, in the part that has it."""
+        core, *others, minutes = words(planned(given(["--peers", "x"])))
+        more = "import and export of 20,000 rows, Plant under overload, Plant without each of its"
+
+        assert f"get, list, many, create, amend, step, search, {more} ways; " in core
+        assert not any("import" in line or "without" in line for line in others)
+        assert minutes.endswith(" minutes in all")
+
+    def test_of_one_thing_is_told_as_that(self) -> None:
+        """What else there is takes no time then."""
+        for only, told in (
+            ("bulk", "import and export of 20,000 rows"),
+            ("overload", "Plant under overload"),
+            ("ways", "Plant without each of its ways"),
+        ):
+            line, _ = words(planned(given(["--peers", "x", "--only", only])))
+            assert f" tenants: {told}; " in line
+
+    @pytest.mark.parametrize(
+        "more,said",
+        [
+            (["--full", "--only", "get"], "leave out --only, or --full"),
+            (["--full", "--rows", "5", "--quick"], "leave out --rows, --quick, or --full"),
+            (["--full", "--tenants", "5"], "leave out --tenants, or --full"),
+            (["--full", "--connections", "5"], "leave out --connections, or --full"),
+            (["--rows", "0"], "--rows: '0' is no whole number from 1 on"),
+            (["--tenants", "-1"], "--tenants: '-1' is no whole number from 1 on"),
+            (["--connections", "x"], "--connections: 'x' is no whole number from 1 on"),
+            (["--rounds", "0"], "--rounds: '0' is no whole number from 1 on"),
+            (["--seconds", "0.5"], "--seconds: '0.5' is no whole number from 1 on"),
+            (["--write", "/nowhere"], "'/nowhere' is no directory that one can write to: No such"),
+            (["--write", __file__], "is no directory that one can write to: Not a directory"),
+        ],
+    )
+    def test_what_would_be_ignored_or_fail_later_is_refused(
+        self, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+    ) -> None:
+        """Before anything is measured, with exit code 2."""
+        with pytest.raises(SystemExit) as ended:
+            given(["--peers", "x", *more])
+
+        assert 2 == ended.value.code
+        assert said in capsys.readouterr().err
+
+    def test_a_directory_that_one_can_write_to_is_left_as_it_was(self, tmp_path: Path) -> None:
+        """Trying leaves nothing behind."""
+        asked = given(["--peers", "x", "--write", str(tmp_path)])
+
+        assert (tmp_path, []) == (asked.write, [*tmp_path.iterdir()])
 
 
 class TestPage:
@@ -417,6 +469,31 @@ class TestPage:
             (1, False): ["## Serving\n"],
             (1, True): ["## Search\n"],
         } == found
+
+
+@pytest.mark.parametrize(
+    "given_words,said",
+    [
+        ([], "required: DIR"),
+        (["/nowhere"], "'/nowhere' is no directory that one can write to: No such"),
+        (["{empty}"], "has neither serving.json nor benchmarks.json: measure first"),
+        (["{broken}"], "the raw numbers cannot be read: JSON is malformed"),
+    ],
+)
+def test_what_no_page_can_be_written_from_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given_words: list[str], said: str
+) -> None:
+    """Without a traceback, and nothing is written."""
+    empty, broken = tmp_path / "empty", tmp_path / "broken"
+    empty.mkdir()
+    broken.mkdir()
+    (broken / benchmarks.SERVING).write_text("x", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        benchmarks.main([word.format(empty=empty, broken=broken) for word in given_words])
+
+    assert 2 == ended.value.code
+    assert said in capsys.readouterr().err
+    assert [] == [*tmp_path.rglob(benchmarks.NAME)]
 
 
 def test_a_larger_multiple_has_a_longer_bar() -> None:

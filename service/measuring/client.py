@@ -1,19 +1,11 @@
-"""A small load of a running service: how fast it answers, and what that takes of a processor.
-
-It is bounded in time and number. The client is aiohttp's: it takes more of a processor than some of
-the answers it waits for, so what it took itself stands beside every number.
-"""
+"""Sends calls over several connections, and counts answers, time and processor time."""
 
 import asyncio
-import itertools
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
-from ipaddress import ip_address
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import msgspec
@@ -21,16 +13,14 @@ from msgspec import Struct
 
 from service.refusal import Refusal
 
-KINDS: Final = ("skills", "job-roles", "agents", "teams", "industries")
-READ_MOST: Final = 200
-"""Entities that are asked for in turn."""
-
-PAGE: Final = 50
-TIMEOUT_S: Final = 30.0
 WORDS_MAX: Final = 200
 NO_ANSWER: Final = "no answer"
 CPU: Final = re.compile(r"^process_cpu_seconds_total ([0-9.e+-]+)$", re.MULTILINE)
+TOLD_FROM_S: Final = 0.2
+"""The service counts its processor time in ticks of 10 ms: of fewer than 20 nothing is told."""
+
 JSON: Final = {"Content-Type": "application/json"}
+T = TypeVar("T")
 
 
 class NotMeasured(Refusal):
@@ -48,9 +38,11 @@ class Load(Struct, frozen=True):
 class Measured(Struct, frozen=True):
     """What came of an operation.
 
-    Units: `rate` in answers 2xx a second, `service_us` and `client_us` of processor time for each
-    answer; `service_us` is null where the service does not tell, or answered nothing.
-    `refused` counts other answers by their status.
+    Units: `rate` in answers 2xx a second, `service_us` and `client_us` of processor time of the
+    whole process for each answer; `service_us` is null where the service does not tell, answered
+    nothing, or took less than 0.2 s. `refused` counts other answers by their status.
+    `labels_behind`: changes whose labels the service had still to embed, before or afterwards,
+    whichever is more.
     """
 
     operation: str
@@ -62,6 +54,7 @@ class Measured(Struct, frozen=True):
     refused: dict[str, int]
     service_us: float | None
     client_us: float
+    labels_behind: int
 
 
 class Call(Struct, frozen=True):
@@ -72,100 +65,49 @@ class Call(Struct, frozen=True):
     body: bytes | None = None
 
 
-def is_here(url: str) -> bool:
-    """Say whether an address is one of this machine alone.
-
-    Raises: NotMeasured for what is no address of a service.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname
-    if parts.scheme not in {"http", "https"} or not host:
-        raise NotMeasured(
-            f"{url!r} is no address of a service.", "Write http://127.0.0.1:8080 or the like."
-        )
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+class _Labels(Struct):
+    behind: int | None = None
 
 
-async def measured(url: str, key: str, load: Load) -> list[Measured]:
-    """Create so many drafts, then get by id and list for some seconds each.
-
-    Raises: NotMeasured when nothing answers, the key is refused or there is nothing to read.
-    """
-    connector = aiohttp.TCPConnector(limit=load.connections)
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    headers = {"Authorization": f"Bearer {key}"}
-    async with aiohttp.ClientSession(
-        url.rstrip("/") + "/", connector=connector, timeout=timeout, headers=headers
-    ) as session:
-        client = _Client(session, load)
-        try:
-            await client.document("v1/me")
-            made = [await client.run("create", _creates(load.creates))] if load.creates else []
-            kind, ids = await _readable(client)
-            gets = (Call("GET", f"v1/{kind}/{one}") for one in itertools.cycle(ids))
-            lists = itertools.repeat(Call("GET", f"v1/{kind}?limit={PAGE}"))
-            return [*made, await client.run("get", gets), await client.run("list", lists)]
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NotMeasured(
-                f"{url} does not answer: {str(error) or type(error).__name__}.",
-                "Start it with `plant serve`, or name its address.",
-            ) from None
+class _Ready(Struct):
+    labels: _Labels = msgspec.field(default_factory=_Labels)
 
 
-def _creates(count: int) -> Iterator[Call]:
-    """Write so many drafts that nobody has."""
-    run = secrets.token_hex(6)
-    for number in range(count):
-        body = {
-            "name": f"plant bench {run} {number}",
-            "description": "A draft that `plant bench` has made.",
-            "category": "technical",
-            "tags": ["plant-bench"],
-        }
-        yield Call("POST", "v1/skills", msgspec.json.encode(body))
+class Client:
+    """Asks one service."""
 
-
-async def _readable(client: "_Client") -> tuple[str, list[str]]:
-    """Find a kind of which there is something, and ids.
-
-    Raises: NotMeasured.
-    """
-    for kind in KINDS:
-        page = await client.document(f"v1/{kind}?limit={READ_MOST}")
-        if page["items"]:
-            return kind, [item["id"] for item in page["items"]]
-    raise NotMeasured(
-        "There is nothing that this key may read.", "Import something, or make drafts: --write 100."
-    )
-
-
-class _Client:
     def __init__(self, session: aiohttp.ClientSession, load: Load) -> None:
         self._session = session
         self._load = load
 
-    async def document(self, path: str) -> Any:
-        """Ask for a document. Raises: NotMeasured, aiohttp.ClientError, TimeoutError."""
+    async def document(self, path: str, type_: type[T]) -> T:
+        """Ask for a document of a shape. Raises: NotMeasured, aiohttp.ClientError, TimeoutError."""
         status, body = await self._asked(Call("GET", path))
-        try:
-            answer = msgspec.json.decode(body)
-        except msgspec.DecodeError:
-            answer = None
-        if status == HTTPStatus.OK and isinstance(answer, dict):
-            return answer
-        detail = answer.get("detail", "") if isinstance(answer, dict) else ""
+        if status == HTTPStatus.OK:
+            try:
+                return msgspec.json.decode(body, type=type_)
+            except msgspec.DecodeError:
+                said = "That is no answer of Plant's."
+        else:
+            said = _detail(body)
         raise NotMeasured(
-            f"/{path} was answered with {status}. {str(detail)[:WORDS_MAX]}".rstrip(),
+            f"/{path} was answered with {status}. {said}".rstrip(),
             "Give the address of Plant, and a key with scope read: plant key create.",
         )
+
+    async def behind(self) -> int:
+        """Count changes whose labels are still to be embedded, 0 where nothing is told."""
+        _, body = await self._asked(Call("GET", "readyz"))
+        try:
+            return msgspec.json.decode(body, type=_Ready).labels.behind or 0
+        except msgspec.DecodeError:
+            return 0
 
     async def run(self, operation: str, calls: Iterator[Call]) -> Measured:
         """Send calls over all connections until there are no more, or time is up."""
         times: list[float] = []
         refused: dict[str, int] = {}
+        behind = await self.behind()
         spent, used = await self._service_s(), time.process_time()
         begun = time.perf_counter()
         until = begun + self._load.seconds
@@ -195,6 +137,7 @@ class _Client:
             refused=refused,
             service_us=_each_us(spent, after, count),
             client_us=round(1e6 * used / max(1, count), 1),
+            labels_behind=max(behind, await self.behind()),
         )
 
     async def _status(self, call: Call) -> str:
@@ -221,10 +164,20 @@ class _Client:
         return float(found[1]) if found else None
 
 
+def _detail(body: bytes) -> str:
+    try:
+        answer: Any = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return ""
+    return str(answer.get("detail", ""))[:WORDS_MAX] if isinstance(answer, dict) else ""
+
+
 def _each_us(before_s: float | None, after_s: float | None, count: int) -> float | None:
     if before_s is None or after_s is None or not count:
         return None
-    return round(1e6 * (after_s - before_s) / count, 1)
+    # Sums of ticks as binary fractions: what is 0.2 may be a little less.
+    spent_s = round(after_s - before_s, 3)
+    return round(1e6 * spent_s / count, 1) if spent_s >= TOLD_FROM_S else None
 
 
 def _percentile_ms(times: list[float], share: float) -> float:
