@@ -30,7 +30,7 @@ async def test_exhaustion_is_503_within_the_deadline_and_passes(
 ) -> None:
     """Writes beyond the pool are refused in time; reads have a pool of their own."""
     async with scene(cluster, database, tenant) as found:
-        made = [(await found.create()).json["id"] for _ in range(2)]
+        made = [(await found.api.made("skill"))["id"] for _ in range(2)]
         async with holding(found, WRITES) as session:
             first = [
                 asyncio.create_task(found.api.patch(f"/v1/skills/{one}", {"tags": ["a"]}, "*"))

@@ -77,15 +77,23 @@ class Seen:
 def seen(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Look at the level of each statement of the catalogue before it is sent."""
     found = Seen(catalog)
-    fetch = asyncpg.Connection.fetch
+    fetch, fetchmany = asyncpg.Connection.fetch, asyncpg.Connection.fetchmany
 
-    async def looked(self: Any, query: str, *arguments: Any, **how: Any) -> Any:
+    async def look(self: Any, query: str) -> None:
         if name := found.name(query):
             (row,) = await fetch(self, "SHOW transaction_isolation")
             found.levels[name].add(row[0])
+
+    async def looked(self: Any, query: str, *arguments: Any, **how: Any) -> Any:
+        await look(self, query)
         return await fetch(self, query, *arguments, **how)
 
+    async def many_looked(self: Any, query: str, *arguments: Any, **how: Any) -> Any:
+        await look(self, query)
+        return await fetchmany(self, query, *arguments, **how)
+
     monkeypatch.setattr(asyncpg.Connection, "fetch", looked)
+    monkeypatch.setattr(asyncpg.Connection, "fetchmany", many_looked)
     return found
 
 
