@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, Final
 
+import asyncpg
+
 from service.catalog.statement import Statement
 from service.database.pool import Pool
 from service.errors import Problem
@@ -141,7 +143,7 @@ class Batcher:
                     if not batch:
                         break
                     await self._send(connection, batch)
-                    if connection.is_closed():
+                    if _has_ended(connection):
                         # What still waits has not been sent: it goes over another one.
                         break
         except Problem as problem:
@@ -202,6 +204,15 @@ class Pages(Batcher):
 
     def _room(self, size: int) -> int:
         return size - 1
+
+
+def _has_ended(connection: Any) -> bool:
+    """Say whether nothing can be sent over a connection any more."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        # The pool has it back already.
+        return True
 
 
 def unpacked(statement: Statement, record: Any) -> list[Row] | None:

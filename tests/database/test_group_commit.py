@@ -1,6 +1,7 @@
 """Creations that go together: each is done once or not at all, and whose it is."""
 
 import asyncio
+import gc
 import json
 import random
 from collections.abc import AsyncIterator
@@ -281,6 +282,8 @@ async def test_what_is_cut_off_is_not_done_again(
 ) -> None:
     """The back end is killed with a batch: nobody knows, all are told so, and nothing is there."""
     repository, pool = together
+    unheard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, event: unheard.append(event))
     async with locked(superuser):
         tasks = [
             asyncio.create_task(make(repository, tenant.author, skill_body())) for _ in range(10)
@@ -289,11 +292,14 @@ async def test_what_is_cut_off_is_not_done_again(
             await blocked(superuser)
             await killed(superuser)
     found = await asyncio.gather(*tasks, return_exceptions=True)
+    await at_rest(pool)
+    gc.collect()
+    asyncio.get_running_loop().set_exception_handler(None)
 
     assert {OutcomeUnknown} == set(map(type, found))
     assert len({id(one) for one in found}) == 10
     assert [] == await names(superuser, tenant.id)
-    await at_rest(pool)
+    assert [] == unheard
 
 
 async def test_what_is_committed_unheard_is_not_done_again(
