@@ -7,6 +7,7 @@ ends.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _HEAD: Final = re.compile(
@@ -23,6 +24,18 @@ _UNUSUAL: Final = re.compile(
 )
 # What ends a line begins the next one too: two lines that stand together are two.
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?=\r\n)", re.IGNORECASE)
+
+
+PLAIN_MAX: Final = 4096
+"""Bytes of lines that are remembered: a client sends the same ones again and again."""
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(lines: bytes) -> bool:
+    """Say whether lines are all that is behind a first line: no body, nothing unusual."""
+    head = b"GET / HTTP/1.1\r\n" + lines
+    plain = _HEAD.fullmatch(head) and not _LENGTH.search(head) and not _UNUSUAL.search(head)
+    return bool(plain)
 
 
 class Request(NamedTuple):
@@ -44,8 +57,6 @@ class Framing:
     def __init__(self) -> None:
         # How many bytes of a body are to come; None: where the next request begins is not known.
         self._missing: int | None = 0
-        # Those of the last head that had no body and nothing behind it.
-        self._lines: bytes | None = None
 
     @property
     def known(self) -> bool:
@@ -69,12 +80,10 @@ class Framing:
             self._missing = self._missing - len(data) if len(data) <= self._missing else None
             return None
         begin = data.find(b"\n") + 1
-        lines = data[begin:]
-        if lines == self._lines:
-            # The next request of a connection mostly has the same lines.
-            first = _LINE.fullmatch(data, 0, begin)
-            if first is not None:
-                return Request(first[1].decode(), first[2].decode(), self._lines, whole=True)
+        if data.endswith(b"\r\n\r\n") and len(data) - begin <= PLAIN_MAX:
+            lines, first = data[begin:], _LINE.fullmatch(data, 0, begin)
+            if first is not None and _is_plain(lines):
+                return Request(first[1].decode(), first[2].decode(), lines, whole=True)
         found = _HEAD.match(data)
         lengths = _LENGTH.findall(data, 0, found.end()) if found else []
         if found is None or len(lengths) > 1 or _UNUSUAL.search(data, 0, found.end()):
@@ -82,8 +91,5 @@ class Framing:
             return None
         missing = int(lengths[0] if lengths else 0) - (len(data) - found.end())
         self._missing = missing if missing >= 0 else None
-        lines = data[begin : found.end()]
-        if not lengths and not missing:
-            self._lines = lines
         method, target = found["method"].decode(), found["target"].decode()
-        return Request(method, target, lines, whole=missing == 0)
+        return Request(method, target, data[begin : found.end()], whole=missing == 0)

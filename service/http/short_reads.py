@@ -7,7 +7,7 @@ else a request is goes the long way, and gets the same answer there.
 import re
 import time
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -23,7 +23,7 @@ from service.http.framing import Request
 from service.http.rates import RATES, Left
 from service.http.reading import REPOSITORY
 from service.http.request import usable_id
-from service.http.usual import Usual, usual
+from service.http.usual import HEAD_MAX, Usual, usual
 from service.model.kinds import KINDS
 from service.model.strict import is_uuid
 from service.repository.base import Context
@@ -67,6 +67,12 @@ class Known:
         )
 
 
+@lru_cache(maxsize=1024)
+def _known(lines: bytes) -> Known | None:
+    head = usual(lines)
+    return None if head is None else Known(lines, head)
+
+
 class Read(NamedTuple):
     """A read that is to be answered; `one` is what it asks for if that is one entity."""
 
@@ -89,8 +95,7 @@ class ShortReads:
 
     def known(self, lines: bytes) -> Known | None:
         """Read the lines of a head; None for an unusual one."""
-        head = usual(lines)
-        return None if head is None else Known(lines, head)
+        return _known(lines) if len(lines) <= HEAD_MAX else None
 
     def read(self, request: Request, known: Known) -> Read | None:
         """Say what is asked for; None for what has to go the long way. It counts for its key."""
