@@ -7,7 +7,7 @@ from typing import Final
 from bench.ground import Ground
 from bench.serving.load import write_requests
 from bench.serving.operations import OPERATIONS
-from bench.serving.rounds import Around, Case, Result, take_turns
+from bench.serving.rounds import Around, Case, Result, shown, take_turns
 from bench.serving.servers import PLANT, Server, plant
 from bench.serving.stock import Stock
 from bench.serving.without import WAYS
@@ -48,11 +48,7 @@ def lessened(
                 asked.append((server, path))
             case = Case(operation, connections)
             results, bad = take_turns(place, case, asked, rounds, SECONDS, Around())
-            costs = (
-                f"{one.server} {one.middle('cpu_us'):,.0f}+{one.middle('server_us'):,.0f} µs"
-                for one in results
-            )
-            say("; ".join([f"{operation}: {'; '.join(costs)}", *bad]))
+            say("; ".join([f"{operation}: {shown(results)}", *bad]))
             found += results
     return found
 

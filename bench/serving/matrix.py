@@ -1,7 +1,7 @@
 """All cases of a table of one size: every operation over every number of connections."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from bench.serving.overloaded import Stress, overload
 from bench.serving.pgbenched import pgbench
 from bench.serving.plan import BUSY, CEILED, Part
 from bench.serving.report import Size
-from bench.serving.rounds import Around, Case, Result, take_turns
+from bench.serving.rounds import Around, Case, Result, shown, take_turns
 from bench.serving.servers import CONSTANT, PEERS, UNLOGGED, Server, constant, peer, plant
 from bench.serving.sessions import leave_nothing
 from bench.serving.steps import withdraw
@@ -163,7 +163,7 @@ def _cases(
             found, bad = take_turns(
                 place, case, servers, part.rounds, seconds, around.get(operation, Around())
             )
-            say("; ".join([f"{operation}, {connections} connections: {_shown(found)}", *bad]))
+            say("; ".join([f"{operation}, {connections} connections: {shown(found)}", *bad]))
             results += found
             failed += bad
     return results, failed
@@ -200,11 +200,3 @@ def _let_rest(place: Ground) -> None:
         if time.monotonic() > until:
             raise TimeoutError("entries wait for their place")
         time.sleep(0.1)
-
-
-def _shown(results: Sequence[Result]) -> str:
-    return "; ".join(
-        f"{one.server} {one.middle('rate'):,.0f}/s"
-        f" {one.middle('cpu_us'):,.0f}+{one.middle('server_us'):,.0f} µs"
-        for one in results
-    )

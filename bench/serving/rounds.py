@@ -121,6 +121,15 @@ def take_turns(
     return results, list(failed.values())
 
 
+def shown(results: Sequence[Result]) -> str:
+    """Say in a line what each server took."""
+    return "; ".join(
+        f"{one.server} {one.middle('rate'):,.0f}/s"
+        f" {one.middle('cpu_us'):,.0f}+{one.middle('server_us'):,.0f} µs"
+        for one in results
+    )
+
+
 def warm(server: Server, requests: Path, case: Case) -> None:
     """Ask for a second; whoever has just been woken may refuse some of it."""
     with suppress(BadAnswersError):

@@ -40,15 +40,14 @@ Find = Callable[[Context], Coroutine[Any, Any, Content]]
 
 
 class Known:
-    """The lines of a head, what they say, and the hash of the key that is in them.
+    """What the lines of a head say, and the hash of the key that is in them.
 
     `identity` is whose key it was when it was asked last, `whose` their ids as text.
     """
 
-    __slots__ = ("digest", "identity", "lines", "usual", "whose")
+    __slots__ = ("digest", "identity", "usual", "whose")
 
-    def __init__(self, lines: bytes, head: Usual) -> None:
-        self.lines = lines
+    def __init__(self, head: Usual) -> None:
         self.usual = head
         self.digest = key_hash(head.key)
         self.identity: Identity | None = None
@@ -70,7 +69,7 @@ class Known:
 @lru_cache(maxsize=1024)
 def _known(lines: bytes) -> Known | None:
     head = usual(lines)
-    return None if head is None else Known(lines, head)
+    return None if head is None else Known(head)
 
 
 class Read(NamedTuple):

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from service.http.framing import Request
 from service.http.short_answers import Answer, ShortAnswers
-from service.http.short_reads import Known, ShortReads
+from service.http.short_reads import ShortReads
 
 BEHIND_MAX: Final = 64 * 1024
 """Bytes that wait behind a request before no more are read."""
@@ -33,7 +33,6 @@ class ShortWay:
     def __init__(self, short: Short | None, done: Callable[[Answer | None, bytes], None]) -> None:
         self._short = short
         self._done = done
-        self._known: Known | None = None
         self._behind = bytearray()
         self._free: asyncio.Future[None] | None = None
         self.is_taken = False  # by a request that is under way
@@ -56,10 +55,7 @@ class ShortWay:
         """Answer a whole request if it is one for here; say whether it is."""
         if self._short is None:
             return False
-        known = self._known
-        if known is None or known.lines != request.lines:
-            # The next request of a connection mostly has the same lines.
-            self._known = known = self._short.reads.known(request.lines)
+        known = self._short.reads.known(request.lines)
         read = None if known is None else self._short.reads.read(request, known)
         if read is None:
             return False

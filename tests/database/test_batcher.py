@@ -66,11 +66,9 @@ async def skills(repository: Repository, tenants: list[Tenant]) -> list[Skill]:
 
 
 @asynccontextmanager
-async def reading(
-    cluster: Server, database: str, **settings: int
-) -> AsyncIterator[tuple[Repository, Pool]]:
-    """Have a repository over a small pool, of which reads take one connection."""
-    pool = Pool(cluster.url("app", database), structs.replace(SMALL, **settings), name="together")
+async def reading(url: str, **settings: int) -> AsyncIterator[tuple[Repository, Pool]]:
+    """Have a repository over a small pool, of which reads, or creations, take one connection."""
+    pool = Pool(url, structs.replace(SMALL, **settings), name="together")
     await pool.open()
     try:
         yield Repository(load(), pool), pool
@@ -81,7 +79,7 @@ async def reading(
 @pytest_asyncio.fixture(loop_scope="module")
 async def together(cluster: Server, database: str) -> AsyncIterator[tuple[Repository, Pool]]:
     """Have such a repository."""
-    async with reading(cluster, database) as found:
+    async with reading(cluster.url("app", database)) as found:
         yield found
 
 
@@ -193,7 +191,7 @@ async def test_a_page_with_more_than_goes_together_goes_alone(
     """It is whole all the same."""
     actor, one = skills[0]
     monkeypatch.setattr(statement, "TOGETHER_BYTES", 1_500)
-    async with reading(cluster, database) as (repository, _):
+    async with reading(cluster.url("app", database)) as (repository, _):
         found = await asyncio.gather(*(page(repository, actor, n) for n in (1, 1, 5, 1, 5, 1)))
 
         assert [1, 1, 5, 1, 5, 1] == [len(each) for each in found]
@@ -301,7 +299,7 @@ async def test_no_connection_is_told_to_all_who_wait(
 ) -> None:
     """Within the deadline, once each; and it passes."""
     actor, one = skills[0]
-    async with reading(cluster, database, acquire_timeout_ms=200) as (repository, pool):
+    async with reading(cluster.url("app", database), acquire_timeout_ms=200) as (repository, pool):
         async with pool.connection(), pool.connection():
             found = await asyncio.gather(
                 *(read(repository, actor, one) for _ in range(12)), return_exceptions=True
@@ -316,7 +314,7 @@ async def test_no_connection_is_told_to_all_who_wait(
 async def test_a_queue_has_its_bound(cluster: Server, database: str, skills: list[Skill]) -> None:
     """One more is refused at once; those who wait are counted, and served in the end."""
     actor, one = skills[0]
-    async with reading(cluster, database, waiting_max=3) as (repository, pool):
+    async with reading(cluster.url("app", database), waiting_max=3) as (repository, pool):
         async with pool.connection(), pool.connection():
             tasks = [asyncio.create_task(read(repository, actor, one)) for _ in range(3)]
             await until(_waiting(pool), lambda waiting: waiting == 3)

@@ -5,16 +5,13 @@ import gc
 import json
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from msgspec import structs
 
 from service.catalog import statement
-from service.catalog.load import load
 from service.database.batcher import BATCH_MAX
 from service.database.pool import Pool
 from service.errors import IdempotencyKeyReused, InvalidBody, NameTaken, OutcomeUnknown
@@ -23,7 +20,7 @@ from service.repository.base import Repository
 from service.repository.entities import CREATE, Written
 from tests.bench import until
 from tests.counts import rows
-from tests.database.test_batcher import LEFT, SMALL, WAITING, at_rest, blocked, locked
+from tests.database.test_batcher import LEFT, WAITING, at_rest, blocked, locked, reading
 from tests.factories import Actor, Tenant, make_tenant, skill_body, unique
 from tests.postgres import Server
 from tests.proxy import Proxy
@@ -38,21 +35,10 @@ LEFT_ALIVE = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::int[])"
 NAMES = "SELECT name FROM app.base_entity WHERE tenant_id = $1 ORDER BY name"
 
 
-@asynccontextmanager
-async def creating(url: str, **settings: int) -> AsyncIterator[tuple[Repository, Pool]]:
-    """Have a repository over a small pool, of which creations take one connection."""
-    pool = Pool(url, structs.replace(SMALL, **settings), name="together")
-    await pool.open()
-    try:
-        yield Repository(load(), pool), pool
-    finally:
-        await pool.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def together(cluster: Server, database: str) -> AsyncIterator[tuple[Repository, Pool]]:
     """Have such a repository."""
-    async with creating(cluster.url("app", database)) as found:
+    async with reading(cluster.url("app", database)) as found:
         yield found
 
 
@@ -244,7 +230,7 @@ async def test_who_waits_for_a_name_keeps_no_other_waiting(
 ) -> None:
     """Of a transaction that goes on, alone in a lane or with others; it is told in the end."""
     monkeypatch.setattr(statement, "TOGETHER_LOCK_MS", SOON_MS)
-    async with creating(cluster.url("app", database), pool_max=4) as (repository, pool):
+    async with reading(cluster.url("app", database), pool_max=4) as (repository, pool):
         bodies, holders = _some(3), []
         for body in bodies:
             session = await connect()
@@ -308,7 +294,7 @@ async def test_what_is_committed_unheard_is_not_done_again(
     """The answer to a batch is lost: all are told that nobody knows, and each is there once."""
     async with (
         Proxy.to(cluster.url("app", database)) as way,
-        creating(way.url) as (repository, pool),
+        reading(way.url) as (repository, pool),
     ):
         # Prepared by then: what is lost is the answer to the creations themselves.
         await behind(repository, superuser, tenant.author, _some(4))
@@ -423,7 +409,7 @@ async def test_two_batches_in_each_others_way_both_come_through(
     cluster: Server, database: str, tenant: Tenant, superuser: Connection
 ) -> None:
     """Each wants first what the other wants last; of each name one is made, the other refused."""
-    async with creating(cluster.url("app", database), pool_max=4) as (repository, pool):
+    async with reading(cluster.url("app", database), pool_max=4) as (repository, pool):
         one, other = skill_body(), skill_body()
         middle = _some(2 * (BATCH_MAX - 2))
         wanted = [one, *middle[: BATCH_MAX - 2], other, other, *middle[BATCH_MAX - 2 :], one]
