@@ -54,7 +54,7 @@ from service.http.short_reads import ShortReads
 from service.http.short_way import SHORT, Short
 from service.http.turns import Turns
 from service.labelling.standing import LabelStanding
-from service.openapi.registry import OPERATIONS
+from service.openapi.deprecations import DEPRECATIONS
 from service.refusal import Refusal
 from service.repository.base import Repository
 from service.repository.keys import SecretByName
@@ -150,7 +150,7 @@ def build_app(
     app[AUTHENTICATOR] = Authenticator(repository, app[CLOCK], issued)
     limits = settings.rate_limit, settings.address_rate_limit
     app[rates.RATES] = rates.limited(*limits, app[CLOCK])
-    app[deprecation.DEPRECATED] = deprecation.fields(OPERATIONS)
+    app[deprecation.DEPRECATED] = deprecation.fields(DEPRECATIONS)
     app.on_response_prepare.extend([recall, rates.tell, deprecation.tell])
     app[search.SEARCH], app[match.NEAR_SKILLS] = finders or finders_by(settings)
     app[duplicates.DUPLICATES] = Duplicates(app[search.SEARCH])

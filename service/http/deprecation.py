@@ -3,26 +3,24 @@
 Source: https://www.rfc-editor.org/rfc/rfc9745, https://www.rfc-editor.org/rfc/rfc8594
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Final
 
 from aiohttp import web
 
-from service.openapi.operation import Deprecation, Operation
+from service.openapi.deprecations import Deprecation
 
 DEPRECATED: Final = web.AppKey("deprecated", Mapping[tuple[str, str], Mapping[str, str]])
 """Fields of answers by method and path."""
 
 
-def fields(operations: Iterable[Operation]) -> dict[tuple[str, str], dict[str, str]]:
-    """Write the fields of those operations that are to go."""
-    return {
-        (one.method, one.path): _fields(one.deprecated)
-        for one in operations
-        if one.deprecated is not None
-    }
+def fields(
+    deprecations: Mapping[tuple[str, str], Deprecation],
+) -> dict[tuple[str, str], dict[str, str]]:
+    """Write the fields of the routes that are to go."""
+    return {route: _fields(one) for route, one in deprecations.items()}
 
 
 async def tell(request: web.Request, response: web.StreamResponse) -> None:

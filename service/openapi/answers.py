@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from service.errors import Problem
 from service.openapi import headers, problems
+from service.openapi.deprecations import DEPRECATIONS
 from service.openapi.headers import OF_STATUS
 from service.openapi.operation import NDJSON, NDJSON_TOO, OCTETS, Answer, Body, Operation, Parameter
 from service.openapi.refusals import by_status
@@ -39,7 +40,7 @@ def operation(one: Operation, schema_of: SchemaOf) -> Schema:
     if one.body is not None:
         written["requestBody"] = _body(one.body, schema_of)
     written["responses"] = _responses(one, schema_of)
-    if one.deprecated is not None:
+    if (one.method, one.path) in DEPRECATIONS:
         written["deprecated"] = True
     return written
 

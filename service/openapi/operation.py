@@ -1,6 +1,5 @@
 """What is said about one route: who may call it, what it takes, what it answers."""
 
-from datetime import date
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -69,14 +68,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
 
 
-class Deprecation(Struct, frozen=True, kw_only=True):
-    """That a route is to go: since when that is known, when it goes, and where it says why."""
-
-    since: date
-    sunset: date
-    link: str
-
-
 class Operation(Struct, frozen=True, kw_only=True):
     """One route.
 
@@ -96,7 +87,6 @@ class Operation(Struct, frozen=True, kw_only=True):
     body: Body | None = None
     problems: tuple[type[Problem], ...] = ()
     security: tuple[str, ...] = ()
-    deprecated: Deprecation | None = None
 
     def takes(self, name: str) -> bool:
         """Say whether it has a parameter of this name."""

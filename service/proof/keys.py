@@ -4,10 +4,10 @@ import os
 from hashlib import sha256
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Struct
 from msgspec.structs import replace
+from nacl.exceptions import CryptoError
+from nacl.signing import SigningKey, VerifyKey
 
 from service.proof.encoded import from_base64, from_hex, to_base64
 from service.proof.fault import Malformed
@@ -56,8 +56,8 @@ class VerifierKey(Struct, frozen=True):
     def holds(self, signature: bytes, message: bytes) -> bool:
         """Tell whether a bare signature of 64 bytes is this key's."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
-        except (InvalidSignature, ValueError):
+            VerifyKey(self.public).verify(message, signature)
+        except CryptoError:
             return False
         return True
 
@@ -70,15 +70,15 @@ class Signer:
     def __init__(self, name: str, seed: bytes) -> None:
         if len(seed) != SEED_LENGTH:
             raise Malformed(f"A seed has {SEED_LENGTH} bytes, not {len(seed)}.")
-        self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        self.vkey = VerifierKey(name, self._private.public_key().public_bytes_raw())
+        self._private = SigningKey(seed)
+        self.vkey = VerifierKey(name, bytes(self._private.verify_key))
 
     def __repr__(self) -> str:
         return f"Signer({str(self.vkey)!r})"
 
     def sign(self, message: bytes) -> bytes:
         """Give the bare signature of 64 bytes."""
-        return self._private.sign(message)
+        return self._private.sign(message).signature
 
 
 def is_key_name(name: str) -> bool:
