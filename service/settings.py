@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import msgspec
 
 from service.dotenv import DotenvRefusal, read_dotenv
 from service.refusal import Refusal
+from service.spelling import nearest
 from service.values import (
     Claims,
     Rate,
@@ -200,8 +200,8 @@ def _field(name: str, source: str) -> str:
     if field in RULES and name == variable(field):
         return field
     names = [variable(known) for known in RULES]
-    near = get_close_matches(name.upper(), names, n=1)
-    guess = f"Did you mean {near[0]}?" if near else "docs/settings.md lists the settings."
+    near = nearest(name.upper(), names)
+    guess = f"Did you mean {near}?" if near else "docs/settings.md lists the settings."
     raise SettingsRefusal(f"There is no setting {name} (it stands in {source}).", guess)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Final
 
 from service.cli.key_owner import WrongKey, add_expiry, as_owner, shown
@@ -10,6 +9,7 @@ from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command, add_json
 from service.cli.times import to_come
 from service.repository.base import Repository
+from service.spelling import nearest
 from service.usecases.keys import SCOPES, AdmittedTokens, CreatedKey, admit_tokens, create_key
 
 CREATE = """\
@@ -56,8 +56,8 @@ def register(commands: Subparsers) -> None:
 def _create(arguments: argparse.Namespace) -> int:
     scopes = list(dict.fromkeys(s.strip() for s in arguments.scopes.split(",") if s.strip()))
     if wrong := next((scope for scope in scopes if scope not in SCOPES), None):
-        close = get_close_matches(wrong, SCOPES, n=1)
-        guess = f"Did you mean {close[0]}? " if close else ""
+        close = nearest(wrong, SCOPES)
+        guess = f"Did you mean {close}? " if close else ""
         raise WrongKey(f"There is no scope {wrong}.", f"{guess}Scopes are {', '.join(SCOPES)}.")
     if not scopes:
         raise WrongKey("No scope is named.", f"Scopes are {', '.join(SCOPES)}.")

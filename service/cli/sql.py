@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import msgspec
 
@@ -15,6 +14,7 @@ from service.cli.parser import Subparsers, add_command, add_group, add_json
 from service.database.target import resolve
 from service.refusal import Refusal
 from service.settings import load
+from service.spelling import nearest
 
 SQL = """\
 Read, check and explain the statements that the service runs: one file each, below sql/.
@@ -140,6 +140,6 @@ def _explain(arguments: argparse.Namespace) -> int:
 def _statement(catalog: Catalog, name: str) -> Statement:
     if name in catalog:
         return catalog[name]
-    close = get_close_matches(name, catalog, n=1)
-    way_out = f"Did you mean {close[0]}?" if close else "`plant sql list` names all."
+    close = nearest(name, catalog)
+    way_out = f"Did you mean {close}?" if close else "`plant sql list` names all."
     raise NoSuchStatement(f"There is no statement {name}.", way_out)

@@ -6,7 +6,6 @@ Works on the raw text after the question mark, because frameworks repair what th
 import re
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Final, get_args
 from urllib.parse import unquote_to_bytes
 
@@ -16,10 +15,10 @@ from service.errors import InvalidParameter, MalformedRequest, UnknownParameter,
 from service.model import fields
 from service.model.cursor import Listing
 from service.model.kinds import KINDS, Kind
-from service.model.shape import NEAR
 from service.model.strict import is_uuid
 from service.model.text import line_fault
 from service.model.times import read_as_of, write_time
+from service.spelling import nearest
 
 LIMIT_MAX: Final = 200
 LIMIT_DEFAULT: Final = 50
@@ -214,8 +213,8 @@ def _unknown(name: str, allowed: list[str], about: Kind | None) -> UnknownParame
     if about is not None and name in _ALL_FILTERS:
         message = f"The filter {name} does not apply to {about.path}."
     else:
-        near = get_close_matches(shown(name), allowed, n=1, cutoff=NEAR)
-        meant = f" Did you mean {near[0]}?" if near else ""
+        near = nearest(shown(name), allowed)
+        meant = f" Did you mean {near}?" if near else ""
         message = f"The parameter {shown(name)} is not known here.{meant}"
     known = f" Known: {', '.join(allowed)}." if allowed else " This resource takes none."
     return UnknownParameter(

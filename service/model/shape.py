@@ -5,7 +5,6 @@ the two cannot disagree about a bound.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
@@ -14,6 +13,7 @@ from msgspec import inspect as shapes
 from service.errors import FieldError, shown
 from service.model.pointer import child
 from service.model.strict import is_uuid
+from service.spelling import nearest
 
 READ_ONLY = {
     "status": "is read-only: it changes by steps, POST …/status",
@@ -23,10 +23,6 @@ READ_ONLY = {
     "is read-only: the service gives it",
 )
 """What documents show of an entity and no body takes, and why not."""
-
-
-NEAR = 0.7
-"""How like a name another one has to be to be what was meant; `sort` is not like `cursor`."""
 
 
 def faults(value: object, shape: shapes.Type, pointer: str) -> Iterator[FieldError]:
@@ -100,8 +96,8 @@ def _unknown(name: str, known: Collection[str]) -> str:
     """Say why a member is not taken, and what may be meant."""
     if name in READ_ONLY and "custom_attributes" in known:
         return READ_ONLY[name]
-    near = get_close_matches(shown(name), known, n=1, cutoff=NEAR)
-    return f"is not known here: perhaps {near[0]} is meant" if near else "is not known here"
+    near = nearest(shown(name), known)
+    return f"is not known here: perhaps {near} is meant" if near else "is not known here"
 
 
 def _list(value: object, shape: shapes.ListType, pointer: str) -> Iterator[FieldError]:
