@@ -15,15 +15,17 @@ Key = tuple[str, str, str]
 CAUSES: Final[dict[Key, str]] = {
     ("get", "cpu_us", CONSTANT): (
         "By a profile of the service at 64 connections a quarter of the processor time of a get is "
-        "the kernel (half of that the write to the client), which a constant pays too, and "
-        "a tenth uvloop and asyncpg, the rest Python in pieces of 1 to 5 %: reading the head, the "
-        "queue at the door, the batch, counters, the line of the log, writing the head. Without "
-        "batches, the short way, or remembered keys it is two to four times as much (below)."
+        "the write to the client and a sixth the loop, which a constant pays too; an eighth is "
+        "asyncpg with its write to PostgreSQL; the rest is Python in pieces of 1 to 3 %: reading "
+        "the head, the queue at the door, the batch, counters, the line of the log, writing the "
+        "head. Without batches, the short way, or remembered keys it is two to four times as much "
+        "(below)."
     ),
     ("get", "pss_mb", FASTAPI): (
-        "Imports alone are nine tenths of what the process holds that is not shared, three "
-        "quarters of them aiohttp, asyncio, asyncpg and cryptography; giving memory back to the "
-        "system (malloc_trim) changes nothing."
+        "Imports alone are nine tenths of what the process holds that is not shared, two fifths "
+        "of them aiohttp, asyncio, asyncpg and what they import (certificates of authorities among "
+        "it, for a client that is not used); giving memory back to the system (malloc_trim) "
+        "changes nothing."
     ),
     ("import", "cpu_us", BULK): (
         "By a profile a line costs the import 8 to 12 µs (5.5 of them the check of what it says, "
