@@ -63,7 +63,12 @@ def register(subparsers: Subparsers) -> None:
     numbers = (
         ("--connections", 16, CONNECTIONS_MAX, "connections at once (default: 16, up to 256)"),
         ("--seconds", 5, SECONDS_MAX, "for each operation (default: 5, up to 60)"),
-        ("--write", 0, WRITE_MAX, "create so many drafts, which stay (up to 10,000)"),
+        (
+            "--write",
+            0,
+            WRITE_MAX,
+            "try to create so many drafts, each once; they stay (up to 10,000)",
+        ),
     )
     for option, default, most, words in numbers:
         parser.add_argument(option, type=_up_to(most), default=default, metavar="N", help=words)

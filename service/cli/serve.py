@@ -2,17 +2,16 @@
 
 import argparse
 import asyncio
-import errno
 import gc
 import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from service.cli.background import background
 from service.cli.connected import migrate, repository
+from service.cli.listening import bound, serving
 from service.cli.logs import configure
 from service.cli.output import Output, Progress
 from service.cli.parser import Subparsers, add_command
@@ -24,7 +23,6 @@ from service.http.app import build_app, finders_by
 from service.http.runner import Runner
 from service.labelling.computed import Computed, computing
 from service.labelling.standing import LabelStanding
-from service.refusal import Refusal
 from service.sealing.standing import Standing
 from service.settings import Settings, load
 from service.usecases.issuer_keys import is_address, keys_of
@@ -38,13 +36,8 @@ Serve the JSON API in the foreground until SIGTERM or Ctrl-C.
 With the embedded database, pending migrations are applied first. On a server of your own
 (PLANT_DATABASE_URL) run `plant migrate apply` before, or add --migrate."""
 
-BACKLOG = 512
 COLLECTED = (10_000, 10, 50)
 """Objects until the youngest are looked through, and how often each age before the next."""
-
-
-class PortTaken(Refusal):
-    """Something else listens there."""
 
 
 def register(subparsers: Subparsers) -> None:
@@ -66,7 +59,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     configure(settings.log_format, requests=settings.request_log == "on")
     with (
         hold(settings, "plant serve"),
-        _bound(settings) as listener,
+        bound(settings) as listener,
         resolve(settings, output.say) as target,
     ):
         if target.embedded or arguments.sample or arguments.migrate:
@@ -76,36 +69,6 @@ def _serve(arguments: argparse.Namespace) -> int:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(settings, target, listener, output, sample=arguments.sample))
     return 0
-
-
-def _bound(settings: Settings) -> socket.socket:
-    """Take the address first: the rest is worth doing only when it is free.
-
-    Raises: PortTaken.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise _taken(settings, error) from None
-    return listener
-
-
-def _taken(settings: Settings, error: OSError) -> PortTaken:
-    where = f"{settings.host}:{settings.port}"
-    if error.errno == errno.EADDRINUSE:
-        return PortTaken(
-            f"Something else listens on {where}.",
-            "Stop it, or choose another port: PLANT_PORT=8081.",
-        )
-    return PortTaken(
-        f"Plant cannot listen on {where}: {error.strerror or error}.",
-        "Check PLANT_HOST and PLANT_PORT.",
-    )
 
 
 async def _run(
@@ -144,7 +107,7 @@ async def _served(
     # The log's leader ends last: what was written until then is sealed.
     async with (
         background(settings, target, vectors, standing, labels) as begin,
-        _serving(settings, runner, listener),
+        serving(settings, runner, listener),
         watching(target),
     ):
         begin()
@@ -162,24 +125,6 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTED)
-
-
-@asynccontextmanager
-async def _serving(
-    settings: Settings, runner: Runner, listener: socket.socket
-) -> AsyncIterator[None]:
-    from aiohttp import web
-
-    await runner.setup()
-    try:
-        try:
-            await web.SockSite(runner, listener, backlog=BACKLOG).start()
-        except OSError as error:
-            # Two that bound at the same moment: the address is taken by who listens first.
-            raise _taken(settings, error) from None
-        yield
-    finally:
-        await runner.cleanup()
 
 
 async def _sample(settings: Settings, target: Target, stop: asyncio.Event) -> SampleKeys | None:

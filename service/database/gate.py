@@ -20,6 +20,8 @@ class Gate:
     `stalls`: nobody either when the first of them has waited for that long.
     `at_once`: so many are served side by side. While there are no more of them their pace says
     nothing of how long one would wait, and whoever comes is let in. Units: seconds.
+
+    Who steps aside waits for something of their own: nobody waits because of them.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Gate:
         self._stalls = stalls
         self._at_once = at_once
         self._since: dict[object, float] = {}  # the first in front
+        self._aside = 0
         self._step_s = 0.0
         self._moved: float | None = None
         self._learned = 0.0
@@ -52,6 +55,7 @@ class Gate:
         waiting = len(self._since)
         if waiting >= self._waiting_max:
             return True
+        waiting -= self._aside
         if waiting <= self._at_once:
             return False
         now = self._clock()
@@ -86,9 +90,18 @@ class Gate:
         finally:
             self.leave(waiter, served=served)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let one of those who wait say nothing of the pace for as long as this lasts."""
+        self._aside += 1
+        try:
+            yield
+        finally:
+            self._aside -= 1
+
     def _move(self) -> None:
         """Learn the pace from two turns between which somebody waited all the time."""
-        if len(self._since) <= self._at_once:
+        if len(self._since) - self._aside <= self._at_once:
             self._moved = None
             return
         now = self._clock()

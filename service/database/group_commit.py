@@ -5,16 +5,17 @@ are taken waits for one, and goes with the others. All of a batch are one transa
 refused undoes the others, so each then goes by itself, and only it meets its refusal. What goes so
 locks nothing that others change; else two batches could wait for each other. One that waits for a
 name which a longer transaction has is refused soon, and waits on outside of the lanes, so that no
-other waits with it; nor do all who wait so ever have all connections.
+other waits with it (service.database.outside).
 """
 
-import asyncio
+from collections.abc import Hashable
 from typing import Any
 
 import asyncpg
 
 from service.catalog.statement import Statement
 from service.database.batcher import BATCH_MAX, Batcher, Row, Sending, Waiting, unheard, unpacked
+from service.database.outside import Outside
 from service.database.pool import Pool
 from service.errors import OutcomeUnknown
 from service.sqlstate import classify
@@ -29,13 +30,18 @@ class GroupCommit(Batcher):
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool)
-        # Half of the connections at most are held by those who wait for others' transactions.
-        self._outside = asyncio.Semaphore(max(1, pool.size_max // 2))
+        self._outside = Outside(pool)
 
     async def fetch(
-        self, statement: Statement, arguments: Row, sending: Sending = unheard
+        self,
+        statement: Statement,
+        arguments: Row,
+        sending: Sending = unheard,
+        whose: Hashable = None,
     ) -> list[Row]:
         """Run a statement in a lane; what has to wait for a lock there waits outside of it.
+
+        `whose`: the tenant's, who has a share of the places outside.
 
         Raises: Problem, and what the server raises.
         """
@@ -45,15 +51,8 @@ class GroupCommit(Batcher):
             rows = await self._placed(statement, arguments, sending, by_itself=True).rows
         if rows is not None:
             return rows
-        try:
-            async with asyncio.timeout(self._pool.acquire_s):
-                await self._outside.acquire()
-        except TimeoutError:
-            raise self._pool.refusal() from None
-        try:
+        async with self._outside.place(whose):
             return await self._alone(statement, arguments, sending)
-        finally:
-            self._outside.release()
 
     def _placed(
         self, statement: Statement, arguments: Row, sending: Sending, *, by_itself: bool

@@ -31,15 +31,14 @@ from service.settings import Settings
 from service.sqlstate import classify
 
 IDLE_LIFETIME_S: Final = 300.0
-STATEMENT_CACHE: Final = 200
-"""More than there are statement files: each is prepared once for each connection."""
+STATEMENT_CACHE: Final = 400
+"""More than there are statements, in batches and alone: each is prepared once for a connection."""
 
 CLOSE_S_MAX: Final = 5.0
 ONE: Final = (None,)
 """Who waits alone."""
 
 BUSY: Final = "The service is busy. Nothing was done: try again."
-
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -159,8 +158,7 @@ class Pool:
         except Unavailable:
             raise
         except TimeoutError:
-            self._timeouts += len(queued)
-            raise Unavailable(BUSY) from None
+            raise self.late(len(queued)) from None
         except Exception as exc:
             # Connecting failed: whatever was to be sent has not been sent.
             raise classify(exc) from exc
@@ -173,6 +171,11 @@ class Pool:
     def refusal(self) -> Unavailable:
         """Count one that is refused, and give what it is told."""
         self._refused += 1
+        return Unavailable(BUSY)
+
+    def late(self, count: int = 1) -> Unavailable:
+        """Count those for whom nothing came free in time, and give what they are told."""
+        self._timeouts += count
         return Unavailable(BUSY)
 
     @asynccontextmanager
@@ -188,8 +191,7 @@ class Pool:
         """Lend a connection inside a transaction, which commits at the end.
 
         `timeout_ms` and `statement_timeout_ms` are for work that is long on purpose,
-        `idle_timeout_ms` for one that waits for its reader between statements, `held` is a
-        connection that the caller has already.
+        `idle_timeout_ms` for what waits for its reader, `held` is a connection had already.
 
         Raises: Unavailable, and what the server raises.
         """

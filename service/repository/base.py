@@ -145,7 +145,7 @@ class Repository:
         arguments = structs.astuple(query) + context.arguments
         send = _sender(lend, statement, arguments, sending)
         if sending is not None and query.effect == "creation":
-            send = partial(self.creations.fetch, statement, arguments, sending)
+            send = partial(self.creations.fetch, statement, arguments, sending, context.tenant_id)
         found = await self._repeated(send, writes=sending is not None)
         made: R = row(*found[0])
         return made

@@ -1,5 +1,6 @@
 """`plant serve` as a process of its own, from nothing to kill -9 and back."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,8 +15,12 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from aiohttp import web
 
+from service.cli import listening
+from service.cli.running import loop_factory
 from service.database.embedded import embedded_server
+from service.settings import Settings
 from tests.postgres import Server
 from tests.servers import BARE, PLANT, plant, room, settings_with_room
 
@@ -268,6 +273,26 @@ class TestRefused:
         assert f"127.0.0.1:{port}" in told.stderr
         assert "PLANT_PORT=8081" in told.stderr
         assert 1 == len(told.stderr.splitlines())
+
+    def test_the_port_is_taken_while_it_starts(self) -> None:
+        """Two had bound it, and the other was first to listen; uvloop alone would not tell."""
+        with socket.socket() as late, socket.socket() as first:
+            late.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            late.bind(("127.0.0.1", 0))
+            first.bind(late.getsockname())
+            first.listen()
+
+            async def served() -> None:
+                runner = web.AppRunner(web.Application())
+                async with listening.serving(Settings(), runner, late):
+                    raise AssertionError
+
+            with (
+                asyncio.Runner(loop_factory=loop_factory()) as runner,
+                pytest.raises(listening.PortTaken),
+            ):
+                runner.run(served())
 
     def test_two_side_by_side(self, directory: Path) -> None:
         """Another directory and port is another registry."""

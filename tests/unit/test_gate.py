@@ -1,6 +1,6 @@
 """The gate in front of a pool, with a clock that is turned by hand."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
@@ -155,3 +155,35 @@ def test_a_crowd_shows_the_pace_of_all() -> None:
     assert not queue.full()
     queue.comes()
     assert queue.full()
+
+
+def test_who_stands_aside_is_no_queue() -> None:
+    """Ninety who wait for something of their own are in nobody's way, however slow the others."""
+    queue = Queue(waiting_max=300, at_once=3, stalls=False)
+    with ExitStack() as stack:
+        for _ in range(90):
+            stack.enter_context(queue.gate.queued())
+            stack.enter_context(queue.gate.aside())
+        for _ in range(60):
+            queue.comes(3)
+            assert not queue.full()
+            queue.goes(3, every_s=0.1)
+        queue.comes(90)
+        assert not queue.full()
+    queue.goes(90)
+
+
+def test_who_stands_aside_has_come_all_the_same() -> None:
+    """So many wait as may, whatever they wait for; back in line they are a queue again."""
+    queue = Queue(waiting_max=7, at_once=3, stalls=False)
+    queue.comes(6)
+    with queue.gate.aside():
+        queue.comes()
+        assert queue.full()
+        queue.goes()
+    for _ in range(60):
+        queue.comes()
+        queue.goes(every_s=0.1)
+    assert queue.full()
+    with queue.gate.aside(), queue.gate.aside(), queue.gate.aside():
+        assert not queue.full()

@@ -1,0 +1,104 @@
+"""The places of those who wait for others' transactions: how many there are, and whose."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from msgspec import structs
+
+from service.database.outside import Outside
+from service.database.pool import Pool
+from service.errors import Unavailable
+from service.settings import Settings
+
+SOON_MS = 20
+LATE_MS = 60_000
+
+
+def some(size: int, acquire_timeout_ms: int) -> tuple[Outside, Pool]:
+    """Have the places of a pool of this size, to which nobody connects."""
+    settings = structs.replace(
+        Settings(), pool_max=size, acquire_timeout_ms=acquire_timeout_ms, waiting_max=100
+    )
+    pool = Pool("postgresql://nowhere", settings)
+    return Outside(pool), pool
+
+
+@asynccontextmanager
+async def taken(outside: Outside, *tenants: str) -> AsyncIterator[None]:
+    """Have a place for each of these."""
+    async with AsyncExitStack() as stack:
+        for tenant in tenants:
+            await stack.enter_async_context(outside.place(tenant))
+        yield
+
+
+async def waiting(outside: Outside, *tenants: str) -> list[asyncio.Task[None]]:
+    """Let these wait; whoever has a place gives it back at once."""
+
+    async def one(tenant: str) -> None:
+        async with outside.place(tenant):
+            pass
+
+    tasks = [asyncio.create_task(one(tenant)) for tenant in tenants]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_half_of_a_pool_is_for_those_who_wait_for_others() -> None:
+    """Who gets no place in time is told so, and counted as late."""
+    outside, pool = some(8, SOON_MS)
+    async with taken(outside, "a", "a", "b", "b"):
+        (late,) = await waiting(outside, "c")
+        with pytest.raises(Unavailable):
+            await late
+    assert (1, 0) == (pool.statistics.timeouts, pool.statistics.refused)
+    async with taken(outside, "c", "c", "d", "d"):
+        pass
+
+
+async def test_a_tenant_leaves_places_to_others() -> None:
+    """It has a quarter; what it wants beyond that waits, and others pass by."""
+    outside, _ = some(8, LATE_MS)
+    async with taken(outside, "a", "a"):
+        stuck = await waiting(outside, *["a"] * 6)
+        async with asyncio.timeout(LATE_MS / 2000), taken(outside, "b", "c"):
+            assert not any(one.done() for one in stuck)
+    await asyncio.gather(*stuck)
+
+
+async def test_no_more_of_a_tenant_wait_than_there_are_connections() -> None:
+    """The next is refused at once, and may come back when one has gone."""
+    outside, pool = some(8, LATE_MS)
+    async with taken(outside, "a", "a"):
+        stuck = await waiting(outside, *["a"] * 6)
+        with pytest.raises(Unavailable):
+            await asyncio.gather(*await waiting(outside, "a"))
+        assert (0, 1) == (pool.statistics.timeouts, pool.statistics.refused)
+        stuck[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stuck[0]
+        stuck += await waiting(outside, "a")
+    await asyncio.gather(*stuck[1:])
+
+
+async def test_who_is_cancelled_while_waiting_leaves_nothing_behind() -> None:
+    """Neither a place of the tenant's nor one of all."""
+    outside, _ = some(8, LATE_MS)
+    async with taken(outside, "c"):
+        async with taken(outside, "a", "a", "b"):
+            stuck = await waiting(outside, "a", "c")
+            for one in stuck:
+                one.cancel()
+            await asyncio.gather(*stuck, return_exceptions=True)
+        async with asyncio.timeout(LATE_MS / 2000), taken(outside, "a", "a", "c"):
+            pass
+
+
+async def test_the_smallest_pool_has_a_place() -> None:
+    """Of its two connections one is for others."""
+    outside, _ = some(2, SOON_MS)
+    async with taken(outside, "a"):
+        with pytest.raises(Unavailable):
+            await asyncio.gather(*await waiting(outside, "b"))
