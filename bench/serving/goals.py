@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from bench.result import Row
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
-from bench.serving.causes import CAUSES
+from bench.serving.causes import CAUSES, SMALLEST
 from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
@@ -204,6 +204,7 @@ def _grown(sizes: Mapping[int, Sequence[Result]], small: int, large: int) -> Ite
             most=GROWTH_MOST if (small, large) == GROWN else None,
             how="One connection, so that nobody waits for another.",
             beside=f"{now:.3g} against {was:.3g} ms",
+            cause=CAUSES.get((one.operation, "p50_ms", SMALLEST), ""),
         )
 
 
