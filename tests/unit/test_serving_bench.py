@@ -20,7 +20,7 @@ from bench.serving import goals, overloaded, report, usage
 from bench.serving.agreement import known, scores
 from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
-from bench.serving.causes import CAUSES
+from bench.serving.causes import CAUSES, SMALLEST
 from bench.serving.environment import pins
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, Ask, amend, create, get, many, search, step
@@ -137,13 +137,22 @@ class TestGoals:
         """Of get against a constant, say; what has none is said to have none."""
         given = (*goals.GOALS, *goals.BULK_GOALS)
         keys = {(one.operation, one.number, one.other) for one in given}
+        keys |= {(operation, "p50_ms", SMALLEST) for operation in OPERATIONS}
         rows = goals.rows(10_000, 20, [result(PLANT), result(CONSTANT, cpu_us=50)])
-        rows += goals.rows(10_000, 20, [result(PLANT), result(LITESTAR)])
+        rows += goals.rows(10_000, 20, [result(PLANT), result(BLACKSHEEP)])
         text = report.part(serving(rows=rows))
 
         assert keys >= set(CAUSES)
         assert f"Plant / {CONSTANT}**: 2, goal ≤ 1.35. {CAUSES['get', 'cpu_us', CONSTANT]}" in text
-        assert f"Plant / {LITESTAR}**: 1, goal ≥ 6. What it goes to has not been measured." in text
+        assert f"Plant / {BLACKSHEEP}**: 1, goal ≥ 4. What it goes to has not been" in text
+
+    def test_growth_has_its_cause_too(self) -> None:
+        """It is told by the operation; the other side is the smallest table."""
+        grown = [result(PLANT, "create", connections=1, p50_ms=1.5)]
+        small = [result(PLANT, "create", connections=1, p50_ms=1)]
+
+        (row,) = goals.growth({10_000: small, 1_000_000: grown})
+        assert (False, CAUSES["create", "p50_ms", SMALLEST]) == (row.met, row.cause)
 
 
 class TestUsage:
