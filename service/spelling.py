@@ -12,4 +12,4 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     # Only who misspells something needs it: it is 0.2 MB of every process otherwise.
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, list(known), n=1, cutoff=ALIKE)), None)
+    return next(iter(get_close_matches(name, known, n=1, cutoff=ALIKE)), None)
