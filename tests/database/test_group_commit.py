@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from asyncpg.transaction import Transaction
 
 from service.catalog import statement
 from service.database.batcher import BATCH_MAX
@@ -64,6 +65,18 @@ async def killed(superuser: Connection) -> None:
         return int(await superuser.fetchval(LEFT_ALIVE, pids))
 
     await until(left, lambda count: count == 0)
+
+
+async def holding(
+    repository: Repository, connect: Connect, actor: Actor, body: dict[str, Any]
+) -> Transaction:
+    """Take the name of a skill in a transaction that goes on."""
+    session = await connect()
+    transaction = session.transaction()
+    await transaction.start()
+    query = CREATE["skill"](json.dumps(body))
+    await repository.one(query, actor.context, connection=session)
+    return transaction
 
 
 class Losing(list[str]):
@@ -231,13 +244,8 @@ async def test_who_waits_for_a_name_keeps_no_other_waiting(
     """Of a transaction that goes on, alone in a lane or with others; it is told in the end."""
     monkeypatch.setattr(statement, "TOGETHER_LOCK_MS", SOON_MS)
     async with reading(cluster.url("app", database), pool_max=4) as (repository, pool):
-        bodies, holders = _some(3), []
-        for body in bodies:
-            session = await connect()
-            holders.append(session.transaction())
-            await holders[-1].start()
-            query = CREATE["skill"](json.dumps(body))
-            await repository.one(query, tenant.author.context, connection=session)
+        bodies = _some(3)
+        holders = [await holding(repository, connect, tenant.author, body) for body in bodies]
         wanted = [*bodies, *_some(5)]
         actors = [*[tenant.author] * 3, *[other_tenant.author] * 5]
         first, second, third, *others = (

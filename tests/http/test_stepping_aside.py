@@ -1,15 +1,14 @@
 """Who waits for what another transaction has taken is in nobody's way at the door."""
 
 import asyncio
-import json
 from typing import Any
 
 from msgspec import structs
 
 from service.database.shares import shares
 from service.repository.base import Repository
-from service.repository.entities import CREATE
 from tests.bench import SMALL, Bench
+from tests.database.test_group_commit import holding
 from tests.factories import Tenant, skill_body
 from tests.postgres import Server
 from tests.sessions import connections
@@ -35,11 +34,8 @@ async def test_who_waits_for_a_name_lets_nobody_else_be_refused(
     ):
         holders, stuck = [], []
         for actor in (tenant.author, other_tenant.author):
-            body, session = skill_body(), await connect()
-            holders.append(session.transaction())
-            await holders[-1].start()
-            query = CREATE["skill"](json.dumps(body))
-            await repository.one(query, actor.context, connection=session)
+            body = skill_body()
+            holders.append(await holding(repository, connect, actor, body))
             api = bench.api.by(actor)
             stuck += [asyncio.create_task(api.post("/v1/skills", body)) for _ in range(size)]
         await bench.waiting_backends(looking, size // 4 * 2)
