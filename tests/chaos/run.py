@@ -170,7 +170,14 @@ async def _ended(tasks: list[asyncio.Task[None]], calls: Calls) -> None:
 
 
 def _defects(found: Ground) -> list[str]:
+    """Give what the service's log tells of defects, each traceback whole: nobody keeps that log."""
     lines = found.service.log().splitlines()
-    return [
-        f"the service's log: {line}" for line in lines if "Traceback" in line or ": defect" in line
-    ]
+    defects = []
+    for at, line in enumerate(lines):
+        if "Traceback" in line:
+            frames = itertools.takewhile(lambda one: one.startswith(" "), lines[at + 1 :])
+            told = [line, *frames]
+            defects.append("\n".join([*told, *lines[at + len(told) :][:1]]))
+        elif ": defect" in line:
+            defects.append(line)
+    return [f"the service's log: {defect}" for defect in defects]
