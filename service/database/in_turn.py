@@ -7,9 +7,20 @@ of many some wait for very long. Here a connection that comes back is for who ha
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import logging
+from typing import Any, Final
 
 import asyncpg
+
+log = logging.getLogger(__name__)
+
+NOT_GIVEN_BACK: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # it was lost, and so given back, in this very moment
+    OSError,
+    TimeoutError,
+)
 
 
 class InTurn:
@@ -34,9 +45,15 @@ class InTurn:
                 raise
 
     async def release(self, pool: asyncpg.Pool[Any], connection: Any) -> None:
-        """Give a connection back, and the turn to the next."""
+        """Give a connection back, and the turn to the next.
+
+        One that cannot be given back has ended, and its place in the pool is free again: what it
+        was lent for has had its answer, and is not told of that.
+        """
         try:
             # A query that was cancelled has so long to end; then its connection ends.
             await pool.release(connection, timeout=self._acquire_s)
+        except NOT_GIVEN_BACK as exc:
+            log.debug("a connection ended instead of going back: %r", exc)
         finally:
             self._turns.release()

@@ -79,3 +79,14 @@ async def test_a_turn_is_waited_for_so_long(cluster: Server, database: str) -> N
             assert 1 == await connection.fetchval("SELECT 1")
     finally:
         await pool.close()
+
+
+async def test_one_that_is_lost_as_it_goes_back_takes_no_answer_along(pool: Pool) -> None:
+    """What it was lent for has been answered by then; its place is free for the next."""
+    for _ in range(4):
+        async with pool.connection() as connection:
+            assert 1 == await connection.fetchval("SELECT 1")
+            # The pool takes it back in a task of its own: this comes between.
+            asyncio.get_running_loop().call_soon(connection.terminate)
+        async with pool.connection() as one, pool.connection() as other:
+            assert (1, 1) == (await one.fetchval("SELECT 1"), await other.fetchval("SELECT 1"))
