@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from service.errors import RateLimited, ScopeMissing, Unauthenticated
 from service.http.clock import Clock
-from service.http.lookups import Lookups
+from service.http.lookups import Answer, Lookups
 from service.http.rates import LEFT, RATES, require_address, take_by_address, take_by_key
+from service.http.renewals import Renewals
 from service.http.request import KEYS_ARE_MADE, bearer, request_id
 from service.http.request_log import WHO
 from service.http.tokens import Tokens, looks_like_token
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 CACHE_S: Final = 4.0
 CACHE_MAX: Final = 10_000
+RENEWED_S: Final = CACHE_S / 2
+"""A key that is used when no more than this is left of its time is asked for again."""
+
 UNKNOWN_S: Final = 0.5
 """A key is random: nobody asks for it before it is there. This only spares the database."""
 UNKNOWN_MAX: Final = 1_000
@@ -50,6 +54,7 @@ class Authenticator:
     def __init__(self, repository: Repository, clock: Clock, tokens: Tokens | None = None) -> None:
         self._tokens = tokens
         self._lookups = Lookups(repository, clock)
+        self._renewals = Renewals(repository, clock, self._renewed)
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
@@ -70,6 +75,8 @@ class Authenticator:
             answer = await self._lookups.find(digest, familiar=found is not None)
             found = answer.identity
             self._remember(digest, found, answer.asked_s)
+        elif until < now + RENEWED_S:
+            self._renewals.want(digest)
         if found is None or (found.expires_at and found.expires_at <= self._clock.now()):
             raise Unauthenticated(UNKNOWN)
         return found
@@ -80,15 +87,24 @@ class Authenticator:
         return is_token or key_hash(key) in self._known
 
     def recalled(self, key: str) -> Identity | None:
-        """Give whose key this is as far as it is remembered, and ask nobody."""
+        """Give whose key this is as far as it is remembered, and wait for nobody."""
         return self.recalled_by(key_hash(key))
 
     def recalled_by(self, digest: bytes) -> Identity | None:
-        """Give whose key has this hash as far as it is remembered, and ask nobody."""
+        """Give whose key has this hash as far as it is remembered, and wait for nobody."""
         until, found = self._known.get(digest, (0.0, None))
-        if found is None or until < self._clock.monotonic():
+        now = self._clock.monotonic()
+        if found is None or until < now:
             return None
+        if until < now + RENEWED_S:
+            self._renewals.want(digest)
         return None if found.expires_at and found.expires_at <= self._clock.now() else found
+
+    def _renewed(self, digest: bytes, answer: Answer) -> None:
+        """Take what a renewal found, unless the key was asked for after it, or is forgotten."""
+        until, found = self._known.get(digest, (0.0, None))
+        if found is not None and until <= answer.asked_s + CACHE_S:
+            self._remember(digest, answer.identity, answer.asked_s)
 
     def _remember(self, digest: bytes, found: Identity | None, now: float) -> None:
         if found is None:

@@ -21,6 +21,12 @@ class Identity(Struct, frozen=True):
     last_used_at: datetime | None
 
 
+class IdentityOf(Identity, frozen=True):
+    """Whose key has this hash."""
+
+    key_hash: bytes
+
+
 class TenantId(Struct, frozen=True):
     """The id of a tenant."""
 
@@ -104,6 +110,13 @@ class KeyAuthenticate(Maybe[Identity], frozen=True):
 
     effect = "note"
     key_hash: bytes
+
+
+class KeysAuthenticate(Many[IdentityOf], frozen=True):
+    """Find the identities behind the sha256 of keys, and note that they were used."""
+
+    effect = "note"
+    key_hashes: list[bytes]
 
 
 class TokenAuthenticate(Maybe[Identity], frozen=True):
