@@ -66,13 +66,12 @@ def measured(ground: Ground, growth: Growth, say: Callable[[str], None]) -> Grow
     results: dict[int, list[Result]] = {rows: [] for rows in growth.rows}
     failed: list[str] = []
     with ExitStack() as stack:
-        # The largest first, which takes longest: nobody has to stand still for as long as that.
         tables = {
             rows: stack.enter_context(_table(ground, rows, growth.tenants, say))
-            for rows in reversed(growth.rows)
+            for rows in growth.rows
         }
         for operation in UNSEARCHED:
-            turns = [_turn(tables[rows], operation) for rows in growth.rows]
+            turns = [_turn(table, operation) for table in tables.values()]
             case = Case(operation, 1)
             found, bad = take_turns(ground, case, turns, growth.rounds, growth.seconds)
             say("; ".join([f"{operation}, 1 connection: {shown(found)}", *bad]))
@@ -84,7 +83,7 @@ def measured(ground: Ground, growth: Growth, say: Callable[[str], None]) -> Grow
 
 @contextmanager
 def _table(ground: Ground, rows: int, tenants: int, say: Callable[[str], None]) -> Iterator[Table]:
-    """Fill a table and serve it; whoever serves it stands still when all is in its log."""
+    """Fill a table and serve it, until everything has its place in the log."""
     with ground.copy(f"grown_{rows}_{tenants}") as place:
         stock = fill(place, rows, tenants, say, searched=False)
         with plant(place, _over(rows)) as server:
@@ -93,7 +92,6 @@ def _table(ground: Ground, rows: int, tenants: int, say: Callable[[str], None]) 
             # Or it would be done while another table has its turn.
             place.run("VACUUM (ANALYZE)")
             place.run("CHECKPOINT")
-            server.pause()
             yield table
 
 
@@ -102,7 +100,7 @@ def _over(rows: int) -> str:
 
 
 def _turn(table: Table, operation: str) -> Turn:
-    """Write what a table is asked for."""
+    """Write what a table is asked for; whoever serves it stands still until it has its turn."""
     path = table.place.directory / f"{operation}.txt"
     table.plant.resume()
     requests = OPERATIONS[operation](table.plant, table.stock)
