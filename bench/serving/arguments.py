@@ -9,18 +9,33 @@ from msgspec import structs
 
 from bench.arguments import number, writable
 from bench.serving.operations import OPERATIONS
-from bench.serving.plan import BULK_ROWS, CONNECTIONS, FULL_ROUNDS, USUAL, Part, core, full
+from bench.serving.plan import (
+    BULK_ROWS,
+    CONNECTIONS,
+    FULL_ROUNDS,
+    ROWS,
+    USUAL,
+    Growth,
+    Part,
+    Plan,
+    core,
+    full,
+)
 
 BULK: Final = "bulk"
 OVERLOAD: Final = "overload"
 WAYS: Final = "ways"
+GROWTH: Final = "growth"
 QUICK_ROWS: Final = 2_000
+QUICK_SIZES: Final = (500, QUICK_ROWS)
 QUICK_CONNECTIONS: Final = (16,)
 QUICK_BULK: Final = 1_000
 EPILOG: Final = """\
 Without options it measures the core: one table with every operation over 1, 16, 64 and 256
 connections, other numbers of tenants and rows as far as goals are set for them; within an hour on
 two cores, which it wants for itself. What is planned, and how long it should take, is said first.
+Growth is Plant alone over one connection on tables of 10,000, 100,000 and 1,000,000 rows in turns,
+or on those of --rows: it is measured where it is named, or where --rows is given more than once.
 
 It needs wrk (bench/serving/have-wrk.sh) and Linux, whose counts of processor time it reads. The
 exit code is 1 when a goal was missed, 2 when one could not tell. A server of whom a single answer
@@ -50,7 +65,7 @@ def given(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*OPERATIONS, BULK, OVERLOAD, WAYS],
+        choices=[*OPERATIONS, BULK, OVERLOAD, WAYS, GROWTH],
         help="this operation; may be given again",
     )
     parser.add_argument(
@@ -76,18 +91,29 @@ def given(arguments: list[str]) -> argparse.Namespace:
     ignored = [f"--{name}" for name, value in {**parts, "quick": found.quick}.items() if value]
     if found.full and ignored:
         parser.error(f"--full is everything: leave out {', '.join(ignored)}, or --full")
+    if GROWTH in (found.only or ()) and len(_sizes(found)) == 1:
+        parser.error(f"--only {GROWTH} compares sizes: give --rows more than once, or leave it out")
     return found
 
 
-def planned(given: argparse.Namespace) -> list[Part]:
+def planned(given: argparse.Namespace) -> Plan:
     """Make the plan: the core, everything, or what the arguments name."""
     named = (given.rows, given.tenants, given.connections, given.only)
     if given.full or not (given.quick or any(named)):
-        parts = full() if given.full else core()
+        plan = full() if given.full else core()
         how = {"rounds": given.rounds, "seconds": given.seconds}
         chosen = {name: number for name, number in how.items() if number}
-        return [structs.replace(part, **chosen) for part in parts]
+        return Plan(
+            [structs.replace(part, **chosen) for part in plan.parts],
+            [structs.replace(growth, **chosen) for growth in plan.growths],
+        )
+    return Plan(_parts(given), _growths(given))
+
+
+def _parts(given: argparse.Namespace) -> list[Part]:
     only = given.only or [*OPERATIONS, BULK, OVERLOAD, WAYS]
+    if set(only) == {GROWTH}:
+        return []
     return [
         Part(
             rows=rows,
@@ -106,3 +132,25 @@ def planned(given: argparse.Namespace) -> list[Part]:
             given.rows or [QUICK_ROWS if given.quick else USUAL[0]], given.tenants or [USUAL[1]]
         )
     ]
+
+
+def _growths(given: argparse.Namespace) -> list[Growth]:
+    """Compare sizes where that is named, or nothing is and there are several."""
+    rows = _sizes(given)
+    several = len(rows) > 1 and (given.quick or given.rows)
+    if not (GROWTH in given.only if given.only else several):
+        return []
+    return [
+        Growth(
+            rows=rows,
+            tenants=tenants,
+            rounds=given.rounds or (1 if given.quick else FULL_ROUNDS),
+            seconds=given.seconds or (1 if given.quick else 2),
+        )
+        for tenants in given.tenants or [USUAL[1]]
+    ]
+
+
+def _sizes(given: argparse.Namespace) -> tuple[int, ...]:
+    """List the sizes between which growth is measured, from the smallest on."""
+    return tuple(sorted({*(given.rows or (QUICK_SIZES if given.quick else ROWS))}))

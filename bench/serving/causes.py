@@ -20,18 +20,10 @@ KEYS: Final = (
     "revoked has to end: by a profile a tenth of the processor time goes to reads that therefore "
     "go the long way. With 1 and 20 tenants the goal is met."
 )
-APART: Final = (
-    "The two tables are measured 45 minutes apart, and the machine was another one: the processor "
-    "time of the service for each, which no row changes, rose as much. Measured within six "
-    "minutes, Plant alone over both (four rounds of 2 s), p50 over 1,000,000 rows was 0.8 times "
-    "that over 10,000 for create and 0.9 times for step."
-)
 
 CAUSES: Final[dict[Key, str]] = {
     ("get", "rate", FASTAPI): KEYS,
     ("get", "rate", LITESTAR): KEYS,
-    ("create", "p50_ms", SMALLEST): APART,
-    ("step", "p50_ms", SMALLEST): APART,
     ("get", "cpu_us", CONSTANT): (
         "By a profile of the service at 64 connections a quarter of the processor time of a get is "
         "the write to the client and a sixth the loop, which a constant pays too; an eighth is "

@@ -1,20 +1,16 @@
 """What was measured against what was to be reached: the ratios of issue and design."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from bench.result import Row
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
-from bench.serving.causes import CAUSES, SMALLEST
+from bench.serving.causes import CAUSES
 from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
-
-GROWTH_MOST: Final = 1.3
-GROWN: Final = (10_000, 1_000_000)
-"""Sizes between which the goal of growth is set."""
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -183,30 +179,3 @@ def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
             )
         )
     return made
-
-
-def growth(sizes: Mapping[int, Sequence[Result]]) -> list[Row]:
-    """Compare the medians of the smallest table with those of every larger one."""
-    small = min(sizes)
-    return [row for size in sorted(sizes) if size > small for row in _grown(sizes, small, size)]
-
-
-def _grown(sizes: Mapping[int, Sequence[Result]], small: int, large: int) -> Iterator[Row]:
-    before = {(one.operation, one.connections): one for one in _ours(sizes[small])}
-    for one in _ours(sizes[large]):
-        other = before.get((one.operation, one.connections))
-        if other is None or one.connections != 1:
-            continue
-        was, now = other.middle("p50_ms"), one.middle("p50_ms")
-        yield Row(
-            what=f"{one.operation}, 1 connection: p50 at {large:,} rows / at {small:,}",
-            value=now / was,
-            most=GROWTH_MOST if (small, large) == GROWN else None,
-            how="One connection, so that nobody waits for another.",
-            beside=f"{now:.3g} against {was:.3g} ms",
-            cause=CAUSES.get((one.operation, "p50_ms", SMALLEST), ""),
-        )
-
-
-def _ours(results: Sequence[Result]) -> list[Result]:
-    return [one for one in results if one.server == PLANT]

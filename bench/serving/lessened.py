@@ -7,7 +7,7 @@ from typing import Final
 from bench.ground import Ground
 from bench.serving.load import write_requests
 from bench.serving.operations import OPERATIONS
-from bench.serving.rounds import Around, Case, Result, shown, take_turns
+from bench.serving.rounds import Case, Result, Turn, shown, take_turns
 from bench.serving.servers import PLANT, Server, plant
 from bench.serving.stock import Stock
 from bench.serving.without import WAYS
@@ -39,15 +39,15 @@ def lessened(
         for server in servers:
             server.pause()
         for operation in ASKED:
-            asked = []
+            turns = []
             for server in servers:
                 path = place.directory / f"{operation}-without-{server.port}.txt"
                 server.resume()
                 write_requests(path, OPERATIONS[operation](server, stock))
                 server.pause()
-                asked.append((server, path))
+                turns.append(Turn(server, path))
             case = Case(operation, connections)
-            results, bad = take_turns(place, case, asked, rounds, SECONDS, Around())
+            results, bad = take_turns(place, case, turns, rounds, SECONDS)
             say("; ".join([f"{operation}: {shown(results)}", *bad]))
             found += results
     return found

@@ -1,6 +1,5 @@
 """All cases of a table of one size: every operation over every number of connections."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,21 +19,17 @@ from bench.serving.overloaded import Stress, overload
 from bench.serving.pgbenched import pgbench
 from bench.serving.plan import BUSY, CEILED, Part
 from bench.serving.report import Size
-from bench.serving.rounds import Around, Case, Result, shown, take_turns
+from bench.serving.rounds import Case, Result, Turn, shown, take_turns
 from bench.serving.servers import CONSTANT, PEERS, UNLOGGED, Server, constant, peer, plant
 from bench.serving.sessions import leave_nothing
-from bench.serving.steps import withdraw
 from bench.serving.stock import Stock, fill
+from bench.serving.table import Table
 
 BULK_ROUNDS: Final = 3
 """Of import and export, which take long."""
 
 OVERLOADED_S: Final = 4
 """Rounds that an overload lasts."""
-
-PENDING: Final = "SELECT count(*) FROM audit.pending"
-PLACED_S: Final = 600.0
-"""A million entries take a minute or more."""
 
 Tell = Callable[[str], None]
 
@@ -65,30 +60,29 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
     with ground.copy(f"rows_{part.rows}_{part.tenants}") as place:
         stock = fill(place, part.rows, part.tenants, say, searched=part.searched)
         ways = lessened(place, stock, BUSY, part.rounds, say) if part.lessened else []
-        looked = 0 if part.alone else leave_nothing(place, python, stock, part.operations)
-        if looked:
-            say(f"{looked} sessions of peers keep nothing")
+        looked = leave_nothing(place, python, stock, part.operations)
+        say(f"{looked} sessions of peers keep nothing")
         with _field(place, python, part, stock) as field:
-            _let_rest(place)
+            table = Table(place, stock, field.plant)
+            table.let_rest()
             # First: what the others write changes the length of what a constant has the length of.
             compared = agree_partly(field.plant, field.others, stock, part.operations)
             compared += agree(place, field.plant, field.peers, stock, part.operations)
             say(f"{compared} answers are the same")
-            requests = _requests(place.directory, field, stock, part)
+            turns = _turns(table, field, part)
             for server in field.all:
                 server.pause()
-            results, failed = _cases(place, field, requests, stock, part, say)
+            results, failed = _cases(place, turns, part, say)
             field.plant.resume()
             moved = _moved(place, python, field.plant, stock, part, say)
-            stress = _stressed(place, field.plant, stock, part, say)
-        alone = {} if part.alone else pgbench(place, stock)
+            stress = _stressed(table, part, say)
         return Size(
             rows=part.rows,
             tenants=part.tenants,
             compared=compared,
             results=results,
             bulk=moved,
-            pgbench=alone,
+            pgbench=pgbench(place, stock),
             failed=failed,
             overload=stress,
             sessions=looked,
@@ -98,11 +92,8 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
 
 @contextmanager
 def _field(place: Ground, python: Path, part: Part, stock: Stock) -> Iterator[Field]:
-    """Start the servers; where Plant is not alone, one more on a copy without the log."""
+    """Start the servers, one of them on a copy without the log."""
     with ExitStack() as stack:
-        if part.alone:
-            yield Field(stack.enter_context(plant(place)), [], {})
-            return
         bare = stack.enter_context(place.copy(f"unlogged_{part.rows}_{part.tenants}"))
         bare.run(WITHOUT)
         ours = stack.enter_context(plant(place))
@@ -116,53 +107,32 @@ def _field(place: Ground, python: Path, part: Part, stock: Stock) -> Iterator[Fi
         yield Field(ours, peers, others)
 
 
-def _requests(
-    directory: Path, field: Field, stock: Stock, part: Part
-) -> dict[str, list[tuple[Server, Path]]]:
+def _turns(table: Table, field: Field, part: Part) -> dict[str, list[Turn]]:
     """Write what each server is sent, for each operation."""
-    found: dict[str, list[tuple[Server, Path]]] = {}
-    for operation, ask in asked(stock, part.operations).items():
+    found: dict[str, list[Turn]] = {}
+    for operation, ask in asked(table.stock, part.operations).items():
+        around = table.around(operation)
         for server in field.asked(operation):
             if server.name == CONSTANT:
                 requests = [Request("GET", f"/{operation}", {})]
             else:
-                requests = ask(server, stock)
-            path = directory / f"{operation}-{server.port}.txt"
+                requests = ask(server, table.stock)
+            path = table.place.directory / f"{operation}-{server.port}.txt"
             write_requests(path, requests, PARTS.get(operation, 1))
-            found.setdefault(operation, []).append((server, path))
+            found.setdefault(operation, []).append(Turn(server, path, around))
     return found
 
 
 def _cases(
-    place: Ground,
-    field: Field,
-    requests: dict[str, list[tuple[Server, Path]]],
-    stock: Stock,
-    part: Part,
-    say: Tell,
+    place: Ground, turns: dict[str, list[Turn]], part: Part, say: Tell
 ) -> tuple[list[Result], list[str]]:
     """Measure case by case; gives what came of it, and what has failed."""
-
-    def sealed() -> None:
-        field.plant.resume()
-        try:
-            _let_rest(place)
-        finally:
-            field.plant.pause()
-
     results: list[Result] = []
     failed: list[str] = []
-    around = {
-        "create": Around(after=sealed),
-        "amend": Around(after=sealed),
-        "step": Around(lambda: withdraw(place.url("superuser"), stock.shops), sealed),
-    }
-    for operation, servers in requests.items():
+    for operation, each in turns.items():
         for connections in part.connections_of(operation):
             case, seconds = Case(operation, connections), part.round_s(connections)
-            found, bad = take_turns(
-                place, case, servers, part.rounds, seconds, around.get(operation, Around())
-            )
+            found, bad = take_turns(place, case, each, part.rounds, seconds)
             say("; ".join([f"{operation}, {connections} connections: {shown(found)}", *bad]))
             results += found
             failed += bad
@@ -182,21 +152,12 @@ def _moved(
     return found
 
 
-def _stressed(place: Ground, plant: Server, stock: Stock, part: Part, say: Tell) -> list[Stress]:
+def _stressed(table: Table, part: Part, say: Tell) -> list[Stress]:
     """Ask for too much, where that is asked for."""
     if not part.overload:
         return []
-    _let_rest(place)
-    found = overload(plant, stock, OVERLOADED_S * part.round_s(BUSY))
+    table.let_rest()
+    found = overload(table.plant, table.stock, OVERLOADED_S * part.round_s(BUSY))
     kept = (f"{one.times} times the capacity: {one.kept:.0%} of it kept" for one in found)
     say("; ".join(kept))
     return found
-
-
-def _let_rest(place: Ground) -> None:
-    """Wait until every entry has its place in the log."""
-    until = time.monotonic() + PLACED_S
-    while place.run(PENDING) != [(0,)]:
-        if time.monotonic() > until:
-            raise TimeoutError("entries wait for their place")
-        time.sleep(0.1)

@@ -1,6 +1,5 @@
 """What is measured, and how long that takes: tables, operations, connections, rounds."""
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Final
 
@@ -25,6 +24,7 @@ CEILED: Final = ("get", "list", "many")
 SLOW: Final = WRITES | {SEARCH}
 """Operations of which 256 at the same time are more than is served at once."""
 
+UNSEARCHED: Final = tuple(name for name in OPERATIONS if name != SEARCH)
 LABELLED_MOST: Final = 20_000
 COMPARED_MOST: Final = 5_000
 """Of a tenant's labels (PLANT_SEARCH_EXACT_MAX): of more Plant goes along an index, which finds
@@ -41,7 +41,10 @@ VECTORS: Final = 250
 """Vectors that are indexed in a second."""
 
 STARTED_S: Final = 60.0
-"""Of all servers, and of their agreement; of Plant alone much less."""
+"""Of all servers, and of their agreement."""
+
+STARTED_ALONE_S: Final = 5.0
+"""Of Plant on one table."""
 
 BETWEEN_S: Final = 0.3
 """From one round to the next, when nothing has to be sealed."""
@@ -57,8 +60,16 @@ LESSENED_S: Final = 220.0
 """Of Plant, and Plant without each of its ways, in three operations."""
 
 
+def _filled_s(rows: int) -> float:
+    return rows / FILLED + rows / SEALED
+
+
+def _turn_s(operation: str, seconds: int) -> float:
+    return WARM_S + seconds + BETWEEN_S + (SEALED_S if operation in WRITES else 0)
+
+
 class Part(Struct, frozen=True, kw_only=True):
-    """One table, and what is asked of it; `alone`: of Plant only.
+    """One table, and what is asked of it, of all servers.
 
     Shapes: `bulk` rows are imported, none where it is 0. Units: `seconds` of a round, by the number
     of connections where it is 0.
@@ -73,7 +84,6 @@ class Part(Struct, frozen=True, kw_only=True):
     bulk: int = 0
     overload: bool = False
     lessened: bool = False
-    alone: bool = False
 
     @property
     def searched(self) -> bool:
@@ -102,10 +112,10 @@ class Part(Struct, frozen=True, kw_only=True):
     @property
     def expected_s(self) -> float:
         """Reckon how long it takes on two cores."""
-        set_up = self.rows / FILLED + self.rows / SEALED + (5 if self.alone else STARTED_S)
+        set_up = _filled_s(self.rows) + STARTED_S
         set_up += self.rows / VECTORS if self.searched else 0
         measured = sum(
-            self._servers(operation) * self.rounds * self._turn_s(operation, connections)
+            _servers(operation) * self.rounds * _turn_s(operation, self.round_s(connections))
             for operation in self.asked
             for connections in self.connections_of(operation)
         )
@@ -113,20 +123,74 @@ class Part(Struct, frozen=True, kw_only=True):
         others = (OVERLOAD_S if self.overload else 0) + (LESSENED_S if self.lessened else 0)
         return set_up + measured + bulk + others
 
-    def _servers(self, operation: str) -> int:
-        if self.alone:
-            return 1
-        return 1 + PEERS + (operation in CEILED) + (operation == "create")
+    @property
+    def words(self) -> str:
+        """Say what is planned."""
+        return (
+            f"{self.rows:,} rows of {self.tenants:,} tenants: {', '.join(_things(self))}; "
+            f"{', '.join(map(str, self.connections))} connections; {self.rounds} rounds; "
+            f"all servers: {self.expected_s / 60:.0f} minutes"
+        )
 
-    def _turn_s(self, operation: str, connections: int) -> float:
-        sealed = SEALED_S if operation in WRITES else 0
-        return WARM_S + self.round_s(connections) + BETWEEN_S + sealed
+
+def _servers(operation: str) -> int:
+    return 1 + PEERS + (operation in CEILED) + (operation == "create")
 
 
-def core() -> list[Part]:
+class Growth(Struct, frozen=True, kw_only=True):
+    """Tables of several sizes, from the smallest on, that Plant serves in turns.
+
+    Everything but searches is asked over one connection. Units: `seconds` of a round.
+    """
+
+    rows: tuple[int, ...]
+    tenants: int = USUAL[1]
+    rounds: int = FULL_ROUNDS
+    seconds: int = 1
+
+    @property
+    def expected_s(self) -> float:
+        """Reckon how long it takes on two cores."""
+        set_up = sum(_filled_s(rows) + STARTED_ALONE_S for rows in self.rows)
+        turns = sum(_turn_s(operation, self.seconds) for operation in UNSEARCHED)
+        return set_up + turns * self.rounds * len(self.rows)
+
+    @property
+    def words(self) -> str:
+        """Say what is planned."""
+        return (
+            f"tables of {', '.join(f'{rows:,}' for rows in self.rows)} rows of {self.tenants:,} "
+            f"tenants in turns: {', '.join(UNSEARCHED)}; 1 connection; {self.rounds} rounds; "
+            f"Plant alone: {self.expected_s / 60:.0f} minutes"
+        )
+
+
+class Plan(Struct, frozen=True):
+    """Everything that is to be measured in a run, in this order."""
+
+    parts: list[Part]
+    growths: list[Growth]
+
+    @property
+    def all(self) -> list[Part | Growth]:
+        """List them in this order."""
+        return [*self.parts, *self.growths]
+
+    @property
+    def expected_s(self) -> float:
+        """Reckon how long it takes on two cores."""
+        return sum(one.expected_s for one in self.all)
+
+    @property
+    def words(self) -> list[str]:
+        """Say what is planned, part by part, and how long it should take."""
+        lines = [one.words for one in self.all]
+        return [*lines, f"{self.expected_s / 60:.0f} minutes in all"]
+
+
+def core() -> Plan:
     """Plan what is measured in an hour: one table whole, other sizes as far as goals are set."""
-    unsearched = tuple(name for name in OPERATIONS if name != SEARCH)
-    return [
+    parts = [
         Part(
             rows=USUAL[0],
             tenants=USUAL[1],
@@ -140,16 +204,13 @@ def core() -> list[Part]:
             Part(rows=USUAL[0], tenants=count, operations=("get", "create"), connections=(BUSY,))
             for count in (1, 1_000)
         ),
-        *(
-            Part(rows=rows, tenants=USUAL[1], operations=unsearched, connections=(1,), alone=True)
-            for rows in ROWS[1:]
-        ),
     ]
+    return Plan(parts, [Growth(rows=ROWS)])
 
 
-def full() -> list[Part]:
+def full() -> Plan:
     """Plan everything: every size, every number of tenants and connections, every server."""
-    return [
+    parts = [
         Part(
             rows=rows,
             tenants=tenants,
@@ -163,17 +224,7 @@ def full() -> list[Part]:
         )
         for rows, tenants in product(ROWS, TENANTS)
     ]
-
-
-def words(parts: Sequence[Part]) -> list[str]:
-    """Say what is planned, part by part, and how long it should take."""
-    lines = [
-        f"{part.rows:,} rows of {part.tenants:,} tenants: {', '.join(_things(part))}; "
-        f"{', '.join(map(str, part.connections))} connections; {part.rounds} rounds; "
-        f"{'Plant alone' if part.alone else 'all servers'}: {part.expected_s / 60:.0f} minutes"
-        for part in parts
-    ]
-    return [*lines, f"{sum(part.expected_s for part in parts) / 60:.0f} minutes in all"]
+    return Plan(parts, [Growth(rows=ROWS, seconds=2)])
 
 
 def _things(part: Part) -> list[str]:

@@ -11,6 +11,7 @@ from bench.result import Row
 from bench.serving.bars import Bar, bars
 from bench.serving.bulk import BulkResult
 from bench.serving.goals import value
+from bench.serving.growth import Grown, section
 from bench.serving.overloaded import Stress
 from bench.serving.plan import BUSY
 from bench.serving.rounds import Result
@@ -107,6 +108,13 @@ class Serving(Struct, frozen=True):
     pins: dict[str, str]
     sizes: list[Size]
     goals: list[Row]
+    growths: list[Grown] = []
+
+    @property
+    def failed(self) -> list[str]:
+        """List what is left out, and why."""
+        each = [one.failed for one in self.sizes] + [one.failed for one in self.growths]
+        return [words for failed in each for words in failed]
 
 
 def part(measured: Serving) -> str:
@@ -126,6 +134,7 @@ def part(measured: Serving) -> str:
             *_left_out(measured),
             *(f"![{words}]({name})" for name, (_, words) in PLOTS.items()),
             *(line for size in measured.sizes for line in _size(size)),
+            *(line for grown in measured.growths for line in section(grown)),
             "",
         ]
     )
@@ -138,8 +147,8 @@ NAMED: Final = (
 
 
 def _left_out(measured: Serving) -> list[str]:
-    failed = [words for size in measured.sizes for words in size.failed]
-    return [LEFT_OUT, "", *(f"- {words}" for words in failed), ""] if failed else []
+    words = [f"- {words}" for words in measured.failed]
+    return [LEFT_OUT, "", *words, ""] if words else []
 
 
 def _size(size: Size) -> list[str]:
@@ -223,7 +232,8 @@ def _base(cases: Sequence[Result]) -> Result | None:
 
 def drawn(measured: Serving) -> dict[str, str]:
     """Draw what 64 connections get of the first size, as multiples; gives plots by their names."""
-    at = [one for one in measured.sizes[0].results if one.connections == BUSY]
+    first = measured.sizes[0].results if measured.sizes else []
+    at = [one for one in first if one.connections == BUSY]
     return {name: bars(words, _groups(at, number)) for name, (number, words) in PLOTS.items()}
 
 

@@ -68,6 +68,14 @@ class Around(Struct, frozen=True):
     after: Callable[[], None] = nothing
 
 
+class Turn(Struct, frozen=True):
+    """A server that is asked in turn with others, the file of its requests, what is around it."""
+
+    server: Server
+    requests: Path
+    around: Around = Around()
+
+
 class Result(Struct, frozen=True):
     """All rounds of a server in a case."""
 
@@ -82,37 +90,32 @@ class Result(Struct, frozen=True):
 
 
 def take_turns(
-    ground: Ground,
-    case: Case,
-    servers: Sequence[tuple[Server, Path]],
-    rounds: int,
-    seconds: int,
-    around: Around,
+    ground: Ground, case: Case, turns: Sequence[Turn], rounds: int, seconds: int
 ) -> tuple[list[Result], list[str]]:
-    """Measure servers, each with its file of requests, the order turned about each round.
+    """Measure servers, whose names are told apart, the order turned about each round.
 
     Gives what came of it, and which servers are left out since not all they gave was 2xx.
     """
-    found: dict[str, list[Taken]] = {server.name: [] for server, _ in servers}
+    found: dict[str, list[Taken]] = {turn.server.name: [] for turn in turns}
     failed: dict[str, str] = {}
     with psycopg.connect(ground.url("superuser"), autocommit=True) as session:
         for number in range(rounds):
-            order = servers if number % 2 == 0 else list(reversed(servers))
-            for server, requests in order:
+            for turn in turns if number % 2 == 0 else reversed(turns):
+                server, requests = turn.server, turn.requests
                 if server.name in failed:
                     continue
                 server.resume()
                 try:
-                    around.before()
+                    turn.around.before()
                     warm(server, requests, case)
                     _let_end(session, server)
-                    around.before()
+                    turn.around.before()
                     found[server.name].append(_taken(session, case, server, requests, seconds))
                 except BadAnswersError as bad:
                     failed[server.name] = str(bad)
                 finally:
                     server.pause()
-                around.after()
+                turn.around.after()
     results = [
         Result(name, case.operation, case.connections, each)
         for name, each in found.items()

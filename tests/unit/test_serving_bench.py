@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from contextlib import closing, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -16,18 +17,18 @@ from bench.ground import Actor
 from bench.paced import Plan, loaded
 from bench.result import Row
 from bench.running import written
-from bench.serving import goals, overloaded, report, usage
+from bench.serving import goals, growth, overloaded, report, usage
 from bench.serving.agreement import known, scores
 from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
 from bench.serving.causes import CAUSES, SMALLEST
 from bench.serving.environment import pins
+from bench.serving.growth import Grown
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, Ask, amend, create, get, many, search, step
 from bench.serving.operations import asked as asked_of
 from bench.serving.overloaded import Stress
 from bench.serving.peers.ids import uuid7
-from bench.serving.plan import words
 from bench.serving.report import Serving, Size
 from bench.serving.rounds import Result, Taken, of_round
 from bench.serving.servers import (
@@ -66,10 +67,21 @@ def result(server: str, operation: str = "get", connections: int = 64, **numbers
     return Result(server, operation, connections, [structs.replace(TAKEN, **numbers)])
 
 
-def serving(*results: Result, rows: list[Row] | None = None) -> Serving:
+def grown(sizes: dict[int, dict[str, float]]) -> Grown:
+    """Make what came of sizes in turns, by their rows: p50 of operations."""
+    results = {
+        rows: [result(PLANT, one, 1, p50_ms=p50) for one, p50 in each.items()]
+        for rows, each in sizes.items()
+    }
+    return Grown(20, results, ["step, 1 connections, Plant over 10 rows: bad"])
+
+
+def serving(*results: Result, rows: list[Row] | None = None, of: Grown | None = None) -> Serving:
     """Make what came of a run."""
     size = Size(10_000, 20, 363, list(results), [], {"get": 9_000.0}, [])
-    return Serving(MACHINE, 600.0, False, 9, {"fastapi": "0.165.0"}, [size], rows or [])
+    return Serving(
+        MACHINE, 600.0, False, 9, {"fastapi": "0.165.0"}, [size], rows or [], [of] if of else []
+    )
 
 
 class TestGoals:
@@ -120,19 +132,6 @@ class TestGoals:
         """Neither met nor missed."""
         assert [] == goals.rows(10_000, 20, [result(PLANT), result(PLANT, "list")])
 
-    @pytest.mark.parametrize("large,most", [(1_000_000, 1.3), (100_000, None)])
-    def test_growth_has_its_goal_between_the_sizes_it_was_set_for(
-        self, large: int, most: float | None
-    ) -> None:
-        """From 10,000 to 1,000,000 rows, over one connection."""
-        sizes = {
-            10_000: [result(PLANT, connections=1, p50_ms=1), result(PLANT, p50_ms=1)],
-            large: [result(PLANT, connections=1, p50_ms=1.2), result(PLANT, p50_ms=9)],
-        }
-
-        (row,) = goals.growth(sizes)
-        assert (1.2, most) == (row.value, row.most)
-
     def test_a_cause_belongs_to_a_goal_and_stands_with_its_number(self) -> None:
         """Of get against a constant, say; what has none is said to have none."""
         given = (*goals.GOALS, *goals.BULK_GOALS)
@@ -147,13 +146,60 @@ class TestGoals:
         unknown = "What it goes to has not been measured."
         assert f"Plant / {BLACKSHEEP}**: 1, goal ≥ 4. {unknown}" in text
 
-    def test_growth_has_its_cause_too(self) -> None:
-        """It is told by the operation; the other side is the smallest table."""
-        grown = [result(PLANT, "create", connections=1, p50_ms=1.5)]
-        small = [result(PLANT, "create", connections=1, p50_ms=1)]
 
-        (row,) = goals.growth({10_000: small, 1_000_000: grown})
-        assert (False, CAUSES["create", "p50_ms", SMALLEST]) == (row.met, row.cause)
+class TestGrowth:
+    """How much longer Plant takes for a larger table."""
+
+    @pytest.mark.parametrize(
+        "small,large,most",
+        [(10_000, 1_000_000, 1.3), (10_000, 100_000, None), (100_000, 1_000_000, None)],
+    )
+    def test_has_its_goal_between_the_sizes_it_was_set_for(
+        self, small: int, large: int, most: float | None
+    ) -> None:
+        """From 10,000 to 1,000,000 rows."""
+        of = grown({small: {"get": 1}, large: {"get": 1.2}})
+
+        (row,) = growth.rows(of)
+        assert (1.2, most) == (row.value, row.most)
+
+    def test_every_larger_table_is_held_against_the_smallest(self) -> None:
+        """By the medians of rounds; what was left out of either is in no row."""
+        of = grown(
+            {10: {"get": 1, "list": 2}, 20: {"get": 2, "step": 3}, 30: {"get": 3, "list": 9}}
+        )
+
+        what = "20 tenants, {}, 1 connection: p50 at {} rows / at 10"
+        assert [
+            (what.format("get", 20), 2.0),
+            (what.format("get", 30), 3.0),
+            (what.format("list", 30), 4.5),
+        ] == [(row.what, row.value) for row in growth.rows(of)]
+
+    def test_has_its_cause_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is told by the operation; the other side is the smallest table."""
+        monkeypatch.setitem(CAUSES, ("create", "p50_ms", SMALLEST), "What it is.")
+        of = grown({10_000: {"create": 1, "get": 1}, 1_000_000: {"create": 1.5, "get": 1.5}})
+
+        assert ["What it is.", ""] == [row.cause for row in growth.rows(of)]
+
+    def test_the_page_has_every_size_of_every_operation(self) -> None:
+        """Also one that was left out, and why it was."""
+        text = report.part(serving(of=grown({10: {"get": 1, "step": 2}, 2_000: {"get": 1.25}})))
+
+        assert "### Sizes in turns, 1 connection, 20 tenants" in text
+        assert "| get | 2,000 | 1,000 | 1.25 | 10 | 100 | 50 |" in text
+        assert "| step | 2,000 | left out |  |  |  |  |" in text
+        assert "- step, 1 connections, Plant over 10 rows: bad\n" in text
+
+    def test_is_read_from_the_raw_numbers_as_it_was_written(self) -> None:
+        """With the sizes as numbers; what was measured before there was any has none."""
+        measured = serving(result(PLANT), of=grown({10: {"get": 1}, 2_000: {"get": 1.25}}))
+        before = msgspec.json.decode(written(measured))
+        del before["growths"]
+
+        assert measured == msgspec.json.decode(written(measured), type=Serving)
+        assert [] == msgspec.convert(before, Serving).growths
 
 
 class TestUsage:
@@ -365,38 +411,41 @@ class TestPlan:
     def test_the_core_has_every_operation_and_every_size_with_a_goal_within_an_hour(self) -> None:
         """By its own reckoning, which is said before it begins."""
         core = planned(given(["--peers", "x"]))
-        whole = core[0]
+        whole, (growth,) = core.parts[0], core.growths
 
         assert {"get", "list", "many", "create", "amend", "step", "search"} == {*whole.operations}
         assert ((1, 16, 64, 256), 20_000, True) == (whole.connections, whole.bulk, whole.overload)
-        assert {1, 20, 1_000} == {part.tenants for part in core if part.rows == 10_000}
-        assert {10_000, 100_000, 1_000_000} == {part.rows for part in core if 1 in part.connections}
-        assert 60 * 60 >= sum(part.expected_s for part in core)
+        assert {1, 20, 1_000} == {part.tenants for part in core.parts if part.rows == 10_000}
+        assert ((10_000, 100_000, 1_000_000), 20) == (growth.rows, growth.tenants)
+        assert 60 * 60 >= core.expected_s
 
     def test_the_full_one_has_every_size_and_every_server(self) -> None:
         """Three sizes, three numbers of tenants."""
         full = planned(given(["--peers", "x", "--full"]))
 
-        assert 9 == len({(part.rows, part.tenants) for part in full})
-        assert not any(part.alone for part in full)
-        assert {(1, 16, 64, 256)} == {part.connections for part in full}
+        assert 9 == len({(part.rows, part.tenants) for part in full.parts})
+        assert {(1, 16, 64, 256)} == {part.connections for part in full.parts}
+        assert [(10_000, 100_000, 1_000_000)] == [one.rows for one in full.growths]
 
     def test_what_is_named_is_what_is_measured(self) -> None:
         """A part of it, for whoever works on that part."""
         named = ["--only", "get", "--rows", "500", "--connections", "4", "--seconds", "3"]
-        (part,) = planned(given(["--peers", "x", *named]))
+        plan = planned(given(["--peers", "x", *named]))
 
+        (part,) = plan.parts
+        assert [] == plan.growths
         assert (500, ("get",), (4,), 3, 0) == (
             part.rows, part.operations, part.connections, part.round_s(4), part.bulk,
         )  # fmt: skip
 
     def test_is_told_with_everything_that_takes_its_time(self) -> None:
         """Also what is no operation, in the part that has it."""
-        core, *others, minutes = words(planned(given(["--peers", "x"])))
+        core, *others, growth, minutes = planned(given(["--peers", "x"])).words
         more = "import and export of 20,000 rows, Plant under overload, Plant without each of its"
 
         assert f"get, list, many, create, amend, step, search, {more} ways; " in core
         assert not any("import" in line or "without" in line for line in others)
+        assert "tables of 10,000, 100,000, 1,000,000 rows of 20 tenants in turns: get" in growth
         assert minutes.endswith(" minutes in all")
 
     def test_of_one_thing_is_told_as_that(self) -> None:
@@ -406,8 +455,42 @@ class TestPlan:
             ("overload", "Plant under overload"),
             ("ways", "Plant without each of its ways"),
         ):
-            line, _ = words(planned(given(["--peers", "x", "--only", only])))
+            line, _ = planned(given(["--peers", "x", "--only", only])).words
             assert f" tenants: {told}; " in line
+
+    @pytest.mark.parametrize(
+        "named,parts,sizes",
+        [
+            (["--only", "growth"], 0, (10_000, 100_000, 1_000_000)),
+            (["--only", "growth", "--quick"], 0, (500, 2_000)),
+            (["--only", "growth", "--rows", "20", "--rows", "7"], 0, (7, 20)),
+            (["--only", "growth", "--only", "get"], 1, (10_000, 100_000, 1_000_000)),
+            (["--rows", "20", "--rows", "7"], 2, (7, 20)),
+            (["--quick"], 1, (500, 2_000)),
+            (["--quick", "--rows", "7"], 1, None),
+            (["--rows", "20", "--rows", "7", "--only", "get"], 2, None),
+            (["--tenants", "5"], 1, None),
+        ],
+    )
+    def test_growth_is_planned_where_it_is_named_or_several_sizes_are(
+        self, named: list[str], parts: int, sizes: tuple[int, ...] | None
+    ) -> None:
+        """From the smallest size on; alone it needs no peers."""
+        plan = planned(given(["--peers", "x", *named]))
+
+        assert parts == len(plan.parts)
+        assert ([sizes] if sizes else []) == [one.rows for one in plan.growths]
+
+    def test_growth_is_of_as_many_tenants_rounds_and_seconds_as_are_named(self) -> None:
+        """Of each number of tenants; the rounds and seconds of the core can be named too."""
+        how = ["--rounds", "7", "--seconds", "3"]
+        named = ["--only", "growth", "--tenants", "2", "--tenants", "3"]
+
+        assert [(2, 7, 3), (3, 7, 3), (20, 7, 3)] == [
+            (one.tenants, one.rounds, one.seconds)
+            for words in ([*named, *how], how)
+            for one in planned(given(["--peers", "x", *words])).growths
+        ]
 
     @pytest.mark.parametrize(
         "more,said",
@@ -416,6 +499,7 @@ class TestPlan:
             (["--full", "--rows", "5", "--quick"], "leave out --rows, --quick, or --full"),
             (["--full", "--tenants", "5"], "leave out --tenants, or --full"),
             (["--full", "--connections", "5"], "leave out --connections, or --full"),
+            (["--only", "growth", "--rows", "5"], "give --rows more than once, or leave it out"),
             (["--rows", "0"], "--rows: '0' is no whole number from 1 on"),
             (["--tenants", "-1"], "--tenants: '-1' is no whole number from 1 on"),
             (["--connections", "x"], "--connections: 'x' is no whole number from 1 on"),
