@@ -20,7 +20,8 @@ from bench.serving.arguments import given, planned
 from bench.serving.environment import pins, python_of
 from bench.serving.load import require_wrk
 from bench.serving.matrix import measured_at
-from bench.serving.plan import Part, Plan
+from bench.serving.parts import Part
+from bench.serving.plan import Plan
 from bench.serving.report import LEFT_OUT, Serving, Size
 from bench.serving.servers import POOL, NotServingError, make_writer
 from service.refusal import Refusal

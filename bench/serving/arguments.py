@@ -9,7 +9,7 @@ from msgspec import structs
 
 from bench.arguments import number, writable
 from bench.serving.operations import OPERATIONS
-from bench.serving.plan import (
+from bench.serving.parts import (
     BULK_ROWS,
     CONNECTIONS,
     FULL_ROUNDS,
@@ -17,10 +17,8 @@ from bench.serving.plan import (
     USUAL,
     Growth,
     Part,
-    Plan,
-    core,
-    full,
 )
+from bench.serving.plan import Plan, core, full, lessening
 
 BULK: Final = "bulk"
 OVERLOAD: Final = "overload"
@@ -126,7 +124,7 @@ def _parts(given: argparse.Namespace) -> list[Part]:
             seconds=given.seconds or (1 if given.quick else 2),
             bulk=(QUICK_BULK if given.quick else BULK_ROWS) if BULK in only else 0,
             overload=OVERLOAD in only,
-            lessened=WAYS in only,
+            lessened=lessening(tenants) if WAYS in only else None,
         )
         for rows, tenants in product(
             given.rows or [QUICK_ROWS if given.quick else USUAL[0]], given.tenants or [USUAL[1]]

@@ -8,7 +8,7 @@ from msgspec import Struct
 from bench.result import Row
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
 from bench.serving.causes import CAUSES
-from bench.serving.plan import BUSY
+from bench.serving.parts import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
 

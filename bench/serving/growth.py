@@ -14,7 +14,7 @@ from bench.result import Row
 from bench.serving.causes import CAUSES, SMALLEST
 from bench.serving.load import write_requests
 from bench.serving.operations import OPERATIONS, PARTS
-from bench.serving.plan import UNSEARCHED, Growth
+from bench.serving.parts import UNSEARCHED, Growth
 from bench.serving.rounds import Case, Result, Turn, shown, take_turns
 from bench.serving.servers import PLANT, plant
 from bench.serving.stock import fill

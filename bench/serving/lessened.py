@@ -7,15 +7,10 @@ from typing import Final
 from bench.ground import Ground
 from bench.serving.load import write_requests
 from bench.serving.operations import OPERATIONS
+from bench.serving.parts import BUSY, Lessening, Part
 from bench.serving.rounds import Case, Result, Turn, shown, take_turns
 from bench.serving.servers import PLANT, Server, plant
 from bench.serving.stock import Stock
-from bench.serving.without import WAYS
-
-ASKED: Final = ("get", "list", "create")
-SECONDS: Final = 1
-"""Of a round: what is told apart here is told by processor time."""
-
 
 PATIENT: Final = {"PLANT_ACQUIRE_TIMEOUT_MS": "9000"}
 """What is slower without a way is to show it, and not to refuse whoever would wait too long."""
@@ -27,18 +22,18 @@ def without(way: str) -> str:
 
 
 def lessened(
-    place: Ground, stock: Stock, connections: int, rounds: int, say: Callable[[str], None]
+    place: Ground, stock: Stock, part: Part, lessening: Lessening, say: Callable[[str], None]
 ) -> list[Result]:
     """Measure each in turn with all others, on a table of its own; nobody may be connected to it.
 
     Each leads its own log, and what it has to seal of its creates it seals while it is measured.
     """
-    say("starting Plant, and Plant without each of its ways")
+    say(f"starting Plant, and Plant without {', '.join(lessening.ways)}")
     found = []
-    with _servers(place) as servers:
+    with _servers(place, lessening.ways) as servers:
         for server in servers:
             server.pause()
-        for operation in ASKED:
+        for operation in lessening.operations:
             turns = []
             for server in servers:
                 path = place.directory / f"{operation}-without-{server.port}.txt"
@@ -46,22 +41,22 @@ def lessened(
                 write_requests(path, OPERATIONS[operation](server, stock))
                 server.pause()
                 turns.append(Turn(server, path))
-            case = Case(operation, connections)
-            results, bad = take_turns(place, case, turns, rounds, SECONDS)
+            case = Case(operation, BUSY)
+            results, bad = take_turns(place, case, turns, part.rounds, lessening.seconds)
             say("; ".join([f"{operation}: {shown(results)}", *bad]))
             found += results
     return found
 
 
 @contextmanager
-def _servers(place: Ground) -> Iterator[list[Server]]:
+def _servers(place: Ground, ways: tuple[str, ...]) -> Iterator[list[Server]]:
     with ExitStack() as stack:
-        ways = {PLANT: (), **{without(way): (way,) for way in WAYS}}
+        names = {PLANT: (), **{without(way): (way,) for way in ways}}
         copies = {
             name: stack.enter_context(place.copy(f"{place.database}_{number}"))
-            for number, name in enumerate(ways)
+            for number, name in enumerate(names)
         }
         yield [
             stack.enter_context(plant(copies[name], name, *way, **PATIENT))
-            for name, way in ways.items()
+            for name, way in names.items()
         ]

@@ -16,8 +16,8 @@ from bench.serving.lessened import lessened
 from bench.serving.load import Request, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, asked
 from bench.serving.overloaded import Stress, overload
+from bench.serving.parts import BUSY, CEILED, Part
 from bench.serving.pgbenched import pgbench
-from bench.serving.plan import BUSY, CEILED, Part
 from bench.serving.report import Size
 from bench.serving.rounds import Case, Result, Turn, shown, take_turns
 from bench.serving.servers import CONSTANT, PEERS, UNLOGGED, Server, constant, peer, plant
@@ -59,7 +59,7 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
     """
     with ground.copy(f"rows_{part.rows}_{part.tenants}") as place:
         stock = fill(place, part.rows, part.tenants, say, searched=part.searched)
-        ways = lessened(place, stock, BUSY, part.rounds, say) if part.lessened else []
+        ways = lessened(place, stock, part, part.lessened, say) if part.lessened else []
         looked = leave_nothing(place, python, stock, part.operations)
         say(f"{looked} sessions of peers keep nothing")
         with _field(place, python, part, stock) as field:

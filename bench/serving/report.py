@@ -13,7 +13,7 @@ from bench.serving.bulk import BulkResult
 from bench.serving.goals import value
 from bench.serving.growth import Grown, section
 from bench.serving.overloaded import Stress
-from bench.serving.plan import BUSY
+from bench.serving.parts import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import FASTAPI
 

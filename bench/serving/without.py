@@ -36,6 +36,12 @@ def _long() -> None:
 def _looked_up() -> None:
     """Ask the database for the key of every request."""
     _put(caller, "CACHE_S", 0.0)
+    _when_over()
+
+
+def _when_over() -> None:
+    """Ask for a key again when what is remembered of it is over, and somebody waits for it."""
+    _put(caller, "RENEWED_S", 0.0)
 
 
 def _slow_loop() -> None:
@@ -76,10 +82,12 @@ def _again(text: str) -> str:
     return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
 
 
+AHEAD: Final = "keys asked for ahead"
 WAYS: Final[dict[str, Callable[[], None]]] = {
     "calls together": _alone,
     "the short way": _long,
     "keys remembered": _looked_up,
+    AHEAD: _when_over,
     "uvloop": _slow_loop,
     "one trip": _four_trips,
     "bytes as they are": _parsed,

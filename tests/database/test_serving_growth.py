@@ -13,7 +13,7 @@ from msgspec import Struct
 from bench.ground import Ground
 from bench.serving.growth import Grown, measured, rows
 from bench.serving.load import MARK
-from bench.serving.plan import UNSEARCHED, Growth
+from bench.serving.parts import UNSEARCHED, Growth
 from bench.serving.table import PENDING
 from service.database.address import Role
 from service.database.target import Target
