@@ -49,7 +49,7 @@ FROM (
         SELECT
             named.entity_id AS id,
             max(greatest(part.vector, $11 * part.lexical))
-            - 4 * $12 * coalesce(abs(max(part.vector) - $11 * max(part.lexical)), 0)
+            - 4 * $12::float8 * coalesce(abs(max(part.vector) - $11 * max(part.lexical)), 0)
             - $12 * (
                 max(greatest(part.vector, $11 * part.lexical))
                 - avg(
