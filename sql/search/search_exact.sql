@@ -7,6 +7,10 @@
 -- several pairs of vectors the likest counts; one of a pair may be null. No index has the vectors
 -- as they are compared here.
 --
+-- All labels are read in one pass along their key, for the scores alone; what else there is to tell
+-- is worked out by app.entity_likeness for those that are answered. It has the same score, to the
+-- last bit: the mean adds up in the same order.
+--
 -- param: $1 kinds text[]
 -- param: $2 statuses text[]
 -- param: $3 categories text[]
@@ -33,21 +37,52 @@ SELECT
         SELECT base.document FROM app.base_entity AS base
         WHERE base.id = top.id
     ) AS document,
-    top.score,
-    top.vector,
-    top.lexical,
-    top.label
+    best.score,
+    best.vector,
+    best.lexical,
+    best.label
 FROM (
     SELECT
-        candidate.id,
-        best.score,
-        best.vector,
-        best.lexical,
-        best.label
-    FROM app.search_candidates($1, $2, $3, $4, $5) AS candidate
-    CROSS JOIN LATERAL app.entity_likeness(candidate.id, $9, $8, $6, $7, $11, $12) AS best
-    WHERE candidate.id IS DISTINCT FROM $10 AND best.score IS NOT NULL
-    ORDER BY best.score DESC, candidate.id ASC
+        likest.id,
+        max(likest.score) AS score
+    FROM (
+        SELECT
+            named.entity_id AS id,
+            max(greatest(part.vector, $11 * part.lexical))
+            - 4 * $12::float8 * coalesce(abs(max(part.vector) - $11 * max(part.lexical)), 0)
+            - $12 * (
+                max(greatest(part.vector, $11 * part.lexical))
+                - avg(
+                    greatest(part.vector, $11 * part.lexical)
+                    ORDER BY greatest(part.vector, $11 * part.lexical) DESC NULLS LAST
+                )
+            ) AS score
+        FROM app.entity_label AS named
+        CROSS JOIN
+            unnest($6::public.vector[], $7::public.vector[])
+            WITH ORDINALITY AS asked (vector, lexical, nth)
+        CROSS JOIN
+            LATERAL app.label_likeness(
+                named.embedder,
+                named.embedding_384,
+                named.lexical_384,
+                $8,
+                asked.vector,
+                asked.lexical
+            ) AS part
+        WHERE
+            named.source = any($9)
+            AND named.entity_id = any(array(
+                SELECT candidate.id
+                FROM app.search_candidates($1, $2, $3, $4, $5) AS candidate
+                WHERE candidate.id IS DISTINCT FROM $10
+            ))
+        GROUP BY named.entity_id, asked.nth
+    ) AS likest
+    WHERE likest.score IS NOT NULL
+    GROUP BY likest.id
+    ORDER BY score DESC, likest.id ASC
     LIMIT $13
 ) AS top
-ORDER BY top.score DESC, top.id ASC;
+CROSS JOIN LATERAL app.entity_likeness(top.id, $9, $8, $6, $7, $11, $12) AS best
+ORDER BY best.score DESC, top.id ASC;

@@ -537,6 +537,21 @@ async def test_exact_reads_the_labels_of_its_entities_and_no_index_of_vectors(
     assert plan.blocks < 14 * (PER + 12) + 100
 
 
+async def test_exact_reads_the_labels_of_all_entities_in_one_pass(
+    app: Connection, catalog: Catalog, stock: Stock
+) -> None:
+    """Once for the scores, and once more for each entity that is answered."""
+    (probe,) = stock.probes(stock.large, 1)
+    plan = await looked(app, catalog["search_exact"], given(probe, EVERYTHING), stock.large.reader)
+    read = [
+        node["Actual Loops"]
+        for node in plan.nodes()
+        if node.get("Index Name") == "entity_label_default_pkey"
+    ]
+
+    assert [1, 10] == sorted(read)
+
+
 @pytest.mark.parametrize(
     "asked, drives",
     [
