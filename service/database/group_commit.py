@@ -32,6 +32,11 @@ class GroupCommit(Batcher):
         super().__init__(pool)
         self._outside = Outside(pool)
 
+    @property
+    def outside(self) -> int:
+        """Count those who wait for what another transaction has taken."""
+        return self._outside.count
+
     async def fetch(
         self,
         statement: Statement,

@@ -20,6 +20,11 @@ class Outside:
         self._places = asyncio.Semaphore(max(1, pool.size_max // 2))
         self._tenants: dict[Hashable, _Tenant] = {}
 
+    @property
+    def count(self) -> int:
+        """Count those who are here, with a place or without."""
+        return sum(tenant.count for tenant in self._tenants.values())
+
     @asynccontextmanager
     async def place(self, whose: Hashable) -> AsyncIterator[None]:
         """Wait for a place, and have it.

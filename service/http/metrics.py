@@ -42,6 +42,7 @@ class _DatabaseCollector(Collector):
         """Yield what each pool is doing and has refused, and how the replica stands."""
         yield from self._of_pools()
         yield from self._of_retries()
+        yield self._of_creations()
         if self._replica is not None:
             yield from _of_replica(self._replica)
 
@@ -76,6 +77,13 @@ class _DatabaseCollector(Collector):
         for kind in RETRY_KINDS:
             retries.add_metric((kind,), self._repository.retries[kind])
         return (retries,)
+
+    def _of_creations(self) -> Metric:
+        return GaugeMetricFamily(
+            "plant_creations_waiting",
+            "Creations that wait for what another transaction has taken.",
+            value=self._repository.creations.outside,
+        )
 
 
 def _of_replica(replica: Replica) -> Iterable[Metric]:

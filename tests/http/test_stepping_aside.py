@@ -1,13 +1,15 @@
 """Who waits for what another transaction has taken is in nobody's way at the door."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from msgspec import structs
 
 from service.database.shares import shares
 from service.repository.base import Repository
-from tests.bench import SMALL, Bench
+from tests.api import Api
+from tests.bench import SMALL, Bench, until
 from tests.database.test_group_commit import holding
 from tests.factories import Tenant, skill_body
 from tests.postgres import Server
@@ -39,6 +41,9 @@ async def test_who_waits_for_a_name_lets_nobody_else_be_refused(
             api = bench.api.by(actor)
             stuck += [asyncio.create_task(api.post("/v1/skills", body)) for _ in range(size)]
         await bench.waiting_backends(looking, size // 4 * 2)
+        assert 2 * size == await until(
+            partial(_outside, bench.api), lambda count: count >= 2 * size
+        )
         found = [
             (await bench.api.post("/v1/batch", {"operations": _operations()})).status
             for _ in range(OTHERS)
@@ -46,10 +51,18 @@ async def test_who_waits_for_a_name_lets_nobody_else_be_refused(
         for holder in holders:
             await holder.rollback()
         told = [one.status for one in await asyncio.gather(*stuck)]
+        assert 0 == await _outside(bench.api)
 
     assert [200] * OTHERS == found
     assert 2 == told.count(201)
     assert {201, 409, 503} >= set(told)
+
+
+async def _outside(api: Api) -> int:
+    """Read how many creations wait outside."""
+    told = (await api.get("/metrics")).body.decode().splitlines()
+    (count,) = [line.split(" ")[1] for line in told if line.startswith("plant_creations_waiting ")]
+    return int(float(count))
 
 
 def _operations() -> list[dict[str, object]]:
