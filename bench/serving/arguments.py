@@ -8,12 +8,14 @@ from typing import Final
 from msgspec import structs
 
 from bench.arguments import number, writable
-from bench.serving.operations import OPERATIONS
+from bench.serving.operations import OPERATIONS, SEARCH
 from bench.serving.parts import (
     BULK_ROWS,
+    COMPARED_MOST,
     CONNECTIONS,
     FULL_ROUNDS,
     ROWS,
+    SEARCHED_MOST,
     USUAL,
     Growth,
     Part,
@@ -70,7 +72,7 @@ def given(arguments: list[str]) -> argparse.Namespace:
         "--full",
         action="store_true",
         help="everything: 10,000, 100,000 and 1,000,000 rows of 1, 20 and 1,000 tenants, all "
-        "operations, all servers; 10 hours; not together with what names a part",
+        "operations, all servers; 9 hours; not together with what names a part",
     )
     parser.add_argument(
         "--quick",
@@ -79,7 +81,10 @@ def given(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--plan", action="store_true", help="say what is planned, and end")
     parser.add_argument(
-        "--peers", type=Path, required=True, metavar="DIR", help="where their environment is kept"
+        "--peers",
+        type=Path,
+        metavar="DIR",
+        help="where their environment is kept; needed to measure anything but growth",
     )
     parser.add_argument(
         "--write", type=writable, metavar="DIR", help="write the page and every number there"
@@ -91,7 +96,24 @@ def given(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"--full is everything: leave out {', '.join(ignored)}, or --full")
     if GROWTH in (found.only or ()) and len(_sizes(found)) == 1:
         parser.error(f"--only {GROWTH} compares sizes: give --rows more than once, or leave it out")
+    if unfit := _unfit(found, planned(found)):
+        parser.error(unfit)
     return found
+
+
+def _unfit(given: argparse.Namespace, plan: Plan) -> str | None:
+    """Say why a plan cannot be gone by, and the way out."""
+    for part in plan.parts:
+        if not part.things:
+            return (
+                f"--only {SEARCH} measures nothing of {part.rows:,} rows of {part.tenants:,} "
+                f"tenants: up to {SEARCHED_MOST:,} rows are searched, {COMPARED_MOST:,} of a tenant"
+            )
+    if not plan.parts and given.write:
+        return f"--only {GROWTH} makes no page: leave out --write, or name more than that"
+    if plan.parts and not given.peers and not given.plan:
+        return "--peers is needed for whatever is measured beside them"
+    return None
 
 
 def planned(given: argparse.Namespace) -> Plan:

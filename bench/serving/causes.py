@@ -7,7 +7,7 @@ has none.
 from typing import Final
 
 from bench.serving.bulk import BULK, SET_BASED
-from bench.serving.servers import CONSTANT, FASTAPI, LITESTAR
+from bench.serving.servers import CONSTANT, FASTAPI
 
 Key = tuple[str, str, str]
 """Operation, number and the other server of a goal."""
@@ -15,22 +15,14 @@ Key = tuple[str, str, str]
 SMALLEST: Final = "the smallest table"
 """Stands for the other server where sizes of a table are compared."""
 
-KEYS: Final = (
-    "With 1,000 tenants there are 1,000 keys, and each is asked for anew every 4 s, since what is "
-    "revoked has to end: by a profile a tenth of the processor time goes to reads that therefore "
-    "go the long way. With 1 and 20 tenants the goal is met."
-)
-
 CAUSES: Final[dict[Key, str]] = {
-    ("get", "rate", FASTAPI): KEYS,
-    ("get", "rate", LITESTAR): KEYS,
     ("get", "cpu_us", CONSTANT): (
         "By a profile of the service at 64 connections a quarter of the processor time of a get is "
         "the write to the client and a sixth the loop, which a constant pays too; an eighth is "
         "asyncpg with its write to PostgreSQL; the rest is Python in pieces of 1 to 3 %: reading "
         "the head, the queue at the door, the batch, counters, the line of the log, writing the "
         "head. Without batches, the short way, or remembered keys it is two to four times as much "
-        "(below). With 1,000 keys a tenth goes to those that are asked for anew every 4 s."
+        "(below)."
     ),
     ("get", "pss_mb", FASTAPI): (
         "Imports alone are nine tenths of what the process holds that is not shared, two fifths "

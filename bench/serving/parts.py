@@ -26,7 +26,7 @@ SLOW: Final = WRITES | {SEARCH}
 """Operations of which 256 at the same time are more than is served at once."""
 
 UNSEARCHED: Final = tuple(name for name in OPERATIONS if name != SEARCH)
-LABELLED_MOST: Final = 20_000
+SEARCHED_MOST: Final = 20_000
 COMPARED_MOST: Final = 5_000
 """Of a tenant's labels (PLANT_SEARCH_EXACT_MAX): of more Plant goes along an index, which finds
 most of what is near, and nobody could be asked for the same."""
@@ -119,7 +119,7 @@ class Part(Struct, frozen=True, kw_only=True):
     @property
     def searched(self) -> bool:
         """Say whether it is searched, which takes vectors."""
-        most = min(LABELLED_MOST, COMPARED_MOST * self.tenants)
+        most = min(SEARCHED_MOST, COMPARED_MOST * self.tenants)
         return SEARCH in self.operations and self.rows <= most
 
     def connections_of(self, operation: str) -> tuple[int, ...]:
@@ -156,10 +156,22 @@ class Part(Struct, frozen=True, kw_only=True):
         return set_up + measured + bulk + overload + lessened
 
     @property
+    def things(self) -> list[str]:
+        """Name everything that is measured."""
+        found = [*self.asked]
+        if self.bulk:
+            found.append(f"import and export of {self.bulk:,} rows")
+        if self.overload:
+            found.append("Plant under overload")
+        if self.lessened:
+            found.append(f"Plant without {self.lessened.words}")
+        return found
+
+    @property
     def words(self) -> str:
         """Say what is planned."""
         return (
-            f"{self.rows:,} rows of {self.tenants:,} tenants: {', '.join(_things(self))}; "
+            f"{self.rows:,} rows of {self.tenants:,} tenants: {', '.join(self.things)}; "
             f"{', '.join(map(str, self.connections))} connections; {self.rounds} rounds; "
             f"all servers: {self.expected_s / 60:.0f} minutes"
         )
@@ -195,14 +207,3 @@ class Growth(Struct, frozen=True, kw_only=True):
             f"tenants in turns: {', '.join(UNSEARCHED)}; 1 connection; {self.rounds} rounds; "
             f"Plant alone: {self.expected_s / 60:.0f} minutes"
         )
-
-
-def _things(part: Part) -> list[str]:
-    things = [*part.asked]
-    if part.bulk:
-        things.append(f"import and export of {part.bulk:,} rows")
-    if part.overload:
-        things.append("Plant under overload")
-    if part.lessened:
-        things.append(f"Plant without {part.lessened.words}")
-    return things

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 from service.errors import NotFound, Problem
 from service.http.deadline import UNBOUNDED
 from service.http.preferences import preferred
+from service.http.problems import SAFE_METHODS
 from service.http.request import if_none_match
 from service.repository.base import Repository
 from service.usecases.replica import Replica
@@ -40,9 +41,9 @@ def reading(request: web.Request) -> Repository:
     return found or request.app[REPOSITORY]
 
 
-def only_reads(request: web.Request) -> bool:
+def only_reads(method: str, path: str) -> bool:
     """Say whether a request changes nothing, whatever becomes of it."""
-    return request.method in {"GET", "HEAD"} or request.path in SEARCHES
+    return method in SAFE_METHODS or (method == "POST" and path in SEARCHES)
 
 
 def unhurried(request: web.Request) -> None:
@@ -93,7 +94,7 @@ async def _there(request: web.Request, handler: Handler) -> web.StreamResponse |
 def _asks(request: web.Request) -> bool:
     """Say whether a replica is wanted and may answer: it does not know of every past time."""
     return (
-        only_reads(request)
+        only_reads(request.method, request.path)
         and "as_of" not in request.query
         and preferred(request.headers.getall("Prefer", ()), "replica") == ""
     )

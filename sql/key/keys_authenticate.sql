@@ -2,8 +2,8 @@
 -- Find the identities behind the sha256 of several keys, each at most once; nothing for unknown,
 -- revoked and expired ones.
 --
--- A use is noted on each key's row, so they are gone through in the order of their hashes: two
--- who ask for the same keys wait for one another and never in a circle.
+-- That a key was used is noted where its row is free (app.authenticate): whoever holds the row of
+-- one of them makes nobody wait.
 --
 -- param: $1 key_hashes bytea[]
 -- returns: tenant_id uuid, tenant_name text, governance_agent_id uuid,

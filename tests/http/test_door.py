@@ -57,6 +57,26 @@ async def test_it_is_503_before_anything_is_looked_at(
         assert "plant" == answer.headers["Server"]
 
 
+async def test_searches_are_not_in_the_way_of_writes(
+    cluster: Server, database: str, tenant: Tenant
+) -> None:
+    """Whoever fills the queue for reading with searches leaves the one for writing as it was."""
+    async with (
+        Bench.open(cluster, database, tenant, **ROOM_FOR_ONE) as bench,
+        bench.blocking("LOCK TABLE app.entity_label IN ACCESS EXCLUSIVE MODE") as session,
+    ):
+        search = {"embedding_384": [1.0] + [0.0] * 383}
+        there = [asyncio.create_task(bench.api.post("/v1/search", search))]
+        await bench.waiting_backends(session, 1)
+        there += [asyncio.create_task(bench.api.post("/v1/search", search))]
+        await until(partial(bench.metrics, "read"), lambda found: found["plant_pool_waiting"])
+        unavailable(await bench.api.get("/v1/skills"))
+        assert 201 == (await bench.api.create("skill")).status
+        for one in there:
+            one.cancel()
+        await asyncio.gather(*there, return_exceptions=True)
+
+
 async def test_a_head_has_no_body(cluster: Server, database: str, tenant: Tenant) -> None:
     """HEAD is refused as GET is, and the connection goes on."""
     async with crowded(cluster, database, tenant) as bench:
@@ -65,19 +85,39 @@ async def test_a_head_has_no_body(cluster: Server, database: str, tenant: Tenant
             assert (503, b"") == (answer.status, answer.body)
 
 
-async def test_it_is_counted(cluster: Server, database: str, tenant: Tenant) -> None:
-    """By its pool, and among the requests under a route of its own."""
+@pytest.mark.parametrize(
+    "method,path,body,expected",
+    [
+        ("GET", "/v1/skills", None, [1, 0]),
+        ("POST", "/v1/skills", {}, [0, 1]),
+        ("POST", "/v1/search", {}, [1, 0]),
+        ("POST", "/v1/search?limit=3", {}, [1, 0]),
+        ("POST", "/v1/search/duplicates", {}, [1, 0]),
+        ("POST", "/v1/match", {}, [1, 0]),
+        ("POST", "/v1/imports", {}, [0, 1]),
+    ],
+)
+async def test_it_is_counted_where_it_would_have_waited(
+    cluster: Server,
+    database: str,
+    tenant: Tenant,
+    method: str,
+    path: str,
+    body: dict[str, str] | None,
+    expected: list[int],
+) -> None:
+    """By its pool: that of reads for all that only reads, with a body or without."""
     async with crowded(cluster, database, tenant) as bench:
         before = await bench.metrics("read"), await bench.metrics("write")
-        unavailable(await bench.api.get("/v1/skills"))
+        unavailable(await bench.api.send(method, path, body))
         after = await bench.metrics("read"), await bench.metrics("write")
         moved = [
             new["plant_pool_refused_total"] - old["plant_pool_refused_total"]
             for old, new in zip(before, after, strict=True)
         ]
-        assert [1, 0] == moved
+        assert expected == moved
         text = (await bench.api.get("/metrics")).body.decode()
-        counted = 'plant_http_requests_total{method="GET",route="refused",status="503"} 1.0'
+        counted = f'plant_http_requests_total{{method="{method}",route="refused",status="503"}} 1.0'
         assert counted in text
 
 
