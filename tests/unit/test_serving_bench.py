@@ -517,6 +517,11 @@ class TestPlan:
             (["--connections", "x"], "--connections: 'x' is no whole number from 1 on"),
             (["--rounds", "0"], "--rounds: '0' is no whole number from 1 on"),
             (["--seconds", "0.5"], "--seconds: '0.5' is no whole number from 1 on"),
+            (["--only", "search", "--rows", "100000"], "nothing of 100,000 rows of 20 tenants: up"),
+            (
+                ["--only", "growth", "--write", "."],
+                "--only growth makes no page: leave out --write",
+            ),
             (["--write", "/nowhere"], "'/nowhere' is no directory that one can write to: No such"),
             (["--write", __file__], "is no directory that one can write to: Not a directory"),
         ],
@@ -530,6 +535,17 @@ class TestPlan:
 
         assert 2 == ended.value.code
         assert said in capsys.readouterr().err
+
+    def test_peers_are_needed_for_what_is_measured_beside_them(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Neither for the tables in turns nor to be told what is planned."""
+        assert given(["--only", "growth"]).peers is given(["--plan"]).peers is None
+        with pytest.raises(SystemExit) as ended:
+            given(["--only", "get", "--only", "growth"])
+
+        assert 2 == ended.value.code
+        assert "--peers is needed" in capsys.readouterr().err
 
     def test_a_directory_that_one_can_write_to_is_left_as_it_was(self, tmp_path: Path) -> None:
         """Trying leaves nothing behind."""
