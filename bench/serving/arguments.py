@@ -90,19 +90,20 @@ def given(arguments: list[str]) -> argparse.Namespace:
         "--write", type=writable, metavar="DIR", help="write the page and every number there"
     )
     found = parser.parse_args(arguments)
-    parts = {name: getattr(found, name) for name in ("rows", "tenants", "connections", "only")}
-    ignored = [f"--{name}" for name, value in {**parts, "quick": found.quick}.items() if value]
-    if found.full and ignored:
-        parser.error(f"--full is everything: leave out {', '.join(ignored)}, or --full")
-    if GROWTH in (found.only or ()) and len(_sizes(found)) == 1:
-        parser.error(f"--only {GROWTH} compares sizes: give --rows more than once, or leave it out")
-    if unfit := _unfit(found, planned(found)):
+    if unfit := _unfit(found):
         parser.error(unfit)
     return found
 
 
-def _unfit(given: argparse.Namespace, plan: Plan) -> str | None:
-    """Say why a plan cannot be gone by, and the way out."""
+def _unfit(given: argparse.Namespace) -> str | None:
+    """Say why what is named cannot be measured as it is, and the way out."""
+    parts = {name: getattr(given, name) for name in ("rows", "tenants", "connections", "only")}
+    ignored = [f"--{name}" for name, value in {**parts, "quick": given.quick}.items() if value]
+    if given.full and ignored:
+        return f"--full is everything: leave out {', '.join(ignored)}, or --full"
+    if GROWTH in (given.only or ()) and len(_sizes(given)) == 1:
+        return f"--only {GROWTH} compares sizes: give --rows more than once, or leave it out"
+    plan = planned(given)
     for part in plan.parts:
         if not part.things:
             return (
