@@ -21,12 +21,12 @@ from bench.ground import Actor, Ground
 from bench.serving import usage
 from bench.serving.servers import FASTAPI, PLANT, ROOT, Server, told
 from bench.serving.stock import FILL
+from bench.serving.table import until_placed
 from service.catalog.statement import CONTEXT
 
 BULK: Final = FASTAPI.partition("+ ")[2] + " in bulk"
 SET_BASED: Final = "one INSERT … SELECT"
 LOOK_S: Final = 0.02
-PENDING: Final = "SELECT count(*) FROM audit.pending"
 PLACED_S: Final = 300.0
 SEALED_S: Final = 0.5
 """The leader seals every 0.2 s."""
@@ -130,11 +130,7 @@ def _sealed(ground: Ground, plant: Server, move: Callable[[], Moved]) -> Moved:
 
 def _wait_until_placed(ground: Ground) -> None:
     """Wait until every entry has its place in the log, and for what is under way to be sealed."""
-    until = time.monotonic() + PLACED_S
-    while ground.run(PENDING) != [(0,)]:
-        if time.monotonic() > until:
-            raise TimeoutError("entries wait for their place")
-        time.sleep(LOOK_S)
+    until_placed(ground, PLACED_S)
     time.sleep(SEALED_S)
 
 

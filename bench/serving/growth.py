@@ -18,7 +18,7 @@ from bench.serving.parts import UNSEARCHED, Growth
 from bench.serving.rounds import Case, Result, Turn, shown, take_turns
 from bench.serving.servers import PLANT, plant
 from bench.serving.stock import fill
-from bench.serving.table import Table
+from bench.serving.table import Table, until_placed
 
 GROWTH_MOST: Final = 1.3
 GROWN: Final = (10_000, 1_000_000)
@@ -88,7 +88,7 @@ def _table(ground: Ground, rows: int, tenants: int, say: Callable[[str], None]) 
         stock = fill(place, rows, tenants, say, searched=False)
         with plant(place, _over(rows)) as server:
             table = Table(place, stock, server)
-            table.let_rest()
+            until_placed(table.place)
             # Or it would be done while another table has its turn.
             place.run("VACUUM (ANALYZE)")
             place.run("CHECKPOINT")

@@ -23,7 +23,7 @@ from bench.serving.rounds import Case, Result, Turn, shown, take_turns
 from bench.serving.servers import CONSTANT, PEERS, UNLOGGED, Server, constant, peer, plant
 from bench.serving.sessions import leave_nothing
 from bench.serving.stock import Stock, fill
-from bench.serving.table import Table
+from bench.serving.table import Table, until_placed
 
 BULK_ROUNDS: Final = 3
 """Of import and export, which take long."""
@@ -64,7 +64,7 @@ def measured_at(ground: Ground, python: Path, part: Part, say: Tell) -> Size:
         say(f"{looked} sessions of peers keep nothing")
         with _field(place, python, part, stock) as field:
             table = Table(place, stock, field.plant)
-            table.let_rest()
+            until_placed(table.place)
             # First: what the others write changes the length of what a constant has the length of.
             compared = agree_partly(field.plant, field.others, stock, part.operations)
             compared += agree(place, field.plant, field.peers, stock, part.operations)
@@ -156,7 +156,7 @@ def _stressed(table: Table, part: Part, say: Tell) -> list[Stress]:
     """Ask for too much, where that is asked for."""
     if not part.overload:
         return []
-    table.let_rest()
+    until_placed(table.place)
     found = overload(table.plant, table.stock, OVERLOADED_S * part.round_s(BUSY))
     kept = (f"{one.times} times the capacity: {one.kept:.0%} of it kept" for one in found)
     say("; ".join(kept))

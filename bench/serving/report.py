@@ -232,8 +232,7 @@ def _base(cases: Sequence[Result]) -> Result | None:
 
 def drawn(measured: Serving) -> dict[str, str]:
     """Draw what 64 connections get of the first size, as multiples; gives plots by their names."""
-    first = measured.sizes[0].results if measured.sizes else []
-    at = [one for one in first if one.connections == BUSY]
+    at = [one for one in measured.sizes[0].results if one.connections == BUSY]
     return {name: bars(words, _groups(at, number)) for name, (number, words) in PLOTS.items()}
 
 

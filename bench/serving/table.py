@@ -19,20 +19,21 @@ PLACED_S: Final = 600.0
 LOOK_S: Final = 0.1
 
 
+def until_placed(place: Ground, within_s: float = PLACED_S) -> None:
+    """Wait until every entry has its place in the log; its leader has to be at work."""
+    until = time.monotonic() + within_s
+    while place.run(PENDING) != [(0,)]:
+        if time.monotonic() > until:
+            raise TimeoutError("entries wait for their place")
+        time.sleep(LOOK_S)
+
+
 class Table(Struct, frozen=True):
     """A filled table, and the Plant that serves it and leads its log."""
 
     place: Ground
     stock: Stock
     plant: Server
-
-    def let_rest(self) -> None:
-        """Wait until every entry has its place in the log; Plant has to be at work."""
-        until = time.monotonic() + PLACED_S
-        while self.place.run(PENDING) != [(0,)]:
-            if time.monotonic() > until:
-                raise TimeoutError("entries wait for their place")
-            time.sleep(LOOK_S)
 
     def around(self, operation: str) -> Around:
         """Say what an operation needs before and after a turn, whoever is asked for it.
@@ -51,6 +52,6 @@ class Table(Struct, frozen=True):
     def _seal(self) -> None:
         self.plant.resume()
         try:
-            self.let_rest()
+            until_placed(self.place)
         finally:
             self.plant.pause()

@@ -99,7 +99,7 @@ class Door:
         return self._answer.written(_identity(request.lines))
 
     def _pool(self, method: str, target: str) -> Pool:
-        reads = only_reads(method, target.partition("?")[0])
+        reads = only_reads(method, target)
         return self._repository.reads if reads else self._repository.pool
 
     def _count(self, method: str) -> None:

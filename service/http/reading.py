@@ -41,9 +41,9 @@ def reading(request: web.Request) -> Repository:
     return found or request.app[REPOSITORY]
 
 
-def only_reads(method: str, path: str) -> bool:
-    """Say whether a request changes nothing, whatever becomes of it."""
-    return method in SAFE_METHODS or (method == "POST" and path in SEARCHES)
+def only_reads(method: str, target: str) -> bool:
+    """Say whether a request changes nothing; `target` is its path, with its query or without."""
+    return method in SAFE_METHODS or (method == "POST" and target.partition("?")[0] in SEARCHES)
 
 
 def unhurried(request: web.Request) -> None:
