@@ -1,0 +1,104 @@
+"""What a search is about: of a tenant with far more drafts than entities in force, the latter."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from service.catalog.load import Catalog
+from service.database.pool import Pool
+from service.repository.base import Repository
+from service.settings import Settings
+from tests.factories import Actor, Tenant, make_tenant
+from tests.plans import explained
+from tests.postgres import Server
+from tests.sessions import Connection, acting
+
+pytestmark = pytest.mark.database
+
+IN_FORCE = 40
+DRAFTS = 4_000
+OTHERS = 20
+"""Other tenants, with a tenth as much of each."""
+
+# Written beneath the triggers, which cost most of the time and are no matter here.
+SEED = """
+INSERT INTO app.base_entity (
+    tenant_id, id, entity_type, name, description, status, created_at, updated_at, version_hash,
+    last_entry_id, governance_agent_id, document
+)
+SELECT $1, made.id, 'skill', 'skill ' || made.number, 'Seeded.', made.status, now(), now(),
+    sha256(uuid_send(made.id)), uuidv7(), $2, json_build_object('id', made.id)
+FROM (
+    SELECT uuidv7() AS id, number, CASE WHEN number <= $3 THEN 'active' ELSE 'draft' END AS status
+    FROM generate_series(1, $3::integer + $4::integer) AS number
+    ORDER BY sha256(number::text::bytea)
+) AS made
+"""
+FILTERS = {
+    "kinds": ["skill", "job_role"],
+    "statuses": ["certified", "active", "deprecated"],
+    "categories": [],
+    "tags": [],
+    "industry_ids": [],
+}
+EXACT = {
+    "vectors": ["[" + ", ".join(["0.05"] * 384) + "]"],
+    "lexicals": ["[" + ", ".join(["0.05"] * 384) + "]"],
+    "models": ["caller"],
+    "sources": ["caller"],
+    "but_id": None,
+    "words": 0.95,
+    "around": 0.05,
+    "count": 10,
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def drafting(owner: Repository, superuser: Connection) -> Tenant:
+    """Have a tenant with a hundred drafts for each entity in force, among others."""
+    tenants = [await make_tenant(owner) for _ in range(1 + OTHERS)]
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
+        for number, tenant in enumerate(tenants):
+            agent = UUID(tenant.author.context.governance_agent_id)
+            part = 10 if number else 1
+            await superuser.execute(SEED, tenant.id, agent, IN_FORCE // part, DRAFTS // part)
+        await superuser.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
+    await superuser.execute("VACUUM (ANALYZE) app.base_entity")
+    return tenants[0]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
+    """Have a connection of the service's pool, with its settings, for this test alone."""
+    pool = Pool(cluster.url("app", database), settings)
+    await pool.open()
+    async with pool.connection() as connection:
+        yield connection
+    await pool.close()
+
+
+@pytest.mark.parametrize("name", ["search_breadth", "search_exact"])
+async def test_drafts_are_not_read_by_a_search_for_what_is_in_force(
+    app: Connection, catalog: Catalog, drafting: Tenant, name: str
+) -> None:
+    """No row is thrown away, and no more blocks are touched than there are entities in force."""
+    statement = catalog[name]
+    arguments = FILTERS | ({"most": 5_000} if name == "search_breadth" else EXACT)
+    actor: Actor = drafting.author
+    async with acting(app, actor):
+        for setting, value in statement.settings:
+            await app.execute(f"SET LOCAL {setting} = '{value}'")
+        plan = await explained(app, statement, arguments, ", ANALYZE, BUFFERS")
+    read = [
+        float(node["Actual Rows"]) * float(node["Actual Loops"])
+        for node in plan.nodes()
+        if node.get("Relation Name") == "base_entity" and node["Actual Loops"] > 0
+    ]
+
+    assert IN_FORCE == round(sum(read))
+    assert 0 == plan.removed
+    assert plan.blocks < 5 * IN_FORCE
