@@ -24,7 +24,7 @@ CONTEXT: Final = (
 TOGETHER_BYTES: Final = 256 * 1024
 """Of documents in an answer that goes together with others; a larger one is asked for alone."""
 
-TOGETHER_LOCK_MS: Final = 25
+TOGETHER_LOCK_MS: Final = 5
 """For so long a write that goes together with others waits for a lock: they all wait with it, and
 for each of them that has to wait."""
 
