@@ -6,21 +6,40 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from service.refusal import Refusal
+
 LOCK: Final = Path(__file__).parents[2] / "requirements" / "serving-peers.lock"
 
 
+class PeersMissing(Refusal):
+    """The packages of the peers cannot be had."""
+
+
 def python_of(directory: Path) -> Path:
-    """Give the Python of the environment in a directory, which is made where it is not there."""
+    """Give the Python of the environment in a directory, which is made where it is not there.
+
+    Raises: PeersMissing.
+    """
     python, stamp = directory / "bin" / "python", directory / "lock.sha256"
     wanted = sha256(LOCK.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
         uv = [sys.executable, "-m", "uv"]
         made = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(directory)]
-        subprocess.run(made, check=True)
         install = [*uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps"]
-        subprocess.run([*install, "--require-hashes", "--requirement", str(LOCK)], check=True)
+        _run(made)
+        _run([*install, "--require-hashes", "--requirement", str(LOCK)])
         stamp.write_text(wanted, encoding="ascii")
     return python
+
+
+def _run(command: list[str]) -> None:
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ran.returncode:
+        last = ran.stderr.strip().rpartition("\n")[2]
+        raise PeersMissing(
+            f"The environment of the peers could not be made: {last}",
+            "Give a directory that may be written (--peers), and a package index.",
+        )
 
 
 def pins() -> dict[str, str]:

@@ -170,9 +170,13 @@ class Part(Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """Say what is planned."""
+        counts = ", ".join(map(str, self.connections))
+        fewer = [one for one in self.asked if self.connections_of(one) != self.connections]
+        if fewer:
+            counts += f" ({self.connections_of(fewer[0])[-1]} at most: {', '.join(fewer)})"
         return (
             f"{self.rows:,} rows of {self.tenants:,} tenants: {', '.join(self.things)}; "
-            f"{', '.join(map(str, self.connections))} connections; {self.rounds} rounds; "
+            f"{counts} connections; {self.rounds} rounds; "
             f"all servers: {self.expected_s / 60:.0f} minutes"
         )
 

@@ -160,7 +160,8 @@ def peer(
         try:
             _wait(name, port, "/", lambda: started.poll() is None)
         except NotServingError:
-            raise NotServingError(f"{name}: {said.read_text(encoding='utf-8')}") from None
+            words = said.read_text(encoding="utf-8").strip()
+            raise NotServingError(f"{name}: {words}" if words else _silent(name)) from None
         yield Server(name, started.pid, port, ground.database, sessions, said=said)
 
 
@@ -225,4 +226,8 @@ def _wait(name: str, port: int, path: str, alive: Callable[[], bool]) -> None:
             return
         except OSError:
             time.sleep(0.05)
-    raise NotServingError(name)
+    raise NotServingError(_silent(name))
+
+
+def _silent(name: str) -> str:
+    return f"{name} did not answer within {START_S} s, and said nothing: is the machine busy?"

@@ -8,7 +8,7 @@ answer can be taken for another's.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Any, ClassVar, Final
 
@@ -30,6 +30,9 @@ PAGES_MAX: Final = 8
 TURNS_MAX: Final = 16
 """Batches for which a lane keeps its connection while others may want one."""
 
+ALONE: Final = object()
+"""The company of a batch of one."""
+
 Row = tuple[Any, ...]
 Sending = Callable[[], None]
 
@@ -41,10 +44,20 @@ def unheard() -> None:
 class Waiting:
     """A call in the queue: what it asks, and where its rows go; None: it has to go alone.
 
-    `sending` is called when it goes out. `by_itself`: it is a batch of one.
+    `sending` is called when it goes out. `company`: with whom it goes, anybody, those of a tenant
+    or nobody (ALONE); `waited`: what it went with had to wait for a lock. `whose`: the tenant's.
     """
 
-    __slots__ = ("arguments", "by_itself", "rows", "sending", "statement", "waiter")
+    __slots__ = (
+        "arguments",
+        "company",
+        "rows",
+        "sending",
+        "statement",
+        "waited",
+        "waiter",
+        "whose",
+    )
 
     def __init__(
         self, statement: Statement, arguments: Row, sending: Sending, waiter: object
@@ -53,7 +66,9 @@ class Waiting:
         self.arguments = arguments
         self.sending = sending
         self.waiter = waiter
-        self.by_itself = False
+        self.company: Hashable = None
+        self.whose: Hashable = None
+        self.waited = False
         self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
 
 
@@ -161,13 +176,13 @@ class Batcher:
         others: list[Waiting] = []
         while self._queue and len(batch) < self._most:
             next_one = self._queue[0]
-            if batch and (next_one.by_itself or next_one.statement is not batch[0].statement):
+            if batch and not _go_together(batch[0], next_one):
                 others.append(self._queue.popleft())
                 continue
             waiting = self._taken_from_queue(served=True)
             if not waiting.rows.done():
                 batch.append(waiting)
-            if waiting.by_itself and batch:
+            if waiting.company is ALONE and batch:
                 break
         self._queue.extendleft(reversed(others))
         return batch
@@ -204,6 +219,11 @@ class Pages(Batcher):
 
     def _room(self, size: int) -> int:
         return size - 1
+
+
+def _go_together(one: Waiting, other: Waiting) -> bool:
+    same = one.statement is other.statement and one.company == other.company
+    return same and other.company is not ALONE
 
 
 def _has_ended(connection: Any) -> bool:

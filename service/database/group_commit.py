@@ -3,9 +3,11 @@
 While a connection is free one goes at once, in a transaction of its own. Who comes when all lanes
 are taken waits for one, and goes with the others. All of a batch are one transaction: one that is
 refused undoes the others, so each then goes by itself, and only it meets its refusal. What goes so
-locks nothing that others change; else two batches could wait for each other. One that waits for a
-name which a longer transaction has is refused soon, and waits on outside of the lanes, so that no
-other waits with it (service.database.outside).
+locks nothing that others change; else two batches could wait for each other.
+
+One that waits for a name which a longer transaction has is refused soon, and its batch is undone.
+Then each tenant's go by themselves: those of one, among whom one has to wait again, wait on outside
+of the lanes, so that no other tenant waits with them (service.database.outside).
 """
 
 from collections.abc import Hashable
@@ -14,7 +16,16 @@ from typing import Any
 import asyncpg
 
 from service.catalog.statement import Statement
-from service.database.batcher import BATCH_MAX, Batcher, Row, Sending, Waiting, unheard, unpacked
+from service.database.batcher import (
+    ALONE,
+    BATCH_MAX,
+    Batcher,
+    Row,
+    Sending,
+    Waiting,
+    unheard,
+    unpacked,
+)
 from service.database.outside import Outside
 from service.database.pool import Pool
 from service.errors import OutcomeUnknown
@@ -42,7 +53,7 @@ class GroupCommit(Batcher):
         statement: Statement,
         arguments: Row,
         sending: Sending = unheard,
-        whose: Hashable = None,
+        whose: Hashable = ALONE,
     ) -> list[Row]:
         """Run a statement in a lane; what has to wait for a lock there waits outside of it.
 
@@ -50,24 +61,46 @@ class GroupCommit(Batcher):
 
         Raises: Problem, and what the server raises.
         """
-        waiting = self._placed(statement, arguments, sending, by_itself=not self.is_busy)
-        rows = await waiting.rows
-        if rows is None and not waiting.by_itself:
-            rows = await self._placed(statement, arguments, sending, by_itself=True).rows
-        if rows is not None:
-            return rows
+        company: Hashable = None if self.is_busy else ALONE
+        while True:
+            waiting = self._placed(statement, arguments, sending, company, whose)
+            rows = await waiting.rows
+            if rows is not None:
+                return rows
+            if waiting.waited and waiting.company is not None:
+                break
+            company = whose if waiting.waited else ALONE
         async with self._outside.place(whose):
             return await self._alone(statement, arguments, sending)
 
     def _placed(
-        self, statement: Statement, arguments: Row, sending: Sending, *, by_itself: bool
+        self,
+        statement: Statement,
+        arguments: Row,
+        sending: Sending,
+        company: Hashable,
+        whose: Hashable,
     ) -> Waiting:
         waiting = self._queued(statement, arguments, sending)
-        waiting.by_itself = by_itself
+        waiting.company, waiting.whose = company, whose
         if not self.is_busy:
             self._taken += 1
             self._begin_lane()
         return waiting
+
+    def _next(self) -> list[Waiting]:
+        """Take those who go next; who would find no room outside is refused.
+
+        To find out that one has to wait takes a lane's time, from whoever else waits for it.
+        """
+        while batch := super()._next():
+            served = [waiting for waiting in batch if self._outside.has_room(waiting.whose)]
+            for waiting in batch:
+                if waiting not in served:
+                    waiting.rows.set_exception(self._pool.refusal())
+            if served:
+                return served
+        return []
 
     async def _send(self, connection: Any, batch: list[Waiting]) -> None:
         self.sent, self.read = self.sent + 1, self.read + len(batch)
@@ -94,17 +127,21 @@ class GroupCommit(Batcher):
                 waiting.rows.set_result(unpacked(waiting.statement, record))
 
     def _refused(self, batch: list[Waiting], failure: Exception) -> None:
-        """Let each go by itself; one that did is told why, unless it has waited for a lock."""
+        """Let each go again; one that was alone is told why, unless it has waited for a lock."""
         waited = isinstance(failure, asyncpg.LockNotAvailableError)
-        if len(batch) > 1:
+        alone = len(batch) == 1
+        if not alone:
             self._most = len(batch) // 2
         for waiting in batch:
             if waiting.rows.done():
                 continue
-            if len(batch) == 1 and not waited:
+            if alone and not waited:
                 waiting.rows.set_exception(failure)
-            else:
-                waiting.rows.set_result(None)
+                continue
+            waiting.waited = waited
+            if alone:
+                waiting.company = ALONE
+            waiting.rows.set_result(None)
 
 
 def _is_undone(exc: Exception) -> bool:

@@ -25,16 +25,21 @@ class Outside:
         """Count those who are here, with a place or without."""
         return sum(tenant.count for tenant in self._tenants.values())
 
+    def has_room(self, whose: Hashable) -> bool:
+        """Say whether fewer of this tenant than the pool has connections are here."""
+        tenant = self._tenants.get(whose)
+        return tenant is None or tenant.count < self._pool.size_max
+
     @asynccontextmanager
     async def place(self, whose: Hashable) -> AsyncIterator[None]:
         """Wait for a place, and have it.
 
         Raises: Unavailable when there is none in the time that one waits for a connection; at once
-        when as many of this tenant as the pool has connections are here already.
+        when there is no room.
         """
-        tenant = self._tenants.setdefault(whose, _Tenant(self._pool.size_max))
-        if tenant.count >= self._pool.size_max:
+        if not self.has_room(whose):
             raise self._pool.refusal()
+        tenant = self._tenants.setdefault(whose, _Tenant(self._pool.size_max))
         tenant.count += 1
         try:
             with self._pool.entrance.aside():

@@ -61,6 +61,7 @@ class Pool:
         self._name = name
         self._read_only = read_only
         self.acquire_s = settings.acquire_timeout_ms / 1000
+        self.waiting_max = settings.waiting_max
         self._pool: asyncpg.Pool[Any] | None = None
         self._turns = InTurn(settings.pool_max, self.acquire_s)
         self._gate = Gate(settings.waiting_max, self.acquire_s / 2)

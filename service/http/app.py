@@ -12,6 +12,7 @@ from service.catalog.drift import drift
 from service.catalog.load import Catalog, load
 from service.database.pool import Pool
 from service.database.shares import shares
+from service.database.turns import Turns
 from service.embedding.embedder import model_of
 from service.embedding.trigram import Trigram
 from service.http import (
@@ -52,7 +53,6 @@ from service.http.room import Room
 from service.http.short_answers import ShortAnswers
 from service.http.short_reads import ShortReads
 from service.http.short_way import SHORT, Short
-from service.http.turns import Turns
 from service.labelling.standing import LabelStanding
 from service.openapi.deprecations import DEPRECATIONS
 from service.refusal import Refusal

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from service.database.turns import Turns
 from service.errors import (
     POINTING,
     Conflict,
@@ -23,7 +24,6 @@ from service.http.reading import REPOSITORY
 from service.http.request import JSON as JSON_BODY
 from service.http.request import check_media, raw_query, read_body
 from service.http.room import Room
-from service.http.turns import Turns
 from service.http.writing import Write
 from service.model.batch import Batch, prepare, within
 from service.model.batch_operation import Prepared

@@ -23,7 +23,7 @@ from service.errors import Unavailable
 from service.http import problems
 from service.http.framing import Request
 from service.http.metrics import METRICS
-from service.http.reading import REPOSITORY, only_reads
+from service.http.reading import REPOSITORY, only_reads, searches
 from service.http.request import request_id, usable_id
 from service.http.short_way import SHORT
 from service.http.wire import framed, parts
@@ -71,36 +71,40 @@ class Door:
         """Refuse a request that is parsed, or pass it on."""
         # What the router takes for the same path is refused as it is.
         if request.rel_url.path.startswith(GUARDED):
-            pool = self._pool(request.method, request.rel_url.path)
+            pool, entrance = self._queue(request.method, request.rel_url.path)
             counted = cast("Counted", request.protocol)
             # Who is counted has been asked, and is one of those who are in already.
-            if pool.full or (not counted.is_counted and pool.entrance.full):
+            if pool.full or (not counted.is_counted and entrance.full):
                 self._count(request.method)
                 return problems.response(pool.refusal(), request_id(request))
             if request.content.is_eof():
-                counted.count(pool.entrance)
+                counted.count(entrance)
         return await self._handler(request)
 
     def entrance(self, request: Request) -> Gate | None:
         """Give the gate that counts a request; None for one that is always let in."""
         guarded = request.target.startswith(GUARDED)
-        return self._pool(request.method, request.target).entrance if guarded else None
+        return self._queue(request.method, request.target)[1] if guarded else None
 
     def refusal(self, request: Request) -> bytes | None:
         """Give the whole answer to a whole request that is refused; None for whatever else."""
         method = request.method
         if method not in REFUSED or not request.target.startswith(GUARDED):
             return None
-        pool = self._pool(method, request.target)
-        if not (pool.full or pool.entrance.full):
+        pool, entrance = self._queue(method, request.target)
+        if not (pool.full or entrance.full):
             return None
         pool.refusal()
         self._count(method)
         return self._answer.written(_identity(request.lines))
 
-    def _pool(self, method: str, target: str) -> Pool:
-        reads = only_reads(method, target)
-        return self._repository.reads if reads else self._repository.pool
+    def _queue(self, method: str, target: str) -> tuple[Pool, Gate]:
+        """Give the pool that a request goes by, and the gate that counts it there."""
+        repository = self._repository
+        if searches(method, target):
+            return repository.reads, repository.searches.entrance
+        pool = repository.reads if only_reads(method, target) else repository.pool
+        return pool, pool.entrance
 
     def _count(self, method: str) -> None:
         self._answers.refused(method)

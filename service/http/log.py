@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from service.database.turns import Turns
 from service.errors import InvalidParameter, NotFound
 from service.http.answers import JSON, joined, revalidated, shown
 from service.http.caller import caller
@@ -17,7 +18,6 @@ from service.http.leaving import ending_with_client
 from service.http.rates import take_by_address
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
-from service.http.turns import Turns
 from service.model.log import GrowthQuery, entries_query, growth_query
 from service.model.query import parameters
 from service.proof.fault import Malformed

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from service.database.turns import Turns
 from service.http.clock import Clock
-from service.http.turns import Turns
 from service.repository.base import Repository
 from service.repository.keys import Identity, KeyAuthenticate
 

@@ -43,6 +43,7 @@ class _DatabaseCollector(Collector):
         yield from self._of_pools()
         yield from self._of_retries()
         yield self._of_creations()
+        yield self._of_searches()
         if self._replica is not None:
             yield from _of_replica(self._replica)
 
@@ -77,6 +78,13 @@ class _DatabaseCollector(Collector):
         for kind in RETRY_KINDS:
             retries.add_metric((kind,), self._repository.retries[kind])
         return (retries,)
+
+    def _of_searches(self) -> Metric:
+        return GaugeMetricFamily(
+            "plant_searches_waiting",
+            "Searches that wait for their turn.",
+            value=self._repository.searches.waiting,
+        )
 
     def _of_creations(self) -> Metric:
         return GaugeMetricFamily(

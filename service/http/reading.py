@@ -41,9 +41,14 @@ def reading(request: web.Request) -> Repository:
     return found or request.app[REPOSITORY]
 
 
+def searches(method: str, target: str) -> bool:
+    """Say whether a request searches; `target` is its path, with its query or without."""
+    return method == "POST" and target.partition("?")[0] in SEARCHES
+
+
 def only_reads(method: str, target: str) -> bool:
-    """Say whether a request changes nothing; `target` is its path, with its query or without."""
-    return method in SAFE_METHODS or (method == "POST" and target.partition("?")[0] in SEARCHES)
+    """Say whether a request changes nothing."""
+    return method in SAFE_METHODS or searches(method, target)
 
 
 def unhurried(request: web.Request) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar
 
@@ -21,25 +19,25 @@ from service.catalog.statement import Statement
 from service.database.batcher import Batcher, Pages, Sending
 from service.database.group_commit import GroupCommit
 from service.database.pool import Pool
+from service.database.searches import Searches
 from service.errors import Problem
 from service.repository.binding import Bindings, StatementMismatch
 from service.repository.retries import TRIES_MAX, pause_s
+from service.repository.sender import Lend, Send, sender
 from service.sqlstate import classify, demoted, retry_kind
 
 R = TypeVar("R", bound=Struct)
 T = TypeVar("T")
-Send = Callable[[], Awaitable[T]]
 Soon = asyncio.Future[list[tuple[Any, ...]] | None]
-Lend = Callable[[], AbstractAsyncContextManager["asyncpg.Connection[Any]"]]
 
 ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Of documents in one answer, give or take the last one."""
 
 
-Effect = Literal["read", "short", "note", "write", "creation"]
-"""What a statement does; a note is made in passing, and one that is lost is no loss. A short read
-gives one row or none, or a page by an index; a creation locks nothing that others change: either
-goes with others when many come at once."""
+Effect = Literal["read", "search", "short", "note", "write", "creation"]
+"""What a statement does; a note is made in passing, and one that is lost is no loss. A search takes
+long, and its tenant's turn. A short read gives one row or none, or a page by an index; a creation
+locks nothing that others change: either goes with others when many come at once."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -95,8 +93,7 @@ class Repository:
     def __init__(self, catalog: Catalog, pool: Pool, reads: Pool | None = None) -> None:
         self.catalog = catalog
         self.pool = pool
-        self.reads = reads or pool
-        self.batcher, self.pages = Batcher(self.reads), Pages(self.reads)
+        self.read_over(reads or pool)
         self._bindings = Bindings(catalog)
         self.creations = GroupCommit(self.pool)
         self.retries = Counter[str]()
@@ -105,9 +102,13 @@ class Repository:
     def reading(self, reads: Pool) -> Self:
         """Give the same repository with its reads over another pool; what is counted is shared."""
         other = copy.copy(self)
-        other.reads = reads
-        other.batcher, other.pages = Batcher(reads), Pages(reads)
+        other.read_over(reads)
         return other
+
+    def read_over(self, reads: Pool) -> None:
+        """Let whatever only reads go over a pool."""
+        self.reads, self.searches = reads, Searches(reads)
+        self.batcher, self.pages = Batcher(reads), Pages(reads)
 
     async def one(self, query: One[R], context: Context | None = None, **how: Any) -> R:
         """Run a statement that always returns a row."""
@@ -143,7 +144,7 @@ class Repository:
     ) -> R:
         statement, row = self._bindings.of(type(query), query.bytes_max)
         arguments = structs.astuple(query) + context.arguments
-        send = _sender(lend, statement, arguments, sending)
+        send = sender(lend, statement, arguments, sending)
         if sending is not None and query.effect == "creation":
             send = partial(self.creations.fetch, statement, arguments, sending, context.tenant_id)
         found = await self._repeated(send, writes=sending is not None)
@@ -205,10 +206,14 @@ class Repository:
             batcher = self.pages if statement.cardinality == "many" else self.batcher
             found = await self._repeated(partial(batcher.fetch, statement, arguments))
         else:
-            pool = self.pool if effect in {"write", "note"} else self.reads
-            send = _sender(pool.connection, statement, arguments)
+            send = sender(self._lend(effect, context), statement, arguments)
             found = await self._repeated(send, writes=effect == "write")
         return [row(*record) for record in found]
+
+    def _lend(self, effect: Effect, context: Context | None) -> Lend:
+        if effect == "search" and context is not None:
+            return partial(self.searches.connection, context.tenant_id)
+        return (self.pool if effect in {"write", "note"} else self.reads).connection
 
     async def _repeated(self, send: Send[T], *, writes: bool = False) -> T:
         """Send what is a transaction of its own; repeat what failed without effect.
@@ -236,15 +241,3 @@ class Repository:
         self.retries[kind] += 1
         await asyncio.sleep(pause_s(attempt))
         return None
-
-
-def _sender(
-    lend: Lend, statement: Statement, arguments: tuple[object, ...], sending: Sending | None = None
-) -> Send[list[Any]]:
-    async def send() -> list[Any]:
-        async with lend() as connection:
-            if sending is not None:
-                sending()
-            return await connection.fetch(statement.query, *arguments)
-
-    return send

@@ -63,6 +63,8 @@ class MatchSkills(Many[NamedSkill], frozen=True):
 class MatchSkillsExact(Many[NearSkill], frozen=True):
     """Compare probes with all skills in force."""
 
+    effect = "search"
+
     vectors: Sequence[bytes | None]
     lexicals: Sequence[bytes | None]
     texts: Sequence[str | None]
@@ -74,6 +76,8 @@ class MatchSkillsExact(Many[NearSkill], frozen=True):
 
 class MatchSkillsNear(Many[NearSkill], frozen=True):
     """Go as far as the indexes lead."""
+
+    effect = "search"
 
     vectors: Sequence[bytes | None]
     lexicals: Sequence[bytes | None]
@@ -88,6 +92,7 @@ class MatchSkillsNear(Many[NearSkill], frozen=True):
 class MatchJobRoles(Many[FittingRole], frozen=True):
     """Rank job roles."""
 
+    effect = "search"
     bytes_max = ANSWER_BYTES
 
     places: Sequence[int]
@@ -101,6 +106,7 @@ class MatchJobRoles(Many[FittingRole], frozen=True):
 class MatchAgents(Many[FittingAgent], frozen=True):
     """Rank agents."""
 
+    effect = "search"
     bytes_max = ANSWER_BYTES
 
     job_role_id: str

@@ -73,6 +73,8 @@ class TenantThreshold(Struct, frozen=True):
 class SearchBreadth(One[Breadth], frozen=True):
     """Count labels, no further than to a number."""
 
+    effect = "search"
+
     kinds: Sequence[str]
     statuses: Sequence[str]
     categories: Sequence[str]
@@ -84,6 +86,7 @@ class SearchBreadth(One[Breadth], frozen=True):
 class SearchExact(Many[Hit], frozen=True):
     """Compare everything."""
 
+    effect = "search"
     bytes_max = ANSWER_BYTES
 
     kinds: Sequence[str]
@@ -104,6 +107,7 @@ class SearchExact(Many[Hit], frozen=True):
 class SearchNear(Many[Hit], frozen=True):
     """Go as far as the indexes lead."""
 
+    effect = "search"
     bytes_max = ANSWER_BYTES
 
     kinds: Sequence[str]

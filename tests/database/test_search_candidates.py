@@ -36,14 +36,14 @@ FROM (
     ORDER BY sha256(number::text::bytea)
 ) AS made
 """
-FILTERS = {
+FILTERS: dict[str, object] = {
     "kinds": ["skill", "job_role"],
     "statuses": ["certified", "active", "deprecated"],
     "categories": [],
     "tags": [],
     "industry_ids": [],
 }
-EXACT = {
+EXACT: dict[str, object] = {
     "vectors": ["[" + ", ".join(["0.05"] * 384) + "]"],
     "lexicals": ["[" + ", ".join(["0.05"] * 384) + "]"],
     "models": ["caller"],
@@ -87,7 +87,8 @@ async def test_drafts_are_not_read_by_a_search_for_what_is_in_force(
 ) -> None:
     """No row is thrown away, and no more blocks are touched than there are entities in force."""
     statement = catalog[name]
-    arguments = FILTERS | ({"most": 5_000} if name == "search_breadth" else EXACT)
+    more: dict[str, object] = {"most": 5_000}
+    arguments = FILTERS | (more if name == "search_breadth" else EXACT)
     actor: Actor = drafting.author
     async with acting(app, actor):
         for setting, value in statement.settings:

@@ -142,8 +142,10 @@ ELSEWHERE = {
     "body of an import": "http/test_fairness.py::test_drops_are_not_enough",
     "a request, imports, exports and pairs of a kind aside":
         "http/test_pool.py::test_a_write_beyond_it_is_unknown_a_read_is_not",
-    "the queue of requests that read, and that of those that write":
+    "the queue of requests that read, searches aside, and that of those that write":
         "unit/test_gate.py::test_who_would_come_too_late_is_refused",
+    "searches, duplicates and matches of a process":
+        "http/test_searches_in_turn.py::test_another_tenant_has_the_next_turn",
     "a page of a list": "http/test_large_pages.py::test_a_page_ends_early",
     "`GET /v1/entities`": "http/test_large_pages.py::test_many_that_do_not_fit_are_asked_for_again",
     "a search": "http/test_search.py::test_larger_entities_than_an_answer_holds_are_refused",

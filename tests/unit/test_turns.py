@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from service.database.turns import Turns
 from service.errors import Unavailable
-from service.http.turns import Turns
 
 PLACES = 16
 
@@ -145,3 +145,22 @@ async def test_where_nobody_is_told_apart_all_places_are_anybodys() -> None:
             other.cancel()
         await settled()
         assert {True} == {other.cancelled() for other in others}
+
+
+async def test_who_waits_too_long_is_told_so() -> None:
+    """As if they had given up; others have their turns, and who waits is counted."""
+    turns = Turns(1, late=lambda: Unavailable("Late."))
+    async with turns.turn(PLACES, "a"):
+        with pytest.raises(Unavailable, match=r"Late\."):
+            async with turns.turn(PLACES, "b", within_s=0):
+                pass
+        assert 0 == turns.waiting
+        third = asyncio.create_task(_had(turns))
+        await settled()
+        assert 1 == turns.waiting
+    await third
+
+
+async def _had(turns: Turns) -> None:
+    async with turns.turn(PLACES, "c", within_s=None):
+        pass

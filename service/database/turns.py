@@ -6,7 +6,7 @@ a second one while somebody else waits for a first.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
@@ -16,27 +16,48 @@ from service.errors import Unavailable
 NOBODY: Final = ""
 """Whose turns those are that are told apart from no others."""
 
+Refusal = Callable[[], Unavailable]
+
+
+def _busy() -> Unavailable:
+    return Unavailable(BUSY)
+
 
 class Turns:
-    """Lets so many in at a time."""
+    """Lets so many in at a time.
 
-    def __init__(self, at_once: int) -> None:
+    `busy` and `late` give what those are told for whom there is no place, or no turn in time.
+    """
+
+    def __init__(self, at_once: int, *, busy: Refusal = _busy, late: Refusal = _busy) -> None:
+        self._busy, self._late = busy, late
         self._free = at_once
         self._placed = 0
         self._of = Counter[str]()
         self._inside = Counter[str]()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Count those who have a place and not their turn."""
+        return self._placed - self._inside.total()
+
     @asynccontextmanager
-    async def turn(self, places: int, whose: str = NOBODY) -> AsyncIterator[None]:
+    async def turn(
+        self, places: int, whose: str = NOBODY, *, within_s: float | None = None
+    ) -> AsyncIterator[None]:
         """Have one of so many places, those inside included, and one's turn.
 
         Of the places no more than a quarter may be of the same whose they are.
 
-        Raises: Unavailable.
+        Units: seconds. Raises: Unavailable.
         """
         with self._place(places, whose):
-            await self._begin(whose)
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._begin(whose)
+            except TimeoutError:
+                raise self._late() from None
             try:
                 yield
             finally:
@@ -46,7 +67,7 @@ class Turns:
     def _place(self, places: int, whose: str) -> Iterator[None]:
         most = places if whose == NOBODY else max(1, places // 4)
         if self._placed >= places or self._of[whose] >= most:
-            raise Unavailable(BUSY)
+            raise self._busy()
         self._placed += 1
         self._of[whose] += 1
         try:

@@ -1,0 +1,119 @@
+"""Creations that wait for a name: what becomes of those that they came with, and come after."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from service.database.pool import Pool
+from service.errors import Unavailable
+from service.repository.base import Repository
+from service.repository.entities import Written
+from tests.bench import until
+from tests.database.test_batcher import at_rest, reading
+from tests.database.test_group_commit import holding, make
+from tests.factories import Tenant, skill_body
+from tests.postgres import Server
+from tests.sessions import Connect, Connection, connections
+
+pytestmark = pytest.mark.database
+
+SIZE = 4
+"""Connections: two lanes, two places outside."""
+
+TRANSACTIONS = """
+SELECT DISTINCT base_entity.xmin::text FROM app.base_entity WHERE base_entity.id = ANY ($1::uuid[])
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
+    """Open sessions as a role."""
+    async with connections(cluster, database) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def small(cluster: Server, database: str) -> AsyncIterator[tuple[Repository, Pool]]:
+    """Have a repository of so many connections."""
+    async with reading(cluster.url("app", database), pool_max=SIZE) as found:
+        yield found
+
+
+def _asked(
+    repository: Repository, tenant: Tenant, bodies: list[dict[str, Any]]
+) -> list[asyncio.Task[Written]]:
+    return [asyncio.create_task(make(repository, tenant.author, body)) for body in bodies]
+
+
+async def test_a_batch_in_which_one_waits_is_done_again_tenant_by_tenant(
+    small: tuple[Repository, Pool],
+    connect: Connect,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    superuser: Connection,
+) -> None:
+    """Another tenant's commit together, half as many at a time; its own wait on with it."""
+    repository, pool = small
+    held = skill_body()
+    holder = await holding(repository, connect, tenant.author, held)
+    first = _asked(repository, tenant, [skill_body(), skill_body()])
+    own = _asked(repository, tenant, [held, skill_body()])
+    others = _asked(repository, other_tenant, [skill_body() for _ in range(5)])
+
+    await asyncio.gather(*first)
+    made = [one.id for one in await asyncio.gather(*others)]
+    assert 2 == len(await superuser.fetch(TRANSACTIONS, made))
+    assert 2 == repository.creations.outside
+    await holder.rollback()
+    assert 2 == len({one.id for one in await asyncio.gather(*own)})
+    await at_rest(pool)
+
+
+async def test_one_that_waits_in_a_lane_without_others_goes_outside_at_once(
+    small: tuple[Repository, Pool], connect: Connect, tenant: Tenant
+) -> None:
+    """It has nobody to be told apart from: once in the lane, once outside."""
+    repository, pool = small
+    held = skill_body()
+    holder = await holding(repository, connect, tenant.author, held)
+    sent = repository.creations.sent
+    first = _asked(repository, tenant, [skill_body(), skill_body()])
+    (own,) = _asked(repository, tenant, [held])
+
+    async def outside() -> int:
+        return repository.creations.outside
+
+    await until(outside, lambda count: count == 1)
+    await holder.rollback()
+    await asyncio.gather(*first, own)
+    assert 4 == repository.creations.sent - sent
+    await at_rest(pool)
+
+
+async def test_who_would_find_no_room_outside_takes_no_lane(
+    small: tuple[Repository, Pool], connect: Connect, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    """It is refused unsent, whatever it creates; what another tenant creates is created."""
+    repository, pool = small
+    held = skill_body()
+    holder = await holding(repository, connect, tenant.author, held)
+    waiting = _asked(repository, tenant, [held] * SIZE)
+
+    async def outside() -> int:
+        return repository.creations.outside
+
+    await until(outside, lambda count: count == SIZE)
+    sent = repository.creations.sent
+    for body in (held, skill_body()):
+        with pytest.raises(Unavailable):
+            await make(repository, tenant.author, body)
+    assert sent == repository.creations.sent
+    assert isinstance(await make(repository, other_tenant.author, skill_body()), Written)
+    await holder.rollback()
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert 1 == sum(isinstance(one, Written) for one in told)
+    assert isinstance(await make(repository, tenant.author, skill_body()), Written)
+    await at_rest(pool)

@@ -1,0 +1,125 @@
+"""Searches take turns, tenant by tenant, and are in the way of nobody who reads or writes."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from service.repository import match, search
+from service.repository.base import Query
+from tests.api import Answer, Api
+from tests.bench import SMALL, Bench, unavailable, until
+from tests.edge import served
+from tests.factories import Tenant
+from tests.postgres import Server
+
+SETTINGS: dict[str, Any] = {"pool_max": 6, "waiting_max": 15, "acquire_timeout_ms": 10_000}
+"""Two connections for reads, one of which is for searches; 16 places, 4 of them one tenant's."""
+
+LABELS = "LOCK TABLE app.entity_label IN ACCESS EXCLUSIVE MODE"
+VECTOR = {"embedding_384": [1.0] + [0.0] * 383}
+ASKED = {
+    "/v1/search": VECTOR,
+    "/v1/search/duplicates": {"kind": "skill", "text": "a name"},
+    "/v1/match": {"skills": [{"text": "a phrase"}]},
+}
+
+
+def ask(api: Api, path: str = "/v1/search") -> asyncio.Task[Answer]:
+    """Begin to search."""
+    return asyncio.create_task(api.post(path, ASKED[path]))
+
+
+async def waiting(api: Api) -> int:
+    """Read how many searches wait for their turn."""
+    told = (await api.get("/metrics")).body.decode().splitlines()
+    (count,) = [line.split(" ")[1] for line in told if line.startswith("plant_searches_waiting ")]
+    return int(float(count))
+
+
+@pytest.mark.parametrize("path", ASKED)
+async def test_whoever_reads_or_writes_goes_past_searches(
+    cluster: Server, database: str, tenant: Tenant, other_tenant: Tenant, path: str
+) -> None:
+    """As many as may wait do; lists, entities and creations are answered, also of the tenant."""
+    async with (
+        Bench.open(cluster, database, tenant, **SETTINGS) as bench,
+        bench.blocking(LABELS) as session,
+    ):
+        made = await bench.api.made("skill")
+        there = [ask(bench.api, path)]
+        await bench.waiting_backends(session, 1)
+        there += [ask(bench.api, path) for _ in range(3)]
+        await until(partial(waiting, bench.api), lambda count: count == 3)
+        unavailable(await bench.api.post(path, ASKED[path]))
+        for api in (bench.api, bench.api.of(other_tenant)):
+            assert 200 == (await api.get("/v1/skills")).status
+            assert 201 == (await api.create("skill")).status
+        assert 200 == (await bench.api.get(f"/v1/skills/{made['id']}")).status
+        for one in there:
+            one.cancel()
+        await asyncio.gather(*there, return_exceptions=True)
+
+
+@pytest.mark.parametrize("path", ASKED)
+async def test_searches_are_counted_apart_from_reads(
+    cluster: Server, database: str, tenant: Tenant, path: str
+) -> None:
+    """How long they take is no measure of how long one waits who reads."""
+    async with (
+        served(structs.replace(SMALL, **SETTINGS), cluster.url("app", database)) as service,
+        Api.open(service.url, tenant) as api,
+        Bench.open(cluster, database, tenant) as bench,
+        bench.blocking(LABELS),
+    ):
+        found = service.repository
+
+        async def inside() -> tuple[int, int]:
+            return found.searches.entrance.waiting, found.reads.entrance.waiting
+
+        there = [ask(api, path) for _ in range(3)]
+        await until(inside, lambda counts: counts == (3, 0))
+        for one in there:
+            one.cancel()
+        await asyncio.gather(*there, return_exceptions=True)
+
+
+async def test_another_tenant_has_the_next_turn(
+    cluster: Server, database: str, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    """However many of the first wait before it; all are answered."""
+    done: list[asyncio.Task[Answer]] = []
+    async with (
+        Bench.open(cluster, database, tenant, **SETTINGS) as bench,
+        bench.blocking(LABELS) as session,
+    ):
+        there = [ask(bench.api)]
+        await bench.waiting_backends(session, 1)
+        there += [ask(bench.api) for _ in range(3)]
+        await until(partial(waiting, bench.api), lambda count: count == 3)
+        other = ask(bench.api.of(other_tenant))
+        await until(partial(waiting, bench.api), lambda count: count == 4)
+        for one in (*there, other):
+            one.add_done_callback(done.append)
+        await session.execute("ROLLBACK; BEGIN")
+        answers = await asyncio.gather(*there, other)
+        assert 0 == await waiting(bench.api)
+
+    assert [200] * 5 == [one.status for one in answers]
+    assert other in done[:2]
+
+
+def test_every_statement_that_compares_much_takes_a_turn() -> None:
+    """Those of searches and matches; what reads a few rows by a key does not."""
+    found = {
+        one.__name__
+        for module in (search, match)
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, Query) and one.effect == "search"
+    }
+    assert found == {
+        *("SearchBreadth", "SearchExact", "SearchNear"),
+        *("MatchSkillsExact", "MatchSkillsNear", "MatchJobRoles", "MatchAgents"),
+    }
