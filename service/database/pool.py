@@ -64,15 +64,14 @@ class Pool:
         self.waiting_max = settings.waiting_max
         self._pool: asyncpg.Pool[Any] | None = None
         self._turns = InTurn(settings.pool_max, self.acquire_s)
-        self._gate = Gate(settings.waiting_max, self.acquire_s / 2)
+        self._gate = Gate(self.waiting_max, self.acquire_s / 2)
         self.entrance = Gate(
             settings.waiting_max + settings.pool_max,
             self.acquire_s / 4,
             stalls=False,
             at_once=settings.pool_max,
         )
-        self._refused = 0
-        self._timeouts = 0
+        self._refused = self._timeouts = 0
 
     async def open(self) -> None:
         """Connect as many as the settings ask for at least."""

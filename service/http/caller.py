@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from service.errors import RateLimited, ScopeMissing, Unauthenticated
 from service.http.clock import Clock
+from service.http.counted import counted
 from service.http.lookups import Answer, Lookups
 from service.http.rates import LEFT, RATES, require_address, take_by_address, take_by_key
 from service.http.renewals import Renewals
@@ -132,9 +133,13 @@ async def caller(request: web.Request, *scopes: str) -> Caller:
     authenticator = request.app[AUTHENTICATOR]
     try:
         key = bearer(request)
-        if not authenticator.remembers(key):
+        if authenticator.remembers(key):
+            identity = await authenticator.identity(key)
+        else:
             require_address(request)
-        identity = await authenticator.identity(key)
+            # Its look-up may have to wait for those of others like it: nobody else does.
+            with counted(request).aside():
+                identity = await authenticator.identity(key)
     except RateLimited:
         raise
     except Exception:

@@ -13,7 +13,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, cast
+from typing import Final
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from service.database.gate import Gate
 from service.database.pool import BUSY, Pool
 from service.errors import Unavailable
 from service.http import problems
+from service.http.counted import counted
 from service.http.framing import Request
 from service.http.metrics import METRICS
 from service.http.reading import REPOSITORY, only_reads, searches
@@ -44,17 +45,6 @@ _IDENTITY: Final = re.compile(rb"(?:\A|\r\n)request-id:[ \t]*([!-~]+)[ \t]*(?=\r
 _PLACE: Final = "the-place-of-the-request-id"
 
 
-class Counted(Protocol):
-    """A connection whose request is one of those that are under way, or is not yet."""
-
-    @property
-    def is_counted(self) -> bool:
-        """Say whether it is."""
-
-    def count(self, entrance: Gate) -> None:
-        """Let it be one."""
-
-
 class Door:
     """Stands before the application."""
 
@@ -72,13 +62,13 @@ class Door:
         # What the router takes for the same path is refused as it is.
         if request.rel_url.path.startswith(GUARDED):
             pool, entrance = self._queue(request.method, request.rel_url.path)
-            counted = cast("Counted", request.protocol)
+            here = counted(request)
             # Who is counted has been asked, and is one of those who are in already.
-            if pool.full or (not counted.is_counted and entrance.full):
+            if pool.full or (not here.is_counted and entrance.full):
                 self._count(request.method)
                 return problems.response(pool.refusal(), request_id(request))
             if request.content.is_eof():
-                counted.count(entrance)
+                here.count(entrance)
         return await self._handler(request)
 
     def entrance(self, request: Request) -> Gate | None:

@@ -18,6 +18,7 @@ from service.errors import (
 from service.http import sent
 from service.http.caller import AUTHENTICATOR, Caller, caller, require
 from service.http.clock import CLOCK
+from service.http.counted import counted
 from service.http.leaving import ending_with_client
 from service.http.problems import report
 from service.http.reading import REPOSITORY
@@ -112,7 +113,8 @@ async def _certified(request: web.Request, who: Caller) -> Context:
     refusal = Unauthenticated.unasked("The certifier's key is unknown, expired or revoked.")
     try:
         # Looked up anew: with a key that was revoked just now every line would be refused.
-        certifier = await request.app[AUTHENTICATOR].identity(key, anew=True)
+        with counted(request).aside():
+            certifier = await request.app[AUTHENTICATOR].identity(key, anew=True)
     except Unauthenticated:
         raise refusal from None
     if certifier.tenant_id != who.identity.tenant_id:

@@ -1,7 +1,8 @@
 """Keys looked up in the database: each once at a time, and those that nobody knows in turn.
 
 A key that was good a moment ago is asked for at once. All others share a few connections: whoever
-sends keys that there are not does not keep those out who have one.
+sends keys that there are not does not keep those out who have one, and is not counted at the door
+while it waits here (`counted.py`).
 """
 
 import asyncio

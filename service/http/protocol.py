@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
-from service.database.gate import Gate
 from service.http import patience
+from service.http.counted import Counted
 from service.http.door import Door
 from service.http.framing import Framing, Request
 from service.http.handler import Handler
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _SERVER_ERROR: Final = 500
 
 
-class Protocol(Handler):
+class Protocol(Counted, Handler):
     """One connection."""
 
     def __init__(self, manager: web.Server, unread: Unread, door: Door, **options: Any) -> None:
@@ -34,8 +34,6 @@ class Protocol(Handler):
         self._door = door
         self._short = ShortWay(door.short, self._answered)
         self._framing = Framing()
-        self._entrance: Gate | None = None  # of the request whose body is still to come
-        self._counted: tuple[Gate, object] | None = None
         self._unread = unread
         # aiohttp forgets the transport when it closes it, which is not when the client has all.
         self._wire: asyncio.Transport | None = None
@@ -171,24 +169,6 @@ class Protocol(Handler):
         """End the connection, as soon as what is under way is answered or the time is over."""
         await self._short.ended(timeout)
         await super().shutdown(timeout)
-
-    @property
-    def is_counted(self) -> bool:
-        """Say whether the request here is one of those that are under way."""
-        return self._counted is not None
-
-    def count(self, entrance: Gate) -> None:
-        """Let the request here be one of those that are under way."""
-        if self._counted is None:
-            self._counted = entrance, entrance.enter()
-
-    def discount(self, *, served: bool) -> None:
-        """Let it be none of them any more: it is done, or waits for its client."""
-        self._entrance = None
-        if self._counted is not None:
-            entrance, waiter = self._counted
-            self._counted = None
-            entrance.leave(waiter, served=served)
 
     def pause_writing(self) -> None:
         """Expect that the client takes what was written."""
