@@ -130,7 +130,7 @@ class GroupCommit(Batcher):
         """Let each go again; one that was alone is told why, unless it has waited for a lock."""
         waited = isinstance(failure, asyncpg.LockNotAvailableError)
         alone = len(batch) == 1
-        if not alone:
+        if not alone and batch[0].company is None:
             self._most = len(batch) // 2
         for waiting in batch:
             if waiting.rows.done():
