@@ -28,6 +28,12 @@ SMALL = Settings(
     request_timeout_ms=6_000,
 )
 
+FOR_LONGER = """
+SELECT pid FROM pg_locks
+WHERE NOT granted AND waitstart < clock_timestamp() - interval '50 milliseconds'
+"""
+"""Who waits for a lock for longer than a creation does in its lane."""
+
 
 class Bench:
     """A service with two connections for writes and two for reads, and what stands in their way."""
@@ -80,7 +86,7 @@ class Bench:
             await session.execute("SELECT pg_stat_clear_snapshot()")
             rows = await session.fetch(
                 "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'plant app%' "
-                "AND datname = $1 AND wait_event_type = 'Lock'",
+                f"AND datname = $1 AND wait_event_type = 'Lock' AND pid IN ({FOR_LONGER})",
                 self._database,
             )
             return [row["pid"] for row in rows]

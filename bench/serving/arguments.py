@@ -106,7 +106,7 @@ def _unfit(given: argparse.Namespace) -> str | None:
         return f"--only {GROWTH} compares sizes: give --rows more than once, or leave it out"
     plan = planned(given)
     for part in plan.parts:
-        if not part.things:
+        if not part.things or (SEARCH in (given.only or ()) and not part.searched):
             return (
                 f"--only {SEARCH} measures nothing of {part.rows:,} rows of {part.tenants:,} "
                 f"tenants: up to {SEARCHED_MOST:,} rows are searched, {COMPARED_MOST:,} of a tenant"

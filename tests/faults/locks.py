@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import asyncpg
 
-from tests.bench import until
+from tests.bench import FOR_LONGER, until
 from tests.faults.aftermath import Scene
 
 WRITES = "LOCK TABLE app.base_entity IN EXCLUSIVE MODE"
 READS = "LOCK TABLE app.base_entity IN ACCESS EXCLUSIVE MODE"
-WAITING = """
+WAITING = f"""
 SELECT pid FROM pg_stat_activity
 WHERE application_name LIKE 'plant app%' AND datname = current_database()
-AND wait_event_type = 'Lock'
+AND wait_event_type = 'Lock' AND pid IN ({FOR_LONGER})
 """
 
 

@@ -519,6 +519,10 @@ class TestPlan:
             (["--seconds", "0.5"], "--seconds: '0.5' is no whole number from 1 on"),
             (["--only", "search", "--rows", "100000"], "nothing of 100,000 rows of 20 tenants: up"),
             (
+                ["--only", "search", "--only", "get", "--rows", "100000"],
+                "nothing of 100,000 rows of 20 tenants: up",
+            ),
+            (
                 ["--only", "growth", "--write", "."],
                 "--only growth makes no page: leave out --write",
             ),
