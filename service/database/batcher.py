@@ -46,6 +46,7 @@ class Waiting:
 
     `sending` is called when it goes out. `company`: with whom it goes, anybody, those of a tenant
     or nobody (ALONE); `waited`: what it went with had to wait for a lock. `whose`: the tenant's.
+    `unsent`: it was given back as it came.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Waiting:
         "rows",
         "sending",
         "statement",
+        "unsent",
         "waited",
         "waiter",
         "whose",
@@ -68,7 +70,7 @@ class Waiting:
         self.waiter = waiter
         self.company: Hashable = None
         self.whose: Hashable = None
-        self.waited = False
+        self.unsent = self.waited = False
         self.rows: asyncio.Future[list[Row] | None] = asyncio.get_running_loop().create_future()
 
 

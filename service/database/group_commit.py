@@ -10,6 +10,7 @@ Then each tenant's go by themselves: those of one, among whom one has to wait ag
 of the lanes, so that no other tenant waits with them (service.database.outside).
 """
 
+import asyncio
 from collections.abc import Hashable
 from typing import Any
 
@@ -62,12 +63,21 @@ class GroupCommit(Batcher):
         Raises: Problem, and what the server raises.
         """
         company: Hashable = None if self.is_busy else ALONE
+        until = asyncio.get_running_loop().time() + self._pool.acquire_s
         while True:
+            if self._outside.is_crowded(whose):
+                await self._outside.uncrowded(whose, until)
             waiting = self._placed(statement, arguments, sending, company, whose)
             rows = await waiting.rows
             if rows is not None:
                 return rows
-            if waiting.waited and waiting.company is not None:
+            if waiting.unsent:
+                continue
+            if (
+                waiting.waited
+                and waiting.company is not None
+                and not self._outside.is_crowded(whose)
+            ):
                 break
             company = whose if waiting.waited else ALONE
         async with self._outside.place(whose):
@@ -89,16 +99,16 @@ class GroupCommit(Batcher):
         return waiting
 
     def _next(self) -> list[Waiting]:
-        """Take those who go next; who would find no room outside is refused.
+        """Take those who go next; those whose tenant has many outside already are given back.
 
         To find out that one has to wait takes a lane's time, from whoever else waits for it.
         """
         while batch := super()._next():
-            served = [waiting for waiting in batch if self._outside.has_room(waiting.whose)]
             for waiting in batch:
-                if waiting not in served:
-                    waiting.rows.set_exception(self._pool.refusal())
-            if served:
+                waiting.unsent = self._outside.is_crowded(waiting.whose)
+                if waiting.unsent:
+                    waiting.rows.set_result(None)
+            if served := [waiting for waiting in batch if not waiting.unsent]:
                 return served
         return []
 

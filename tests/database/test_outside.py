@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from service.database.pool import Pool
-from service.errors import Unavailable
+from service.errors import NameTaken, Unavailable
 from service.repository.base import Repository
 from service.repository.entities import Written
 from tests.bench import until
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.database
 
 SIZE = 4
 """Connections: two lanes, two places outside."""
+
+SETTINGS = {"pool_max": SIZE, "acquire_timeout_ms": 3_000}
 
 TRANSACTIONS = """
 SELECT DISTINCT base_entity.xmin::text FROM app.base_entity WHERE base_entity.id = ANY ($1::uuid[])
@@ -38,7 +40,7 @@ async def connect(cluster: Server, database: str) -> AsyncIterator[Connect]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def small(cluster: Server, database: str) -> AsyncIterator[tuple[Repository, Pool]]:
     """Have a repository of so many connections."""
-    async with reading(cluster.url("app", database), pool_max=SIZE) as found:
+    async with reading(cluster.url("app", database), **SETTINGS) as found:
         yield found
 
 
@@ -93,10 +95,10 @@ async def test_one_that_waits_in_a_lane_without_others_goes_outside_at_once(
     await at_rest(pool)
 
 
-async def test_who_would_find_no_room_outside_takes_no_lane(
+async def test_while_it_is_crowded_outside_a_tenants_take_no_lane(
     small: tuple[Repository, Pool], connect: Connect, tenant: Tenant, other_tenant: Tenant
 ) -> None:
-    """It is refused unsent, whatever it creates; what another tenant creates is created."""
+    """They wait unsent, whatever they create; what another tenant creates is created."""
     repository, pool = small
     held = skill_body()
     holder = await holding(repository, connect, tenant.author, held)
@@ -107,13 +109,42 @@ async def test_who_would_find_no_room_outside_takes_no_lane(
 
     await until(outside, lambda count: count == SIZE)
     sent = repository.creations.sent
-    for body in (held, skill_body()):
-        with pytest.raises(Unavailable):
-            await make(repository, tenant.author, body)
+    waiting += _asked(repository, tenant, [held, held])
+    more = _asked(repository, tenant, [skill_body(), skill_body()])
+    await until(outside, lambda count: count == SIZE + 4)
     assert sent == repository.creations.sent
     assert isinstance(await make(repository, other_tenant.author, skill_body()), Written)
+    assert sent + 1 == repository.creations.sent
     await holder.rollback()
     told = await asyncio.gather(*waiting, return_exceptions=True)
     assert 1 == sum(isinstance(one, Written) for one in told)
-    assert isinstance(await make(repository, tenant.author, skill_body()), Written)
+    assert SIZE + 1 == sum(isinstance(one, NameTaken) for one in told)
+    assert 2 == len({one.id for one in await asyncio.gather(*more)})
+    assert 0 == repository.creations.outside
     await at_rest(pool)
+
+
+async def test_of_those_who_may_wait_a_quarter_is_one_tenants(
+    cluster: Server, database: str, connect: Connect, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    """Who is one more is refused at once, and nobody of another tenant."""
+    url = cluster.url("app", database)
+    async with reading(url, waiting_max=4 * SIZE + 4, **SETTINGS) as (repository, pool):
+        held = skill_body()
+        holder = await holding(repository, connect, tenant.author, held)
+        waiting = _asked(repository, tenant, [held] * SIZE)
+
+        async def outside() -> int:
+            return repository.creations.outside
+
+        await until(outside, lambda count: count == SIZE)
+        (last,) = _asked(repository, tenant, [skill_body()])
+        await until(outside, lambda count: count == SIZE + 1)
+        with pytest.raises(Unavailable):
+            await make(repository, tenant.author, skill_body())
+        assert isinstance(await make(repository, other_tenant.author, skill_body()), Written)
+        await holder.rollback()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(await last, Written)
+        assert 0 == repository.creations.outside
+        await at_rest(pool)
