@@ -68,19 +68,28 @@ async def test_a_tenant_leaves_places_to_others() -> None:
     await asyncio.gather(*stuck)
 
 
-async def test_no_more_of_a_tenant_wait_than_there_are_connections() -> None:
-    """The next is refused at once, and may come back when one has gone."""
+async def test_where_a_tenant_has_as_many_as_there_are_connections_the_next_wait_before() -> None:
+    """Until one has gone, or time is up; of all that may wait it has a quarter."""
     outside, pool = some(8, LATE_MS)
+    until = asyncio.get_running_loop().time() + LATE_MS / 1000
     async with taken(outside, "a", "a"):
         stuck = await waiting(outside, *["a"] * 6)
+        assert (True, False) == (outside.is_crowded("a"), outside.is_crowded("b"))
         with pytest.raises(Unavailable):
-            await asyncio.gather(*await waiting(outside, "a"))
-        assert (0, 1) == (pool.statistics.timeouts, pool.statistics.refused)
+            await outside.uncrowded("a", until - LATE_MS / 1000)
+        assert (1, 0) == (pool.statistics.timeouts, pool.statistics.refused)
+        before = [asyncio.create_task(outside.uncrowded("a", until)) for _ in range(25 - 8)]
+        await asyncio.sleep(0)
+        assert 25 == outside.count
+        with pytest.raises(Unavailable):
+            await outside.uncrowded("a", until)
+        assert (1, 1) == (pool.statistics.timeouts, pool.statistics.refused)
+        assert not any(one.done() for one in before)
         stuck[0].cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await stuck[0]
-        stuck += await waiting(outside, "a")
+        await asyncio.gather(*before)
+        assert 7 == outside.count
     await asyncio.gather(*stuck[1:])
+    assert 0 == outside.count
 
 
 async def test_who_is_cancelled_while_waiting_leaves_nothing_behind() -> None:
