@@ -28,9 +28,13 @@ SMALL = Settings(
     request_timeout_ms=6_000,
 )
 
-FOR_LONGER = """
-SELECT pid FROM pg_locks
-WHERE NOT granted AND waitstart < clock_timestamp() - interval '50 milliseconds'
+WAITING = """
+SELECT pid FROM pg_stat_activity
+WHERE application_name LIKE 'plant app%' AND datname = current_database()
+AND wait_event_type = 'Lock' AND pid IN (
+    SELECT pid FROM pg_locks
+    WHERE NOT granted AND waitstart < clock_timestamp() - interval '50 milliseconds'
+)
 """
 """Who waits for a lock for longer than a creation does in its lane."""
 
@@ -38,10 +42,9 @@ WHERE NOT granted AND waitstart < clock_timestamp() - interval '50 milliseconds'
 class Bench:
     """A service with two connections for writes and two for reads, and what stands in their way."""
 
-    def __init__(self, api: Api, url: str, database: str) -> None:
+    def __init__(self, api: Api, url: str) -> None:
         self.api = api
         self._url = url
-        self._database = database
 
     @classmethod
     @asynccontextmanager
@@ -55,7 +58,7 @@ class Bench:
             Api.open(url, tenant) as api,
         ):
             await api.get("/v1/me")
-            yield cls(api, cluster.url("superuser", database), database)
+            yield cls(api, cluster.url("superuser", database))
 
     @asynccontextmanager
     async def blocking(self, statement: str, *arguments: Any) -> AsyncIterator[asyncpg.Connection]:
@@ -80,23 +83,30 @@ class Bench:
 
     async def waiting_backends(self, session: asyncpg.Connection, count: int) -> list[int]:
         """Wait until so many backends of the service wait for a lock; gives their pids."""
-
-        async def found() -> list[int]:
-            # A transaction keeps one snapshot of these views unless it is told to look again.
-            await session.execute("SELECT pg_stat_clear_snapshot()")
-            rows = await session.fetch(
-                "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'plant app%' "
-                f"AND datname = $1 AND wait_event_type = 'Lock' AND pid IN ({FOR_LONGER})",
-                self._database,
-            )
-            return [row["pid"] for row in rows]
-
-        pids: list[int] = await until(found, lambda pids: len(pids) == count)
-        return pids
+        return await waiting_backends(session, count)
 
     async def metrics(self, pool: str = "write") -> dict[str, float]:
         """Read what the service says of one of its pools."""
         return await pool_metrics(self.api, pool)
+
+
+async def waiting_backends(session: asyncpg.Connection, count: int) -> list[int]:
+    """Wait until so many backends of the service wait for a lock; gives their pids."""
+
+    async def found() -> list[int]:
+        # A transaction keeps one snapshot of these views unless it is told to look again.
+        await session.execute("SELECT pg_stat_clear_snapshot()")
+        return [row["pid"] for row in await session.fetch(WAITING)]
+
+    pids: list[int] = await until(found, lambda pids: len(pids) == count)
+    return pids
+
+
+async def gauge(api: Api, name: str) -> int:
+    """Read a number that a service says of itself, and of no part of it."""
+    told = (await api.get("/metrics")).body.decode().splitlines()
+    (count,) = [line.split(" ")[1] for line in told if line.startswith(f"{name} ")]
+    return int(float(count))
 
 
 async def pool_metrics(api: Api, pool: str) -> dict[str, float]:

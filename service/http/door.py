@@ -24,7 +24,7 @@ from service.http import problems
 from service.http.counted import counted
 from service.http.framing import Request
 from service.http.metrics import METRICS
-from service.http.reading import REPOSITORY, only_reads, searches
+from service.http.reading import REPOSITORY, searches
 from service.http.request import request_id, usable_id
 from service.http.short_way import SHORT
 from service.http.wire import framed, parts
@@ -93,7 +93,7 @@ class Door:
         repository = self._repository
         if searches(method, target):
             return repository.reads, repository.searches.entrance
-        pool = repository.reads if only_reads(method, target) else repository.pool
+        pool = repository.reads if method in problems.SAFE_METHODS else repository.pool
         return pool, pool.entrance
 
     def _count(self, method: str) -> None:

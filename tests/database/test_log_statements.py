@@ -9,7 +9,6 @@ import pytest_asyncio
 
 from service.catalog.load import Catalog
 from service.database.lone import Lone
-from service.database.pool import Pool
 from service.repository.base import Repository
 from service.repository.proof import ProofCheckpoint, ProofCheckpointOfSize, ProofTiles
 from service.settings import Settings
@@ -49,16 +48,6 @@ async def _many(superuser: Connection) -> None:
     await superuser.execute(CHECKPOINTS, COUNT)
     await superuser.execute(TILES, COUNT)
     await superuser.execute("VACUUM ANALYZE audit.checkpoint, audit.tile")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
-    """Have a connection of the service's pool, with its settings."""
-    pool = Pool(cluster.url("app", database), settings)
-    await pool.open()
-    async with pool.connection() as connection:
-        yield connection
-    await pool.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,20 +1,15 @@
 """Plans of matching: near skills come from the indexes of vectors, links from theirs."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 
 from service.catalog.load import Catalog
-from service.database.pool import Pool
 from service.repository.base import Repository
-from service.settings import Settings
 from tests.database.test_plans import BEGIN, SEED
 from tests.factories import Tenant, make_tenant
 from tests.labels import MODEL, meaning
 from tests.matching import embed
 from tests.plans import explained
-from tests.postgres import Server
 from tests.sessions import Connection, acting
 
 pytestmark = pytest.mark.database
@@ -51,16 +46,6 @@ INDEXES = {
 }
 BY_VECTOR = {"entity_label_default_embedding_384_idx", "entity_label_default_lexical_384_idx"}
 """No tenant stands in these: it is asked of each row that they give."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
-    """Have a connection of the service's pool, with its settings, for this test alone."""
-    pool = Pool(cluster.url("app", database), settings)
-    await pool.open()
-    async with pool.connection() as connection:
-        yield connection
-    await pool.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

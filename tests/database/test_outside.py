@@ -50,6 +50,15 @@ def _asked(
     return [asyncio.create_task(make(repository, tenant.author, body)) for body in bodies]
 
 
+async def _outside(repository: Repository, count: int) -> None:
+    """Wait until so many wait outside."""
+
+    async def found() -> int:
+        return repository.creations.outside
+
+    await until(found, lambda there: there == count)
+
+
 async def test_a_batch_in_which_one_waits_is_done_again_tenant_by_tenant(
     small: tuple[Repository, Pool],
     connect: Connect,
@@ -85,10 +94,7 @@ async def test_one_that_waits_in_a_lane_without_others_goes_outside_at_once(
     first = _asked(repository, tenant, [skill_body(), skill_body()])
     (own,) = _asked(repository, tenant, [held])
 
-    async def outside() -> int:
-        return repository.creations.outside
-
-    await until(outside, lambda count: count == 1)
+    await _outside(repository, 1)
     await holder.rollback()
     await asyncio.gather(*first, own)
     assert 4 == repository.creations.sent - sent
@@ -104,14 +110,11 @@ async def test_while_it_is_crowded_outside_a_tenants_take_no_lane(
     holder = await holding(repository, connect, tenant.author, held)
     waiting = _asked(repository, tenant, [held] * SIZE)
 
-    async def outside() -> int:
-        return repository.creations.outside
-
-    await until(outside, lambda count: count == SIZE)
+    await _outside(repository, SIZE)
     sent = repository.creations.sent
     waiting += _asked(repository, tenant, [held, held])
     more = _asked(repository, tenant, [skill_body(), skill_body()])
-    await until(outside, lambda count: count == SIZE + 4)
+    await _outside(repository, SIZE + 4)
     assert sent == repository.creations.sent
     assert isinstance(await make(repository, other_tenant.author, skill_body()), Written)
     assert sent + 1 == repository.creations.sent
@@ -134,12 +137,9 @@ async def test_of_those_who_may_wait_a_quarter_is_one_tenants(
         holder = await holding(repository, connect, tenant.author, held)
         waiting = _asked(repository, tenant, [held] * SIZE)
 
-        async def outside() -> int:
-            return repository.creations.outside
-
-        await until(outside, lambda count: count == SIZE)
+        await _outside(repository, SIZE)
         (last,) = _asked(repository, tenant, [skill_body()])
-        await until(outside, lambda count: count == SIZE + 1)
+        await _outside(repository, SIZE + 1)
         with pytest.raises(Unavailable):
             await make(repository, tenant.author, skill_body())
         assert isinstance(await make(repository, other_tenant.author, skill_body()), Written)

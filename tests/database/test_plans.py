@@ -176,16 +176,6 @@ async def big(owner: Repository, superuser: Connection) -> Tenant:
     return tenant
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
-    """Have a connection of the service's pool, with its settings, for this test alone."""
-    pool = Pool(cluster.url("app", database), settings)
-    await pool.open()
-    async with pool.connection() as connection:
-        yield connection
-    await pool.close()
-
-
 async def values(superuser: Connection, tenant: Tenant) -> dict[str, object]:
     """Find arguments for which statements have much to do, by the name of the parameter."""
 

@@ -6,7 +6,7 @@ import random
 import re
 import struct
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -423,16 +423,6 @@ class TestBreadth:
         plan = await looked(app, catalog["search_breadth"], given, stock.large.reader)
 
         assert plan.blocks < 300
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
-    """Have a connection of the service's pool, with its settings, for this test alone."""
-    pool = Pool(cluster.url("app", database), settings)
-    await pool.open()
-    async with pool.connection() as connection:
-        yield connection
-    await pool.close()
 
 
 def filters(asked: Filters) -> dict[str, object]:

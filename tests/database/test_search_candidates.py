@@ -1,18 +1,14 @@
 """What a search is about: of a tenant with far more drafts than entities in force, the latter."""
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from service.catalog.load import Catalog
-from service.database.pool import Pool
 from service.repository.base import Repository
-from service.settings import Settings
 from tests.factories import Actor, Tenant, make_tenant
 from tests.plans import explained
-from tests.postgres import Server
 from tests.sessions import Connection, acting
 
 pytestmark = pytest.mark.database
@@ -69,16 +65,6 @@ async def drafting(owner: Repository, superuser: Connection) -> Tenant:
         await superuser.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
     await superuser.execute("VACUUM (ANALYZE) app.base_entity")
     return tenants[0]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def app(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Connection]:
-    """Have a connection of the service's pool, with its settings, for this test alone."""
-    pool = Pool(cluster.url("app", database), settings)
-    await pool.open()
-    async with pool.connection() as connection:
-        yield connection
-    await pool.close()
 
 
 @pytest.mark.parametrize("name", ["search_breadth", "search_exact"])

@@ -1,4 +1,4 @@
-"""Locks that stand in the way of the service, and who waits for them."""
+"""Locks that stand in the way of the service."""
 
 import os
 import signal
@@ -7,16 +7,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import asyncpg
 
-from tests.bench import FOR_LONGER, until
 from tests.faults.aftermath import Scene
 
 WRITES = "LOCK TABLE app.base_entity IN EXCLUSIVE MODE"
 READS = "LOCK TABLE app.base_entity IN ACCESS EXCLUSIVE MODE"
-WAITING = f"""
-SELECT pid FROM pg_stat_activity
-WHERE application_name LIKE 'plant app%' AND datname = current_database()
-AND wait_event_type = 'Lock' AND pid IN ({FOR_LONGER})
-"""
 
 
 @asynccontextmanager
@@ -31,17 +25,6 @@ async def holding(scene: Scene, lock: str) -> AsyncIterator[asyncpg.Connection]:
     finally:
         with suppress(BrokenPipeError):
             await session.close()
-
-
-async def waiting(session: asyncpg.Connection, count: int) -> list[int]:
-    """Wait until so many sessions of the service wait for a lock; gives their pids."""
-
-    async def found() -> list[int]:
-        await session.execute("SELECT pg_stat_clear_snapshot()")
-        return [row["pid"] for row in await session.fetch(WAITING)]
-
-    pids: list[int] = await until(found, lambda pids: len(pids) == count)
-    return pids
 
 
 @contextmanager

@@ -7,9 +7,10 @@ import signal
 import pytest
 
 from service.database.embedded import EmbeddedServer
+from tests.bench import waiting_backends
 from tests.factories import Tenant
 from tests.faults.aftermath import scene
-from tests.faults.locks import READS, holding, paused, waiting
+from tests.faults.locks import READS, holding, paused
 from tests.postgres import Server
 
 
@@ -22,7 +23,7 @@ async def test_a_back_end_killed_with_kill_9(
         async with holding(found, READS) as session:
             write = asyncio.create_task(found.create())
             read = asyncio.create_task(found.api.get("/v1/skills"))
-            pids = await waiting(session, 2)
+            pids = await waiting_backends(session, 2)
             os.kill(pids[0], signal.SIGKILL)
             answers = [await write, await read]
         assert {201} == {answer.status for answer in kept}
@@ -43,7 +44,7 @@ async def test_a_server_that_is_restarted(
         async with holding(found, READS) as session:
             write = asyncio.create_task(found.create())
             read = asyncio.create_task(found.api.get("/v1/skills"))
-            await waiting(session, 2)
+            await waiting_backends(session, 2)
             server = process.running()
             assert server is not None
             # Whoever holds the lock goes last, or its end would let the others through.

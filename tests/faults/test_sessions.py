@@ -10,10 +10,10 @@ import pytest
 from service.errors import Unavailable
 from service.repository.entities import CREATE, EntityById
 from service.sqlstate import classify, retry_kind
-from tests.bench import unavailable, until
+from tests.bench import unavailable, until, waiting_backends
 from tests.factories import Tenant, skill_body
 from tests.faults.aftermath import Scene, ended, scene
-from tests.faults.locks import READS, WRITES, holding, waiting
+from tests.faults.locks import READS, WRITES, holding
 from tests.planted import AT_COMMIT, NOTHING_PLANTED
 from tests.postgres import Server
 
@@ -36,7 +36,7 @@ async def test_exhaustion_is_503_within_the_deadline_and_passes(
                 asyncio.create_task(found.api.patch(f"/v1/skills/{one}", {"tags": ["a"]}, "*"))
                 for one in made
             ]
-            await waiting(session, 2)
+            await waiting_backends(session, 2)
             async with asyncio.timeout(2):
                 late = await asyncio.gather(*(found.create() for _ in range(6)))
             assert 200 == (await found.api.get("/v1/skills")).status
@@ -57,7 +57,7 @@ async def test_a_back_end_terminated_in_the_middle_of_a_query(
             tasks = [write]
             if lock == READS:
                 tasks.append(asyncio.create_task(found.api.get("/v1/skills")))
-            for pid in await waiting(session, len(tasks)):
+            for pid in await waiting_backends(session, len(tasks)):
                 await session.execute("SELECT pg_terminate_backend($1)", pid)
             answers = await asyncio.gather(*tasks)
         assert [504, 503][: len(tasks)] == [answer.status for answer in answers]
@@ -132,7 +132,7 @@ async def test_a_client_that_hangs_up(cluster: Server, database: str, tenant: Te
                 asyncio.create_task(found.create()),
                 asyncio.create_task(found.api.get("/v1/skills")),
             ]
-            await waiting(session, 2)
+            await waiting_backends(session, 2)
             for task in tasks:
                 await ended(task)
         await found.whole()
@@ -144,7 +144,7 @@ async def test_a_cancelled_task(cluster: Server, database: str, tenant: Tenant, 
     async with scene(cluster, database, tenant) as found:
         async with holding(found, READS) as session:
             task = asyncio.create_task(_work(found, tenant, what))
-            await waiting(session, 1)
+            await waiting_backends(session, 1)
             await ended(task)
         assert task.cancelled()
         listed = await found.api.get("/v1/skills?name=half")

@@ -10,7 +10,7 @@ from msgspec import structs
 from service.repository import match, search
 from service.repository.base import Query
 from tests.api import Answer, Api
-from tests.bench import SMALL, Bench, unavailable, until
+from tests.bench import SMALL, Bench, gauge, unavailable, until
 from tests.edge import served
 from tests.factories import Tenant
 from tests.postgres import Server
@@ -34,9 +34,7 @@ def ask(api: Api, path: str = "/v1/search") -> asyncio.Task[Answer]:
 
 async def waiting(api: Api) -> int:
     """Read how many searches wait for their turn."""
-    told = (await api.get("/metrics")).body.decode().splitlines()
-    (count,) = [line.split(" ")[1] for line in told if line.startswith("plant_searches_waiting ")]
-    return int(float(count))
+    return await gauge(api, "plant_searches_waiting")
 
 
 @pytest.mark.parametrize("path", ASKED)

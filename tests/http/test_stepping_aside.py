@@ -9,7 +9,7 @@ from msgspec import structs
 from service.database.shares import shares
 from service.repository.base import Repository
 from tests.api import Api
-from tests.bench import SMALL, Bench, until
+from tests.bench import SMALL, Bench, gauge, until
 from tests.database.test_group_commit import holding
 from tests.factories import Tenant, skill_body
 from tests.postgres import Server
@@ -60,9 +60,7 @@ async def test_who_waits_for_a_name_lets_nobody_else_be_refused(
 
 async def _outside(api: Api) -> int:
     """Read how many creations wait outside."""
-    told = (await api.get("/metrics")).body.decode().splitlines()
-    (count,) = [line.split(" ")[1] for line in told if line.startswith("plant_creations_waiting ")]
-    return int(float(count))
+    return await gauge(api, "plant_creations_waiting")
 
 
 def _operations() -> list[dict[str, object]]:
