@@ -32,6 +32,15 @@ URLS: Final[dict[str, Role]] = {
 }
 END_S: Final = 30.0
 
+UNSAID: Final = ("PLANT_", "PYTHONDONTWRITEBYTECODE")
+"""What names begin with that servers are not told of the environment: what would make them others
+than they are where a user runs them."""
+
+
+def environment() -> dict[str, str]:
+    """Give the environment in which servers run: this one without settings of Plant's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(UNSAID)}
+
 
 class Actor(Struct, frozen=True):
     """Whose name a client writes in."""
@@ -88,10 +97,9 @@ class Ground:
 
         `through`: what Python is to run for it.
         """
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PLANT_")}
         urls = {name: self.url(role) for name, role in URLS.items()}
         own = {"PLANT_DATA_DIR": str(self.directory / "data"), "PLANT_PORT": "0"}
-        return Command(self.directory, words, kept | urls | own | settings, through)
+        return Command(self.directory, words, environment() | urls | own | settings, through)
 
     @contextmanager
     def working(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ from bench.running import clear_up_when_ended, room, tell, timed, written
 from bench.serving import goals, growth, overloaded
 from bench.serving.agreement import DisagreementError
 from bench.serving.arguments import given, planned
-from bench.serving.environment import pins, python_of
+from bench.serving.environment import compile_plant, pins, python_of
 from bench.serving.load import require_wrk
 from bench.serving.matrix import measured_at
 from bench.serving.parts import Part
@@ -56,6 +56,7 @@ def main(arguments: list[str]) -> int:
 
 def _measured(asked: argparse.Namespace, plan: Plan, load: float, begun: float) -> Serving:
     say = timed(begun)
+    compile_plant()
     with room() as directory, _roomy(directory) as ground:
         on = machine(str(ground.run("SHOW server_version")[0][0]), load)
         sizes = _beside_peers(ground, asked.peers, plan.parts, say)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import threading
@@ -17,7 +16,7 @@ import msgspec
 import psycopg
 from msgspec import Struct
 
-from bench.ground import Actor, Ground
+from bench.ground import Actor, Ground, environment
 from bench.serving import usage
 from bench.serving.servers import FASTAPI, PLANT, ROOT, Server, told
 from bench.serving.stock import FILL
@@ -197,7 +196,7 @@ def _by_peer(ground: Ground, python: Path, actor: Actor, path: Path | None) -> M
     run = subprocess.run(
         [*command, *who, *([str(path)] if path else [])],
         cwd=ROOT,
-        env=os.environ | told(ground, "peer bulk"),
+        env=environment() | told(ground, "peer bulk"),
         check=True,
         capture_output=True,
     )

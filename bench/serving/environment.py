@@ -1,4 +1,8 @@
-"""The environment of the peers: their packages, pinned by hash, and nothing of Plant's."""
+"""The environment of the peers: their packages, pinned by hash, and nothing of Plant's.
+
+Modules are compiled before anything is measured, theirs and Plant's: what is compiled as a server
+starts is left in its memory, the more the more it imports.
+"""
 
 import subprocess
 import sys
@@ -6,9 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from bench.ground import environment
 from service.refusal import Refusal
 
 LOCK: Final = Path(__file__).parents[2] / "requirements" / "serving-peers.lock"
+
+COMPILED: Final = "--compile-bytecode"
 
 
 class PeersMissing(Refusal):
@@ -21,15 +28,21 @@ def python_of(directory: Path) -> Path:
     Raises: PeersMissing.
     """
     python, stamp = directory / "bin" / "python", directory / "lock.sha256"
-    wanted = sha256(LOCK.read_bytes()).hexdigest()
+    wanted = sha256(LOCK.read_bytes()).hexdigest() + COMPILED
     if not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
         uv = [sys.executable, "-m", "uv"]
         made = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(directory)]
         install = [*uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps"]
         _run(made)
-        _run([*install, "--require-hashes", "--requirement", str(LOCK)])
+        _run([*install, COMPILED, "--require-hashes", "--requirement", str(LOCK)])
         stamp.write_text(wanted, encoding="ascii")
     return python
+
+
+def compile_plant() -> None:
+    """Have the modules of `plant serve` compiled, where Python may write beside them."""
+    command = [sys.executable, "-c", "import service.cli.serve"]
+    subprocess.run(command, check=True, env=environment())
 
 
 def _run(command: list[str]) -> None:

@@ -126,7 +126,8 @@ def rows(grown: Grown) -> list[Row]:
                     value=now / was,
                     most=GROWTH_MOST if (small, large) == GROWN else None,
                     how=HOW,
-                    beside=f"{now:.3g} against {was:.3g} ms",
+                    beside=f"{now:.3g} against {was:.3g} ms; processor time of the service "
+                    f"{after.middle('cpu_us'):,.0f} against {before.middle('cpu_us'):,.0f} µs",
                     cause=CAUSES.get((operation, "p50_ms", SMALLEST), ""),
                 )
             )

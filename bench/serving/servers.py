@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench.ground import PLANT as AS_IT_IS
-from bench.ground import Actor, Ground
+from bench.ground import Actor, Ground, environment
 from service.catalog.function import signature
 from service.catalog.load import load as load_catalog
 
@@ -172,7 +172,7 @@ def process(
     """Run a program from the root of the repository; what it says goes to a file."""
     with said.open("ab") as out:
         started = subprocess.Popen(
-            list(command), cwd=ROOT, env=os.environ | environ, stdout=out, stderr=out
+            list(command), cwd=ROOT, env=environment() | environ, stdout=out, stderr=out
         )
     try:
         yield started

@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from bench import benchmarks
-from bench.ground import Actor
+from bench.ground import Actor, environment
 from bench.paced import Plan, loaded
 from bench.result import Row
 from bench.running import written
@@ -22,7 +22,7 @@ from bench.serving.agreement import known, scores
 from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
 from bench.serving.causes import CAUSES, SMALLEST
-from bench.serving.environment import pins
+from bench.serving.environment import compile_plant, pins
 from bench.serving.growth import Grown
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
 from bench.serving.operations import OPERATIONS, PARTS, Ask, amend, create, get, many, search, step
@@ -358,6 +358,30 @@ class TestPeers:
 
         assert named <= set(pins())
         assert named <= set(report.NAMED)
+
+
+class TestModules:
+    """Servers run as they do elsewhere: their modules are compiled, whatever is set here."""
+
+    def test_servers_are_not_told_of_what_is_set_for_this_process(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither of Plant's settings nor that nothing compiled is to be kept."""
+        for name in ("PLANT_PORT", "PYTHONDONTWRITEBYTECODE", "OTHER"):
+            monkeypatch.setenv(name, "1")
+
+        assert {"OTHER"} == {"PLANT_PORT", "PYTHONDONTWRITEBYTECODE", "OTHER"} & set(environment())
+
+    def test_those_of_plant_are_compiled_before_it_is_measured(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Also where Python is told to keep nothing compiled."""
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
+        compile_plant()
+
+        kept = {path.name.partition(".")[0] for path in tmp_path.rglob("service/**/*.pyc")}
+        assert kept >= {"serve", "app", "pool"}
 
 
 class TestOverload:
