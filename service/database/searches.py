@@ -1,6 +1,7 @@
 """Connections for searches, which take long: tenants take turns, and other reads go past them.
 
-All connections for reads but one are theirs at most. Who waits for a turn is not in the queue of
+All connections for reads but one are theirs at most, and all of these but one a tenant's: another
+one's next search need not wait until one of theirs has ended. Who waits for a turn is not in the queue of
 the pool, nor counted at the door among those who read: nobody who wants one entity is refused for
 how long searches take.
 """
@@ -31,7 +32,8 @@ class Searches:
         self._pool = pool
         at_once = max(1, pool.size_max - 1)
         self._places = pool.waiting_max + at_once
-        self._turns = Turns(at_once, busy=pool.refusal, late=pool.late)
+        each = max(1, at_once - 1)
+        self._turns = Turns(at_once, each=each, busy=pool.refusal, late=pool.late)
         self.entrance = Gate(self._places, math.inf, stalls=False)
 
     @property

@@ -1,7 +1,8 @@
 """Takes those who ask for much in turn, so that they keep nothing from all others.
 
 Whoever has the fewest comes next, and turns go round among those who have as many: nobody is given
-a second one while somebody else waits for a first.
+a second one while somebody else waits for a first. Where that is wanted (`each`), one has no more
+than so many at a time, though others are free: whoever comes then need not wait for their end.
 """
 
 import asyncio
@@ -26,12 +27,21 @@ def _busy() -> Unavailable:
 class Turns:
     """Lets so many in at a time.
 
-    `busy` and `late` give what those are told for whom there is no place, or no turn in time.
+    `busy` and `late` give what those are told for whom there is no place, or no turn in time;
+    `each`: how many turns one has at most, as long as it is told whose they are.
     """
 
-    def __init__(self, at_once: int, *, busy: Refusal = _busy, late: Refusal = _busy) -> None:
+    def __init__(
+        self,
+        at_once: int,
+        *,
+        each: int | None = None,
+        busy: Refusal = _busy,
+        late: Refusal = _busy,
+    ) -> None:
         self._busy, self._late = busy, late
         self._free = at_once
+        self._each = at_once if each is None else each
         self._placed = 0
         self._of = Counter[str]()
         self._inside = Counter[str]()
@@ -77,8 +87,8 @@ class Turns:
             _less(self._of, whose)
 
     async def _begin(self, whose: str) -> None:
-        if self._free:
-            # Then nobody waits.
+        if self._free and self._may(whose):
+            # Then nobody waits who may have it.
             self._give(whose)
             return
         come = asyncio.get_running_loop().create_future()
@@ -91,6 +101,9 @@ class Turns:
                 self._end(whose)
             raise
 
+    def _may(self, whose: str) -> bool:
+        return whose == NOBODY or self._inside[whose] < self._each
+
     def _give(self, whose: str) -> None:
         self._free -= 1
         self._inside[whose] += 1
@@ -99,10 +112,11 @@ class Turns:
         self._free += 1
         _less(self._inside, whose)
         self._forget()
-        if not self._waiting:
+        waiting = [one for one in self._waiting if self._may(one)]
+        if not waiting:
             return
         # Of those who have the fewest the first: who is given one stands behind the others again.
-        who = min(self._waiting, key=lambda one: self._inside[one])
+        who = min(waiting, key=lambda one: self._inside[one])
         queue = self._waiting.pop(who)
         come = queue.popleft()
         if queue:

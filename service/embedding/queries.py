@@ -17,11 +17,11 @@ from service.errors import Unavailable
 REMEMBERED: Final = 1_024
 """Texts of queries whose vectors are kept, 1.5 KB each; the one longest unasked for goes first."""
 
-WAITING_MAX: Final = 64
-"""Different texts of queries that wait at once: a quarter of a second of work."""
+WAITING_MAX: Final = 256
+"""Different texts of queries that wait at once: a second of work."""
 
 SHARES: Final = 4
-"""One asker has no more than one in so many of the places to wait, but two."""
+"""One tenant has no more than one in so many of the places to wait, but two."""
 
 SLICE_CHARACTERS: Final = 512
 """Of the background's texts in one go, some 30 ms of work; a longer text goes alone."""

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
+
+from msgspec import structs
 
 from service.model.search import IN_FORCE
 from service.model.vector import wire
@@ -28,6 +30,10 @@ STANDS_FOR_MAX: Final = 5
 
 LABELS_MAX: Final = 60
 """Labels that an index is asked for: several may be of one skill."""
+
+TOGETHER: Final = 10
+"""Probes of one statement that an index leads: each may take it some tens of milliseconds, and
+whoever else searches has a turn in between."""
 
 EXACT_MAX: Final = 10_000
 """Labels of skills that are all compared; of more an index gives the nearest."""
@@ -93,7 +99,22 @@ class NearSkills:
         found: list[list[NearSkill]] = [[] for _ in probes]
         if not probes:
             return found
-        asked = (
+        if await self._breadths.is_small(repository, context, SKILLS):
+            rows = await repository.many(MatchSkillsExact(*self._asked(probes)), context)
+        else:
+            rows = []
+            for begin in range(0, len(probes), TOGETHER):
+                asked = self._asked(probes[begin : begin + TOGETHER])
+                some = await repository.many(MatchSkillsNear(*asked, LABELS_MAX), context)
+                rows += [structs.replace(row, nth=begin + row.nth) for row in some]
+        for row in rows:
+            there = found[row.nth - 1]
+            if row.skill_id != probes[row.nth - 1].skill_id and len(there) < STANDS_FOR_MAX:
+                there.append(row)
+        return found
+
+    def _asked(self, probes: Sequence[Asked]) -> tuple[Any, ...]:
+        return (
             [probe.vector for probe in probes],
             [probe.lexical for probe in probes],
             [probe.text for probe in probes],
@@ -102,12 +123,3 @@ class NearSkills:
             WORDS,
             STANDS_FOR_MAX + 1,
         )
-        if await self._breadths.is_small(repository, context, SKILLS):
-            rows = await repository.many(MatchSkillsExact(*asked), context)
-        else:
-            rows = await repository.many(MatchSkillsNear(*asked, LABELS_MAX), context)
-        for row in rows:
-            there = found[row.nth - 1]
-            if row.skill_id != probes[row.nth - 1].skill_id and len(there) < STANDS_FOR_MAX:
-                there.append(row)
-        return found
