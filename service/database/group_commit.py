@@ -5,14 +5,16 @@ are taken waits for one, and goes with the others. All of a batch are one transa
 refused undoes the others, so each then goes by itself, and only it meets its refusal. What goes so
 locks nothing that others change; else two batches could wait for each other.
 
-One that waits for a name which a longer transaction has is refused soon, and its batch is undone.
-Then each tenant's go by themselves: those of one, among whom one has to wait again, wait on outside
-of the lanes, so that no other tenant waits with them (service.database.outside).
+One that waits for a name which another transaction has is refused soon, and its batch is undone.
+Then each tenant's go by themselves, and of those among whom one has to wait again each does:
+whoever waits for nobody is done. The others come once more when a commit should be over, and then
+wait on outside of the lanes, where that costs other tenants little (service.database.outside).
 """
 
 import asyncio
 from collections.abc import Hashable
-from typing import Any
+from contextlib import AsyncExitStack
+from typing import Any, Final
 
 import asyncpg
 
@@ -32,6 +34,9 @@ from service.database.pool import Pool
 from service.errors import OutcomeUnknown
 from service.sqlstate import classify
 
+COMMIT_S: Final = 0.05
+"""For so long one that has to wait stands back, once: mostly it is another one's commit."""
+
 
 class GroupCommit(Batcher):
     """Sends calls that each write something new, and give a row.
@@ -49,6 +54,11 @@ class GroupCommit(Batcher):
         """Count those who wait for what another transaction has taken."""
         return self._outside.count
 
+    @property
+    def standing_back(self) -> int:
+        """Count those who let another's commit end."""
+        return self._outside.back
+
     async def fetch(
         self,
         statement: Statement,
@@ -64,24 +74,41 @@ class GroupCommit(Batcher):
         """
         company: Hashable = None if self.is_busy else ALONE
         until = asyncio.get_running_loop().time() + self._pool.acquire_s
+        again = False
         while True:
-            if self._outside.is_crowded(whose):
-                await self._outside.uncrowded(whose, until)
-            waiting = self._placed(statement, arguments, sending, company, whose)
-            rows = await waiting.rows
+            waiting = await self._tried(statement, arguments, sending, company, whose, until)
+            rows = waiting.rows.result()
             if rows is not None:
                 return rows
             if waiting.unsent:
                 continue
-            if (
-                waiting.waited
-                and waiting.company is not None
-                and not self._outside.is_crowded(whose)
-            ):
+            if not waiting.waited or waiting.company is not ALONE:
+                company = whose if waiting.waited and waiting.company is None else ALONE
+            elif again:
                 break
-            company = whose if waiting.waited else ALONE
-        async with self._outside.place(whose):
+            else:
+                again = True
+                await self._outside.stand_back(whose, COMMIT_S)
+        async with self._outside.place(whose, until):
             return await self._alone(statement, arguments, sending)
+
+    async def _tried(
+        self,
+        statement: Statement,
+        arguments: Row,
+        sending: Sending,
+        company: Hashable,
+        whose: Hashable,
+        until: float,
+    ) -> Waiting:
+        """Run it in a lane; one of a tenant who has many outside when it is their turn, alone."""
+        async with AsyncExitStack() as turn:
+            if self._outside.is_crowded(whose):
+                await turn.enter_async_context(self._outside.turn(whose, until))
+                company = ALONE
+            waiting = self._placed(statement, arguments, sending, company, whose)
+            await waiting.rows
+        return waiting
 
     def _placed(
         self,
@@ -99,13 +126,14 @@ class GroupCommit(Batcher):
         return waiting
 
     def _next(self) -> list[Waiting]:
-        """Take those who go next; those whose tenant has many outside already are given back.
+        """Take those who go next; of a crowded tenant those who go one by one alone.
 
-        To find out that one has to wait takes a lane's time, from whoever else waits for it.
+        The others of it are given back as they came.
         """
         while batch := super()._next():
             for waiting in batch:
-                waiting.unsent = self._outside.is_crowded(waiting.whose)
+                crowded = self._outside.is_crowded(waiting.whose)
+                waiting.unsent = crowded and waiting.company is not ALONE
                 if waiting.unsent:
                     waiting.rows.set_result(None)
             if served := [waiting for waiting in batch if not waiting.unsent]:

@@ -102,10 +102,10 @@ class NearSkills:
         if await self._breadths.is_small(repository, context, SKILLS):
             rows = await repository.many(MatchSkillsExact(*self._asked(probes)), context)
         else:
-            rows = []
+            rows = list[NearSkill]()
             for begin in range(0, len(probes), TOGETHER):
-                asked = self._asked(probes[begin : begin + TOGETHER])
-                some = await repository.many(MatchSkillsNear(*asked, LABELS_MAX), context)
+                asked = *self._asked(probes[begin : begin + TOGETHER]), LABELS_MAX
+                some = await repository.many(MatchSkillsNear(*asked), context)
                 rows += [structs.replace(row, nth=begin + row.nth) for row in some]
         for row in rows:
             there = found[row.nth - 1]

@@ -14,7 +14,7 @@ from service.repository.entities import Written
 from tests.bench import until
 from tests.database.test_batcher import at_rest, reading
 from tests.database.test_group_commit import holding, make
-from tests.factories import Tenant, skill_body
+from tests.factories import Tenant, make_tenant, skill_body
 from tests.postgres import Server
 from tests.sessions import Connect, Connection, connections
 
@@ -66,7 +66,7 @@ async def test_a_batch_in_which_one_waits_is_done_again_tenant_by_tenant(
     other_tenant: Tenant,
     superuser: Connection,
 ) -> None:
-    """Another tenant's commit together, half as many at a time; its own wait on with it."""
+    """Another tenant's commit together, half as many at a time; of its own each by itself."""
     repository, pool = small
     held = skill_body()
     holder = await holding(repository, connect, tenant.author, held)
@@ -77,16 +77,18 @@ async def test_a_batch_in_which_one_waits_is_done_again_tenant_by_tenant(
     await asyncio.gather(*first)
     made = [one.id for one in await asyncio.gather(*others)]
     assert 2 == len(await superuser.fetch(TRANSACTIONS, made))
-    assert 2 == repository.creations.outside
+    assert isinstance(await own[1], Written)
+    await _outside(repository, 1)
+    assert not own[0].done()
     await holder.rollback()
-    assert 2 == len({one.id for one in await asyncio.gather(*own)})
+    assert isinstance(await own[0], Written)
     await at_rest(pool)
 
 
-async def test_one_that_waits_in_a_lane_without_others_goes_outside_at_once(
+async def test_one_that_waits_in_a_lane_without_others_comes_once_more_and_goes_outside(
     small: tuple[Repository, Pool], connect: Connect, tenant: Tenant
 ) -> None:
-    """It has nobody to be told apart from: once in the lane, once outside."""
+    """It has nobody to be told apart from: twice in the lane, once outside."""
     repository, pool = small
     held = skill_body()
     holder = await holding(repository, connect, tenant.author, held)
@@ -97,14 +99,14 @@ async def test_one_that_waits_in_a_lane_without_others_goes_outside_at_once(
     await _outside(repository, 1)
     await holder.rollback()
     await asyncio.gather(*first, own)
-    assert 4 == repository.creations.sent - sent
+    assert 5 == repository.creations.sent - sent
     await at_rest(pool)
 
 
-async def test_while_it_is_crowded_outside_a_tenants_take_no_lane(
+async def test_while_it_is_crowded_outside_a_tenants_go_one_by_one(
     small: tuple[Repository, Pool], connect: Connect, tenant: Tenant, other_tenant: Tenant
 ) -> None:
-    """They wait unsent, whatever they create; what another tenant creates is created."""
+    """Each by itself, and whoever waits for nobody is done, as are other tenants'."""
     repository, pool = small
     held = skill_body()
     holder = await holding(repository, connect, tenant.author, held)
@@ -112,18 +114,52 @@ async def test_while_it_is_crowded_outside_a_tenants_take_no_lane(
 
     await _outside(repository, SIZE)
     sent = repository.creations.sent
+    more = await asyncio.gather(*_asked(repository, tenant, [skill_body() for _ in range(6)]))
+    assert 6 == len({one.id for one in more}) == repository.creations.sent - sent
+    await asyncio.gather(*_asked(repository, other_tenant, [skill_body() for _ in range(6)]))
     waiting += _asked(repository, tenant, [held, held])
-    more = _asked(repository, tenant, [skill_body(), skill_body()])
-    await _outside(repository, SIZE + 4)
-    assert sent == repository.creations.sent
-    assert isinstance(await make(repository, other_tenant.author, skill_body()), Written)
-    assert sent + 1 == repository.creations.sent
+    await _outside(repository, SIZE + 2)
     await holder.rollback()
     told = await asyncio.gather(*waiting, return_exceptions=True)
     assert 1 == sum(isinstance(one, Written) for one in told)
     assert SIZE + 1 == sum(isinstance(one, NameTaken) for one in told)
-    assert 2 == len({one.id for one in await asyncio.gather(*more)})
     assert 0 == repository.creations.outside
+    await at_rest(pool)
+
+
+async def test_who_loses_a_race_for_a_name_needs_no_place_outside(
+    small: tuple[Repository, Pool],
+    connect: Connect,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    owner: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes again when the other one's commit is over, while others have all places."""
+    monkeypatch.setattr("service.database.group_commit.COMMIT_S", 1.0)
+    repository, pool = small
+    holders, stuck = [], []
+    for each in (tenant, other_tenant):
+        held = skill_body()
+        holders.append(await holding(repository, connect, each.author, held))
+        stuck += _asked(repository, each, [held])
+    await _outside(repository, SIZE // 2)
+    third, raced = await make_tenant(owner), skill_body()
+    holders.append(await holding(repository, connect, third.author, raced))
+    sent = repository.creations.sent
+    (late,) = _asked(repository, third, [raced])
+
+    async def back() -> int:
+        return repository.creations.standing_back
+
+    await until(back, lambda there: there == 1)
+    await holders.pop().commit()
+    with pytest.raises(NameTaken):
+        await late
+    assert 2 == repository.creations.sent - sent
+    for holder in holders:
+        await holder.rollback()
+    await asyncio.gather(*stuck, return_exceptions=True)
     await at_rest(pool)
 
 
@@ -138,13 +174,13 @@ async def test_of_those_who_may_wait_a_quarter_is_one_tenants(
         waiting = _asked(repository, tenant, [held] * SIZE)
 
         await _outside(repository, SIZE)
-        (last,) = _asked(repository, tenant, [skill_body()])
+        waiting += _asked(repository, tenant, [held])
         await _outside(repository, SIZE + 1)
         with pytest.raises(Unavailable):
             await make(repository, tenant.author, skill_body())
         assert isinstance(await make(repository, other_tenant.author, skill_body()), Written)
         await holder.rollback()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        assert isinstance(await last, Written)
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert 1 == sum(isinstance(one, Written) for one in told)
         assert 0 == repository.creations.outside
         await at_rest(pool)

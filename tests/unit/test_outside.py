@@ -25,12 +25,17 @@ def some(size: int, acquire_timeout_ms: int) -> tuple[Outside, Pool]:
     return Outside(pool), pool
 
 
+def soon(outside: Outside) -> float:
+    """Give the time of the loop until which one waits for a connection."""
+    return asyncio.get_running_loop().time() + outside.pool.acquire_s
+
+
 @asynccontextmanager
 async def taken(outside: Outside, *tenants: str) -> AsyncIterator[None]:
     """Have a place for each of these."""
     async with AsyncExitStack() as stack:
         for tenant in tenants:
-            await stack.enter_async_context(outside.place(tenant))
+            await stack.enter_async_context(outside.place(tenant, soon(outside)))
         yield
 
 
@@ -38,7 +43,7 @@ async def waiting(outside: Outside, *tenants: str) -> list[asyncio.Task[None]]:
     """Let these wait; whoever has a place gives it back at once."""
 
     async def one(tenant: str) -> None:
-        async with outside.place(tenant):
+        async with outside.place(tenant, soon(outside)):
             pass
 
     tasks = [asyncio.create_task(one(tenant)) for tenant in tenants]
@@ -68,27 +73,36 @@ async def test_a_tenant_leaves_places_to_others() -> None:
     await asyncio.gather(*stuck)
 
 
-async def test_where_a_tenant_has_as_many_as_there_are_connections_the_next_wait_before() -> None:
-    """Until one has gone, or time is up; of all that may wait it has a quarter."""
+async def test_where_a_tenant_has_as_many_as_there_are_connections_the_next_go_one_by_one() -> None:
+    """Until time is up; of all that may wait it has a quarter, and no other tenant is crowded."""
     outside, pool = some(8, LATE_MS)
-    until = asyncio.get_running_loop().time() + LATE_MS / 1000
+    gone = asyncio.Event()
+
+    async def next_one() -> None:
+        async with outside.turn("a", soon(outside)):
+            await gone.wait()
+
     async with taken(outside, "a", "a"):
         stuck = await waiting(outside, *["a"] * 6)
         assert (True, False) == (outside.is_crowded("a"), outside.is_crowded("b"))
+        turns = [asyncio.create_task(next_one()) for _ in range(25 - 8 - 1)]
+        await asyncio.sleep(0)
         with pytest.raises(Unavailable):
-            await outside.uncrowded("a", until - LATE_MS / 1000)
+            async with outside.turn("a", asyncio.get_running_loop().time()):
+                pass
         assert (1, 0) == (pool.statistics.timeouts, pool.statistics.refused)
-        before = [asyncio.create_task(outside.uncrowded("a", until)) for _ in range(25 - 8)]
+        turns.append(asyncio.create_task(next_one()))
         await asyncio.sleep(0)
         assert 25 == outside.count
-        with pytest.raises(Unavailable):
-            await outside.uncrowded("a", until)
-        assert (1, 1) == (pool.statistics.timeouts, pool.statistics.refused)
-        assert not any(one.done() for one in before)
-        stuck[0].cancel()
-        await asyncio.gather(*before)
-        assert 7 == outside.count
-    await asyncio.gather(*stuck[1:])
+        for refused in (outside.turn, outside.place):
+            with pytest.raises(Unavailable):
+                async with refused("a", soon(outside)):
+                    pass
+        assert (1, 2) == (pool.statistics.timeouts, pool.statistics.refused)
+        assert not any(one.done() for one in turns)
+        gone.set()
+        await asyncio.gather(*turns)
+    await asyncio.gather(*stuck)
     assert 0 == outside.count
 
 
