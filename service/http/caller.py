@@ -5,7 +5,7 @@ That there is no such key is remembered too, for less than it takes to make one 
 """
 
 from collections import OrderedDict
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -83,9 +83,16 @@ class Authenticator:
         return found
 
     def remembers(self, key: str) -> bool:
-        """Say whether the key has been good before, or is a token, which is known by itself."""
-        is_token = self._tokens is not None and looks_like_token(key)
-        return is_token or key_hash(key) in self._known
+        """Say whether the key has been good before, or names one of the issuer's that is known."""
+        if self._tokens is not None and looks_like_token(key):
+            return self._tokens.names_known(key)
+        return key_hash(key) in self._known
+
+    def is_at_hand(self, key: str) -> bool:
+        """Say whether nobody else's pace keeps the key from being looked up at once."""
+        if self._tokens is not None and looks_like_token(key):
+            return self._tokens.is_at_hand(key)
+        return self.remembers(key)
 
     def recalled(self, key: str) -> Identity | None:
         """Give whose key this is as far as it is remembered, and wait for nobody."""
@@ -133,13 +140,12 @@ async def caller(request: web.Request, *scopes: str) -> Caller:
     authenticator = request.app[AUTHENTICATOR]
     try:
         key = bearer(request)
-        if authenticator.remembers(key):
-            identity = await authenticator.identity(key)
-        else:
+        if not authenticator.remembers(key):
             require_address(request)
-            # Its look-up may have to wait for those of others like it: nobody else does.
-            with counted(request).aside():
-                identity = await authenticator.identity(key)
+        # Its look-up may have to wait for those of others like it, or for the issuer: nobody else
+        # does.
+        with nullcontext() if authenticator.is_at_hand(key) else counted(request).aside():
+            identity = await authenticator.identity(key)
     except RateLimited:
         raise
     except Exception:

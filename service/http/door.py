@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -24,7 +25,7 @@ from service.http import problems
 from service.http.counted import counted
 from service.http.framing import Request
 from service.http.metrics import METRICS
-from service.http.reading import REPOSITORY, searches
+from service.http.reading import REPOSITORY, compares, searches
 from service.http.request import request_id, usable_id
 from service.http.short_way import SHORT
 from service.http.wire import framed, parts
@@ -61,7 +62,7 @@ class Door:
         """Refuse a request that is parsed, or pass it on."""
         # What the router takes for the same path is refused as it is.
         if request.rel_url.path.startswith(GUARDED):
-            pool, entrance = self._queue(request.method, request.rel_url.path)
+            pool, entrance = self._queue(request.method, request.rel_url.path_qs)
             here = counted(request)
             # Who is counted has been asked, and is one of those who are in already.
             if pool.full or (not here.is_counted and entrance.full):
@@ -91,7 +92,9 @@ class Door:
     def _queue(self, method: str, target: str) -> tuple[Pool, Gate]:
         """Give the pool that a request goes by, and the gate that counts it there."""
         repository = self._repository
-        if searches(method, target):
+        # The router takes the same path written in other ways.
+        target = unquote(target) if "%" in target else target
+        if searches(method, target) or compares(method, target):
             return repository.reads, repository.searches.entrance
         pool = repository.reads if method in problems.SAFE_METHODS else repository.pool
         return pool, pool.entrance

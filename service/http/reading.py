@@ -17,6 +17,7 @@ from service.http.deadline import UNBOUNDED
 from service.http.preferences import preferred
 from service.http.problems import SAFE_METHODS
 from service.http.request import if_none_match
+from service.model.kinds import KINDS
 from service.repository.base import Repository
 from service.usecases.replica import Replica
 
@@ -44,6 +45,12 @@ def reading(request: web.Request) -> Repository:
 def searches(method: str, target: str) -> bool:
     """Say whether a request searches; `target` is its path, with its query or without."""
     return method == "POST" and target.partition("?")[0] in SEARCHES
+
+
+def compares(method: str, target: str) -> bool:
+    """Say whether a creation searches first (`similar=`); `target` is its path with its query."""
+    path, _, query = target.partition("?")
+    return method == "POST" and "similar=" in query and path.removeprefix("/v1/") in KINDS
 
 
 def only_reads(method: str, target: str) -> bool:

@@ -63,6 +63,15 @@ class IssuerKeys:
         """Tell how many keys are known."""
         return len(self._keys)
 
+    def has(self, key_id: str | None) -> bool:
+        """Say whether the key with this name was among those that were read last."""
+        return key_id in self._keys or (key_id is None and len(self._keys) == 1)
+
+    @property
+    def are_fresh(self) -> bool:
+        """Say whether nobody who needs one has them read again."""
+        return self._clock.monotonic() - self._read_at <= FRESH_S
+
     async def begin(self) -> None:
         """Read the keys before anybody needs them: what keeps one from it is said at once."""
         await self._renew(None)
@@ -72,7 +81,7 @@ class IssuerKeys:
 
         Raises: Unauthenticated, Unavailable.
         """
-        if self._clock.monotonic() - self._read_at > FRESH_S or key_id not in self._keys:
+        if not self.are_fresh or key_id not in self._keys:
             await self._renew(key_id)
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
@@ -126,6 +135,17 @@ class Tokens:
         self.keys = IssuerKeys(told.keys, clock)
         self._repository = repository
         self._clock = clock
+
+    def names_known(self, token: str) -> bool:
+        """Say whether a token names a key of the issuer's that is known, or can name none."""
+        try:
+            return self.keys.has(key_id_of(token))
+        except Unauthenticated:
+            return True
+
+    def is_at_hand(self, token: str) -> bool:
+        """Say whether the key that a token names is known, and nobody has to ask the issuer."""
+        return self.keys.are_fresh and self.names_known(token)
 
     async def identity(self, token: str) -> Identity:
         """Find whom a token stands for; it ends when the token does.

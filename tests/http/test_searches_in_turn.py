@@ -12,7 +12,7 @@ from service.repository.base import Query
 from tests.api import Answer, Api
 from tests.bench import SMALL, Bench, gauge, unavailable, until
 from tests.edge import served
-from tests.factories import Tenant
+from tests.factories import Tenant, skill_body
 from tests.postgres import Server
 
 SETTINGS: dict[str, Any] = {"pool_max": 6, "waiting_max": 15, "acquire_timeout_ms": 10_000}
@@ -24,6 +24,8 @@ ASKED = {
     "/v1/search": VECTOR,
     "/v1/search/duplicates": {"kind": "skill", "text": "a name"},
     "/v1/match": {"skills": [{"text": "a phrase"}]},
+    "/v1/%73earch": VECTOR,
+    "/v1/skills?similar=refuse": skill_body(),
 }
 
 
@@ -62,10 +64,10 @@ async def test_whoever_reads_or_writes_goes_past_searches(
 
 
 @pytest.mark.parametrize("path", ASKED)
-async def test_searches_are_counted_apart_from_reads(
+async def test_searches_are_counted_apart_from_reads_and_writes(
     cluster: Server, database: str, tenant: Tenant, path: str
 ) -> None:
-    """How long they take is no measure of how long one waits who reads."""
+    """How long they take is no measure of how long one waits who reads or writes."""
     async with (
         served(structs.replace(SMALL, **SETTINGS), cluster.url("app", database)) as service,
         Api.open(service.url, tenant) as api,
@@ -74,11 +76,12 @@ async def test_searches_are_counted_apart_from_reads(
     ):
         found = service.repository
 
-        async def inside() -> tuple[int, int]:
-            return found.searches.entrance.waiting, found.reads.entrance.waiting
+        async def inside() -> tuple[int, ...]:
+            gates = found.searches.entrance, found.reads.entrance, found.pool.entrance
+            return tuple(gate.waiting for gate in gates)
 
         there = [ask(api, path) for _ in range(3)]
-        await until(inside, lambda counts: counts == (3, 0))
+        await until(inside, lambda counts: counts == (3, 0, 0))
         for one in there:
             one.cancel()
         await asyncio.gather(*there, return_exceptions=True)

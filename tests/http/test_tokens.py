@@ -27,6 +27,7 @@ from service.usecases.keys import admit_tokens
 from service.values import Claims
 from tests.api import Answer, Api, serving
 from tests.bench import until
+from tests.edge import served
 from tests.factories import Tenant, skill_body
 from tests.moved import Moved
 from tests.postgres import Server
@@ -46,12 +47,17 @@ WRITERS: dict[str, Any] = {
 
 
 class Issuer:
-    """Signs tokens, and serves its keys over HTTP; `asked`: how often they were fetched."""
+    """Signs tokens, and serves its keys over HTTP.
+
+    `asked`: how often they were fetched; `silent`: cleared, so that it does not answer.
+    """
 
     def __init__(self) -> None:
         self.keys = {name: make() for name, make in MAKERS.items()}
         self.asked = 0
         self.down = False
+        self.silent = asyncio.Event()
+        self.silent.set()
         self.url = ""
 
     def jwks(self) -> dict[str, Any]:
@@ -86,6 +92,7 @@ class Issuer:
     async def answer(self, _: web.Request) -> web.Response:
         """Give the keys, unless it is down."""
         self.asked += 1
+        await self.silent.wait()
         return web.Response(status=503) if self.down else web.json_response(self.jwks())
 
 
@@ -429,6 +436,39 @@ class TestKeysOfTheIssuer:
         assert ("ok", {"keys": 3, "failing": "the answer is 503"}) == (
             told["status"], told["tokens"],
         )  # fmt: skip
+
+    @pytest.mark.parametrize("kid,ahead_s", [("no such key", AGAIN_S), ("ES256", FRESH_S)])
+    async def test_who_waits_for_it_lets_nobody_be_refused(
+        self,
+        told: Settings,
+        app_url: str,
+        tenant: Tenant,
+        issuer: Issuer,
+        clock: Moved,
+        kid: str,
+        ahead_s: float,
+    ) -> None:
+        """It does not answer: tokens of new and of old keys wait, and are not counted."""
+        token = jwt.encode({"iss": ISSUER}, issuer.keys["ES256"], "ES256", headers={"kid": kid})
+        small = structs.replace(told, pool_max=8, waiting_max=3)
+        async with (
+            served(small, app_url, clock) as service,
+            Api.open(service.url, tenant) as api,
+        ):
+            await until(lambda: me(api, issuer.token(tenant)), lambda answer: answer.status == 200)
+            asked = issuer.asked
+            issuer.silent.clear()
+            clock.ahead += timedelta(seconds=ahead_s + 1)
+            waiting = [asyncio.create_task(me(api, token)) for _ in range(6)]
+            await until(service.clients, lambda count: count == 6)
+
+            async def counted() -> tuple[int, int]:
+                return issuer.asked - asked, service.repository.reads.entrance.waiting
+
+            await until(counted, lambda found: found == (1, 0))
+            assert 200 == (await api.get("/v1/skills")).status
+            issuer.silent.set()
+            assert {401} == {(await one).status for one in waiting}
 
     async def test_without_any_it_is_said_from_the_start(
         self, told: Settings, app_url: str, tenant: Tenant, issuer: Issuer, clock: Moved
