@@ -13,6 +13,7 @@ from service.repository.base import Repository
 from tests.factories import Actor, Tenant, make_tenant
 from tests.plans import explained
 from tests.sessions import Connection, acting, become
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -74,14 +75,12 @@ EXACT: dict[str, object] = {
 async def drafting(owner: Repository, superuser: Connection) -> Tenant:
     """Have a tenant with a hundred drafts for each entity in force, among others."""
     tenants = [await make_tenant(owner) for _ in range(1 + OTHERS)]
-    async with superuser.transaction():
+    async with asleep(superuser, "app.base_entity"):
         await superuser.execute("SET LOCAL session_replication_role = replica")
-        await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
         for number, tenant in enumerate(tenants):
             agent = UUID(tenant.author.context.governance_agent_id)
             part = 10 if number else 1
             await superuser.execute(SEED, tenant.id, agent, IN_FORCE // part, DRAFTS // part)
-        await superuser.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
     await superuser.execute("VACUUM (ANALYZE) app.base_entity")
     return tenants[0]
 
