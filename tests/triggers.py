@@ -1,25 +1,33 @@
 """Triggers put to sleep by a superuser, who alone can plant what they refuse."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from tests.sessions import Connection
 
-OF_TABLE = """
-SELECT tgname FROM pg_trigger WHERE tgrelid = $1::text::regclass AND NOT tgisinternal
+STATES = """
+SELECT tgname::text, tgenabled::text
+FROM pg_trigger
+WHERE tgrelid = '{table}'::regclass AND NOT tgisinternal
 """
+HOW = {"A": "ENABLE ALWAYS", "O": "ENABLE", "R": "ENABLE REPLICA", "D": "DISABLE"}
 
 
-async def wake(superuser: Connection, table: str) -> None:
-    """Have every trigger of a table at work, whatever role a session plays in a replication."""
-    for trigger in await superuser.fetch(OF_TABLE, table):
-        await superuser.execute(f'ALTER TABLE {table} ENABLE ALWAYS TRIGGER "{trigger["tgname"]}"')
+def waking(table: str, states: Iterable[Sequence[str]]) -> str:
+    """Write what gives each trigger of a table the state back that it had.
+
+    ENABLE TRIGGER USER would have those that are always at work pass over what is replicated.
+    """
+    return "\n".join(
+        f'ALTER TABLE {table} {HOW[state]} TRIGGER "{name}";' for name, state in states
+    )
 
 
 @asynccontextmanager
 async def asleep(superuser: Connection, table: str) -> AsyncIterator[None]:
     """Be in a transaction, or in a part of one, in which no trigger of a table fires."""
     async with superuser.transaction():
+        states = await superuser.fetch(STATES.format(table=table))
         await superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
-        await wake(superuser, table)
+        await superuser.execute(waking(table, states))

@@ -21,6 +21,7 @@ from service.repository.compliance import CHECKS, statement_of
 from tests.database.test_compliance_plans import HISTORY
 from tests.factories import Tenant, active_skill, make_tenant, unique
 from tests.sessions import Connection, acting
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -35,13 +36,8 @@ OUT_OF_FORCE = ("under_review", "draft", "archived")
 STATES = (*IN_FORCE, *OUT_OF_FORCE)
 OF_LOG = {"L0-02", "L0-03", "L0-04", "L0-05"}
 
-TRIGGERS = """
-SELECT tgname FROM pg_trigger
-WHERE tgrelid = 'app.base_entity'::regclass AND NOT tgisinternal AND tgenabled = 'A'
-"""
 OPEN = """
 SET LOCAL session_replication_role = replica;
-ALTER TABLE app.base_entity DISABLE TRIGGER USER;
 ALTER TABLE app.base_entity DROP CONSTRAINT IF EXISTS base_entity_description_present;
 ALTER TABLE app.industry_entity DROP CONSTRAINT IF EXISTS industry_entity_code_key;
 ALTER TABLE app.industry_entity DROP CONSTRAINT IF EXISTS industry_entity_classified_whole;
@@ -417,15 +413,10 @@ async def planted(superuser: Connection, facts: Facts) -> None:
 async def facts(owner: Repository, superuser: Connection) -> Facts:
     """Have every violation, and as many of another tenant."""
     found = [stocked(Facts(await make_tenant(owner), seed)) for seed in (1, 2)]
-    triggers = await superuser.fetch(TRIGGERS)
-    async with superuser.transaction():
+    async with asleep(superuser, "app.base_entity"):
         await superuser.execute(OPEN)
         for one in found:
             await planted(superuser, one)
-        for row in triggers:
-            await superuser.execute(
-                f"ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER {row['tgname']}"
-            )
     return found[0]
 
 

@@ -23,6 +23,7 @@ from tests.factories import Actor, Tenant, make_tenant, skill_body, unique
 from tests.plans import Plan, explained
 from tests.postgres import Server
 from tests.sessions import Connection, acting, become
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -41,7 +42,6 @@ LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 # Written beneath the triggers, which cost most of the time and are no matter here.
 SEED = """
 SET LOCAL session_replication_role = replica;
-ALTER TABLE app.base_entity DISABLE TRIGGER USER;
 
 CREATE TEMPORARY TABLE seed ON COMMIT DROP AS
 SELECT
@@ -113,7 +113,6 @@ SELECT '{tenant}', seed.id, place.id, seed.entity_type FROM seed
 INNER JOIN place ON place.entity_type = seed.entity_type AND place.nth = 1 + number % 50
 WHERE seed.entity_type = 'skill' AND seed.id <> place.id;
 
-ALTER TABLE app.amendment DISABLE TRIGGER USER;
 INSERT INTO app.amendment (
     tenant_id, entity_id, entity_type, base_version, patch, status, version_hash,
     last_entry_id, governance_agent_id, created_at, updated_at, document
@@ -122,11 +121,6 @@ SELECT '{tenant}', id, entity_type, 1 + turn,
     '{{}}', CASE WHEN turn = 1 THEN 'under_review' ELSE 'certified' END, sha256(uuid_send(id)),
     uuidv7(), '{agent}', now(), now(), '{{}}'
 FROM seed CROSS JOIN generate_series(1, 3) AS turn WHERE status <> 'draft' AND number % 3 = 0;
-ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_10_guard;
-ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_20_erasure;
-ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_90_log;
-ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_91_erasure;
-ALTER TABLE app.amendment ENABLE ALWAYS TRIGGER amendment_append_only;
 
 INSERT INTO audit.entry
 SELECT '{tenant}', uuidv7(), entity_type, id, version, 'amend', '{agent}', '{agent}',
@@ -146,13 +140,6 @@ SELECT
     (SELECT coalesce(max(log_index), -1) FROM audit.position) + row_number() OVER place,
     '{tenant}', row_number() OVER place, audit_id, sha256('before'), sha256('leaf')
 FROM audit.entry WHERE tenant_id = '{tenant}' WINDOW place AS (ORDER BY at, audit_id);
-
-ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_10_guard;
-ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_20_erasure;
-ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_90_log;
-ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_91_erasure;
-ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_95_privacy;
-ALTER TABLE app.base_entity ENABLE ALWAYS TRIGGER base_entity_append_only;
 """
 
 
@@ -162,7 +149,7 @@ async def big(owner: Repository, superuser: Connection) -> Tenant:
     tenant = await make_tenant(owner)
     small = await make_tenant(owner)
     for one, skills in ((tenant, SKILLS), (small, 15)):
-        async with superuser.transaction():
+        async with asleep(superuser, "app.base_entity"), asleep(superuser, "app.amendment"):
             await superuser.execute(
                 SEED.format(
                     tenant=one.id,

@@ -35,6 +35,7 @@ from tests.factories import Actor, Tenant, make_actor, make_tenant
 from tests.plans import Plan, explained
 from tests.postgres import Server
 from tests.sessions import Connection, acting
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -118,9 +119,8 @@ async def fill(superuser: Connection, made: list[tuple[Tenant, UUID, int, str]])
                  drawn(chance, near[1], 0.5), agent if status == "draft" else None)
                 for no in range(PER)
             ]  # fmt: skip
-    async with superuser.transaction():
+    async with asleep(superuser, "app.base_entity"):
         await superuser.execute("SET LOCAL session_replication_role = replica")
-        await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
         await superuser.execute(SEED, *map(list, zip(*entities, strict=True)))
         for table, columns, records in (
             ("entity_tag", ("tenant_id", "entity_id", "entity_type", "tag"), tags),
@@ -130,7 +130,6 @@ async def fill(superuser: Connection, made: list[tuple[Tenant, UUID, int, str]])
             await superuser.copy_records_to_table(
                 table, schema_name="app", columns=columns, records=records
             )
-        await superuser.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
     await superuser.execute("ANALYZE")
     return rows
 

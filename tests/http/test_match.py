@@ -14,6 +14,7 @@ from tests.labels import MODEL, WORDS, Fake
 from tests.matching import crowd, embed, ids, near_skills
 from tests.postgres import Server
 from tests.sessions import Connection
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -253,11 +254,11 @@ async def test_what_is_archived_is_missing(api: Api, superuser: Connection, tena
     gone, stays = await skills(api, unique("weld"), unique("sing"))
     wanted = await role(api, stays, optional=(gone,))
     both = await agent(api, stays, gone)
-    await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
-    await superuser.execute(
-        "UPDATE app.base_entity SET status = 'archived', archived_at = now() WHERE id = $1", gone
-    )
-    await superuser.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
+    async with asleep(superuser, "app.base_entity"):
+        await superuser.execute(
+            "UPDATE app.base_entity SET status = 'archived', archived_at = now() WHERE id = $1",
+            gone,
+        )
 
     by_role = await matched(api, job_role_id=wanted)
     by_id = await matched(api, skills=[{"id": gone}])
@@ -468,12 +469,11 @@ async def test_what_does_not_fit_into_an_answer_is_said(api: Api, superuser: Con
     (one,) = await skills(api, unique("weld"))
     for _ in range(3):
         await role(api, one)
-    await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
-    await superuser.execute(
-        "UPDATE app.base_entity SET document = document || repeat(' ', 3000000)"
-        " FROM app.job_role_skill AS link WHERE link.job_role_id = id AND skill_id = $1", one,
-    )  # fmt: skip
-    await superuser.execute("ALTER TABLE app.base_entity ENABLE TRIGGER USER")
+    async with asleep(superuser, "app.base_entity"):
+        await superuser.execute(
+            "UPDATE app.base_entity SET document = document || repeat(' ', 3000000)"
+            " FROM app.job_role_skill AS link WHERE link.job_role_id = id AND skill_id = $1", one,
+        )  # fmt: skip
     refused = await api.post("/v1/match", {"skills": [{"id": one}]})
 
     assert (422, "invalid-body", 2) == (refused.status, refused.problem, refused.json["fitting"])

@@ -7,6 +7,7 @@ import pytest
 
 from service.migrate.runner import apply, roll_back
 from tests.migrations.conftest import Cluster
+from tests.triggers import STATES, waking
 
 pytestmark = [pytest.mark.database, pytest.mark.migrations]
 
@@ -101,7 +102,7 @@ INSERT INTO app.base_entity (
 SELECT '{tenant}', gen_random_uuid(), 'skill', status, 'It is done.', status, now(), now(),
     sha256(''), gen_random_uuid(), '{agent}', '{{}}'
 FROM unnest(ARRAY['draft', 'under_review', 'certified']) AS status;
-ALTER TABLE app.base_entity ENABLE TRIGGER USER;
+{awake}
 INSERT INTO app.entity_label (
     tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
     embedding_384, lexical_384, private_to
@@ -122,7 +123,8 @@ def test_0037_and_its_rollback_keep_drafts_private_and_nothing_else(
     url = cluster.url("plant_owner", database)
     tenant, agent = (f"00000000-0000-7000-8000-00000000000{n}" for n in (2, 3))
     apply(url)
-    cluster.run(LABELLED.format(tenant=tenant, agent=agent), database)
+    awake = waking("app.base_entity", cluster.run(STATES.format(table="app.base_entity"), database))
+    cluster.run(LABELLED.format(tenant=tenant, agent=agent, awake=awake), database)
     with_it = cluster.run(PRIVATE, database)
     roll_back(url, to="0036.entity_likeness")
     without = cluster.run(PRIVATE, database)

@@ -28,6 +28,7 @@ from service.usecases.match import match_job_roles
 from service.usecases.near_skills import NearSkills
 from tests.factories import Tenant, make_tenant
 from tests.sessions import Connection
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -100,10 +101,9 @@ async def planted(
         for role in entities
         for need in role.get("required_skills", ())
     ]
-    async with superuser.transaction():
+    async with asleep(superuser, "app.base_entity"):
         await superuser.execute("SET LOCAL session_replication_role = replica")
         # The database is this module's own. All labels are compared: no index is needed.
-        await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
         await superuser.execute("DROP INDEX app.entity_label_embedding_hnsw")
         await superuser.execute("DROP INDEX app.entity_label_lexical_hnsw")
         for table, columns, records in (
