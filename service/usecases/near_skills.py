@@ -105,7 +105,7 @@ class NearSkills:
             rows = []
             for begin in range(0, len(probes), TOGETHER):
                 asked = self._asked(probes[begin : begin + TOGETHER])
-                some = await repository.many(MatchSkillsNear(*asked, LABELS_MAX), context)
+                some = await repository.many(MatchSkillsNear(*(*asked, LABELS_MAX)), context)
                 rows += [structs.replace(row, nth=begin + row.nth) for row in some]
         for row in rows:
             there = found[row.nth - 1]
