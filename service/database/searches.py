@@ -1,9 +1,9 @@
 """Connections for searches, which take long: tenants take turns, and other reads go past them.
 
 All connections for reads but one are theirs at most, and all of these but one a tenant's: another
-one's next search need not wait until one of theirs has ended. Who waits for a turn is not in the queue of
-the pool, nor counted at the door among those who read: nobody who wants one entity is refused for
-how long searches take.
+one's next search need not wait until one of theirs has ended. Who waits for a turn is not in the
+queue of the pool, nor counted at the door among those who read: nobody who wants one entity is
+refused for how long searches take.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from service.database.turns import Turns
 class Searches:
     """The turns of the searches over one pool.
 
-    As many wait as may wait for a connection, of one tenant a quarter, and nobody for longer than
-    for a connection. `entrance`: a gate for searches that have been let in and are not answered; it
+    As many wait as may wait for a connection, of one tenant a quarter. Each statement of a search
+    has a turn of its own: it waits for that no longer than for a connection, and as long again for
+    the connection. `entrance`: a gate for searches that have been let in and are not answered; it
     goes by their number alone, since the pace of one tenant is not that of another.
     """
 
