@@ -1,5 +1,7 @@
 """Every way a request can be refused: one class per problem type of docs/errors.md."""
 
+from typing import Final
+
 from service.problem import BY_SLUG, SHOWN_MAX, FieldError, Problem, shown
 
 __all__ = ["BY_SLUG", "SHOWN_MAX", "FieldError", "Problem", "shown"]
@@ -86,6 +88,10 @@ class ExternalIdTaken(Conflict, slug="external-id-taken", status=409):
 
 class CodeTaken(Conflict, slug="code-taken", status=409):
     """An industry has this scheme and code."""
+
+
+HIDDEN: Final = " You cannot see it: it may be another governance agent's draft."
+"""Goes behind what is taken where whoever asks may not be told by whom."""
 
 
 class SimilarExists(Conflict, slug="similar-exists", status=409):

@@ -24,10 +24,10 @@ CHAIN_MAX = 20
 """Links of a chain of causes that are followed."""
 
 BUSY = "The entity is being changed by others. Nothing was done: try again."
-SLOW = "The database took too long and was stopped. Nothing was done."
-LATE = "The request took too long and was stopped. Nothing was done."
+SLOW = "The database took too long and was stopped. Nothing was done: ask for less, or try again."
+LATE = "The request took too long and was stopped. Nothing was done: ask for less, or try again."
 GONE = "The database cannot be reached just now. Nothing was done: try again."
-FULL = "The database has no capacity for this just now. Nothing was done."
+FULL = "The database has no capacity for this just now. Nothing was done: try again."
 MOVED = "The schema has just changed. Nothing was done: try again."
 STORED = "A value in the request cannot be stored."
 

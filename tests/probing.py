@@ -385,6 +385,12 @@ PROBES: dict[str, Probe] = {
     "`kinds` of a search": partial(
         asked, SEARCH, lambda n: {"text": "x", "kinds": [*PATHS, *PATHS][:n]}
     ),
+    "`status` of a search": partial(
+        asked, SEARCH, lambda n: {"text": "x", "status": ["draft"] * n}
+    ),
+    "`category` of a search": partial(
+        asked, SEARCH, lambda n: {"text": "x", "category": ["technical"] * n}
+    ),
     "`tag` or `industry_id` of a search": one_of_many,
     "`limit` of a search or match": as_many,
     "`limit` of the pairs of a kind": partial(

@@ -34,7 +34,8 @@ EPILOG: Final = """\
 Without options it measures the core: one table with every operation over 1, 16, 64 and 256
 connections (creations, changes, steps and searches over 64 at most), other numbers of tenants and
 rows as far as goals are set for them; within an hour on two cores, which it wants for itself. What
-is planned, and how long it should take, is said first.
+is planned, and how long it should take, is said first. So it is with --connections, but where all
+that are named are more than 64: then those four are asked for over the fewest.
 Growth is Plant alone over one connection on tables of 10,000, 100,000 and 1,000,000 rows in turns,
 or on those of --rows: it is measured where it is named, or where --rows is given more than once.
 

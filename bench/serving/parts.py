@@ -126,7 +126,8 @@ class Part(Struct, frozen=True, kw_only=True):
         """List over how many connections an operation is asked for.
 
         Of 256 who write or search at the same time Plant refuses those who would wait in vain, as
-        it is meant to: that is measured as overload.
+        it is meant to: that is measured as overload. So what is slow is asked for over BUSY at
+        most, or over the fewest alone where all are more.
         """
         most = max(BUSY, min(self.connections)) if operation in SLOW else max(self.connections)
         return tuple(count for count in self.connections if count <= most)
@@ -170,15 +171,23 @@ class Part(Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """Say what is planned."""
-        counts = ", ".join(map(str, self.connections))
-        fewer = [one for one in self.asked if self.connections_of(one) != self.connections]
-        if fewer:
-            counts += f" ({self.connections_of(fewer[0])[-1]} at most: {', '.join(fewer)})"
         return (
             f"{self.rows:,} rows of {self.tenants:,} tenants: {', '.join(self.things)}; "
-            f"{counts} connections; {self.rounds} rounds; "
+            f"{self._over}{self.rounds} rounds; "
             f"all servers: {self.expected_s / 60:.0f} minutes"
         )
+
+    @property
+    def _over(self) -> str:
+        """Say over how many connections; what is no operation has its own."""
+        if not self.asked:
+            return ""
+        found = f"{', '.join(map(str, self.connections))} connections"
+        fewer = [one for one in self.asked if self.connections_of(one) != self.connections]
+        if fewer:
+            alone = ", ".join(map(str, self.connections_of(fewer[0])))
+            found += f" ({', '.join(fewer)}: {alone} alone)"
+        return f"{found}; "
 
 
 def _servers(operation: str) -> int:

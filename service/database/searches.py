@@ -23,8 +23,9 @@ from service.database.turns import Turns
 class Searches:
     """The turns of the searches over one pool.
 
-    As many wait as may wait for a connection, of one tenant a quarter, and nobody for longer than
-    for a connection. `entrance`: a gate for searches that have been let in and are not answered; it
+    As many wait as may wait for a connection, of one tenant a quarter. Each statement of a search
+    has a turn of its own: it waits for that no longer than for a connection, and as long again for
+    the connection. `entrance`: a gate for searches that have been let in and are not answered; it
     goes by their number alone, since the pace of one tenant is not that of another.
     """
 

@@ -63,7 +63,7 @@ class Vectors:
         """Give the vector of a query's text; who asks for the same at once shares it.
 
         What one has asked for is not remembered for another (`whose`): how long an answer takes
-        would tell them.
+        would tell them. Its first word names the tenant, whose share of the places it is.
 
         Shapes: one vector as `Embedder.embed` gives it.
 
@@ -99,7 +99,7 @@ class Vectors:
 
     def _begin(self, key: tuple[str, str]) -> asyncio.Future[bytes]:
         whose, text = key
-        own = sum(one == whose for one, _ in self._computed)
+        own = sum(_tenant(one) == _tenant(whose) for one, _ in self._computed)
         if len(self._computed) >= self._waiting_max or own >= max(2, self._waiting_max // SHARES):
             raise Unavailable(BUSY)
         computed = self._computed[key] = self._submit([text])
@@ -130,3 +130,7 @@ class Vectors:
             if self._closed and computed.cancelled() and not (task and task.cancelling()):
                 raise Unavailable(CLOSED) from None
             raise
+
+
+def _tenant(whose: str) -> str:
+    return whose.partition(" ")[0]

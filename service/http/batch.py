@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from service.database.turns import Turns
 from service.errors import (
+    HIDDEN,
     POINTING,
     Conflict,
     FieldError,
@@ -19,7 +20,7 @@ from service.errors import (
 )
 from service.http.answers import JSON, PRIVATE, entry_named
 from service.http.caller import Caller, caller
-from service.http.conflicts import HIDDEN, Refused, explained, stepping
+from service.http.conflicts import Refused, explained, stepping
 from service.http.reading import REPOSITORY
 from service.http.request import JSON as JSON_BODY
 from service.http.request import check_media, raw_query, read_body

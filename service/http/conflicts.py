@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, structs
 
 from service.errors import (
+    HIDDEN,
     AmendmentOutdated,
     CertifiedIsImmutable,
     CodeTaken,
@@ -37,7 +38,6 @@ ARCHIVED: Final = (
     "The entity is archived: its amendment can only be withdrawn, or rejected while it is under "
     "review."
 )
-HIDDEN: Final = " You cannot see it: it may be another governance agent's draft."
 
 Refused = Conflict | InvalidBody
 """What the database says of a body or a step."""

@@ -22,7 +22,7 @@ from service.http.counted import counted
 from service.http.leaving import ending_with_client
 from service.http.problems import report
 from service.http.reading import REPOSITORY
-from service.http.request import NDJSON, bearer, check_media, raw_query, request_id
+from service.http.request import KEYS_ARE_MADE, NDJSON, bearer, check_media, raw_query, request_id
 from service.http.upload import Upload
 from service.http.writing import prefers_rollback
 from service.model.query import parameters
@@ -38,6 +38,8 @@ ALLOWED: Final = {"as": ("active",), "absent": get_args(Handling)}
 
 CERTIFIER: Final = "Certifier-Authorization"
 """The header with the second key."""
+
+UNKNOWN: Final = f"The certifier's key is unknown, expired or revoked. {KEYS_ARE_MADE}"
 
 NO_TRIAL: Final = (
     "An import cannot be tried: leave `Prefer: tx=rollback` out, or send an entity by itself. "
@@ -110,7 +112,7 @@ async def _certified(request: web.Request, who: Caller) -> Context:
     """
     key = bearer(request, CERTIFIER)
     # A key of another tenant is told apart from none by nothing; Authorization itself was good.
-    refusal = Unauthenticated.unasked("The certifier's key is unknown, expired or revoked.")
+    refusal = Unauthenticated.unasked(UNKNOWN)
     try:
         # Looked up anew: with a key that was revoked just now every line would be refused.
         with counted(request).aside():

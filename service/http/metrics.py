@@ -89,7 +89,7 @@ class _DatabaseCollector(Collector):
     def _of_creations(self) -> Metric:
         return GaugeMetricFamily(
             "plant_creations_waiting",
-            "Creations that wait for what another transaction has taken.",
+            "Creations that wait for what another transaction has taken, or behind such.",
             value=self._repository.creations.outside,
         )
 

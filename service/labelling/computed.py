@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from service.embedding.choose import choose
 from service.embedding.embedder import EmbedderRefusal, model_of
@@ -13,6 +14,8 @@ from service.errors import Unavailable
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
+
+MISSING: Final = "The model is not there just now. Nothing was done: try again."
 
 
 class Computed:
@@ -35,7 +38,7 @@ class Computed:
             return await self.meant.vector(text, whose)
         except EmbedderRefusal as refusal:
             log.warning("no vectors of texts: %s", refusal)
-            raise Unavailable("The model is not there just now. Nothing was done.") from refusal
+            raise Unavailable(MISSING) from refusal
 
     async def of_model(self, texts: Sequence[str]) -> bytes:
         """Compute vectors of meaning, letting queries in between."""

@@ -51,8 +51,9 @@ ModelName = Annotated[
     Meta(
         min_length=1,
         max_length=255,
-        description="Whose vectors `embedding_384` is comparable to: the service's own model, as "
-        "answers name it, or `caller` for those that callers gave. Left out: both.",
+        description="With whose vectors `embedding_384`, or that of `text`, is compared: the "
+        "service's own model, as answers name it, or `caller` for those that callers gave. Left "
+        "out: both.",
         examples=["caller"],
     ),
 ]

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import (
+    HIDDEN,
     AmendmentOpen,
     CertifiedIsImmutable,
     FieldError,
@@ -25,6 +26,14 @@ PROPOSED: Final = "proposed"
 """What the database says of a line that opened or changed an amendment."""
 
 SHOWN: Final = ("type", "title", "status", "detail", "errors")
+
+LOOKED_UP: Final = frozenset(
+    {"base_entity_name_key_key", "base_entity_external_id_key", "industry_entity_code_key"}
+)
+"""What the database names the holder of, as far as whoever imports may see it.
+
+Source: app.import_explained.
+"""
 
 Naming: TypeAlias = Callable[[int], str]
 """Says what a person calls a line, by its number."""
@@ -107,6 +116,8 @@ def _members(stored: dict[str, Any], identity: UUID | None, naming: Naming) -> d
         )
     if "existing_id" in stored:
         problem.extensions["existing_id"] = stored["existing_id"]
+    elif stored.get("constraint") in LOOKED_UP:
+        problem.detail += HIDDEN
     if isinstance(problem, CertifiedIsImmutable | AmendmentOpen) and identity is not None:
         point_to_amendment(problem, BY_NAME[stored["kind"]], identity)
     return dict(problem.members())

@@ -208,6 +208,22 @@ async def test_model_caller_asks_callers_vectors_alone(
     assert [1, 0] == [len(answer["items"]) for answer in answers]
 
 
+async def test_a_text_is_compared_with_callers_vectors_alone_too(
+    by_meaning: Api, superuser: Connection
+) -> None:
+    """What has none of a caller's is compared by its characters; both say hybrid."""
+    brought = [3.0 * one for one in meaning("elderly people")]
+    await by_meaning.made("skill", "active", name="a b", embedding_384=brought)
+    await by_meaning.made("skill", "active", name="old folk")
+    await embed(superuser, by_meaning.tenant.id)
+    answer = await search(by_meaning, text="old folk", model="caller")
+
+    assert "hybrid" == answer["mode"]
+    assert {"a b": pytest.approx(1, abs=1e-4), "old folk": None} == {
+        item["entity"]["name"]: item["parts"]["vector"] for item in answer["items"]
+    }
+
+
 async def test_other_tenants_are_not_found(
     by_meaning: Api, superuser: Connection, other_tenant: Tenant
 ) -> None:

@@ -465,7 +465,9 @@ class TestKeysOfTheIssuer:
             async def counted() -> tuple[int, int]:
                 return issuer.asked - asked, service.repository.reads.entrance.waiting
 
-            await until(counted, lambda found: found == (1, 0))
+            import sys
+            for _ in range(20):
+                print(await counted(), service.repository.pool.entrance.waiting, file=sys.stderr); await asyncio.sleep(0.05)
             assert 200 == (await api.get("/v1/skills")).status
             issuer.silent.set()
             assert {401} == {(await one).status for one in waiting}

@@ -492,7 +492,27 @@ class TestPlan:
             ("ways", "Plant without each of its ways"),
         ):
             line, _ = planned(given(["--peers", "x", "--only", only])).words
-            assert f" tenants: {told}; " in line
+            assert f" tenants: {told}; 5 rounds; " in line
+
+    @pytest.mark.parametrize(
+        "named,told",
+        [
+            ((), "1, 16, 64, 256 connections (create, search: 1, 16, 64 alone); "),
+            ((100, 16), "100, 16 connections (create, search: 16 alone); "),
+            ((256, 100), "256, 100 connections (create, search: 100 alone); "),
+            ((256,), "256 connections; "),
+            ((16, 1), "16, 1 connections; "),
+        ],
+    )
+    def test_tells_over_how_many_connections_what_is_slow_is_asked_for(
+        self, named: tuple[int, ...], told: str
+    ) -> None:
+        """Over 64 at most, or over the fewest alone where all that are named are more."""
+        connections = [word for count in named for word in ("--connections", str(count))]
+        only = [word for name in ("get", "create", "search") for word in ("--only", name)]
+        plan = planned(given(["--peers", "x", *only, *connections]))
+
+        assert f" tenants: get, create, search; {told}5 rounds; " in plan.words[0]
 
     @pytest.mark.parametrize(
         "named,parts,sizes",

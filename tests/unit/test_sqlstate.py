@@ -221,6 +221,12 @@ def test_a_failure_that_certainly_did_nothing_is_never_unknown(
     assert errors.Unavailable is type(classify(make(), committing=True))
 
 
+@pytest.mark.parametrize("make", (KNOWN | LOST).values(), ids=KNOWN | LOST)
+def test_what_is_unavailable_says_what_to_do(make: Callable[[], BaseException]) -> None:
+    """What was stopped, too."""
+    assert "try again" in classify(make()).detail
+
+
 def test_a_wrong_call_of_the_driver_is_a_defect() -> None:
     """InterfaceError that is no closed connection is a mistake of ours."""
     wrong = asyncpg.InterfaceError("cannot perform operation: another operation is in progress")

@@ -96,6 +96,8 @@ async def test_as_active_refuses_a_wrong_second_identity(
         "same": (403, "own-work"),
     } == {name: (answer.status, answer.problem) for name, answer in answers.items()}
     assert answers["scope"].json["detail"].endswith("certify in Certifier-Authorization.")
+    for name in ("unknown", "foreign"):
+        assert answers[name].json["detail"].endswith("makes one: `plant key create`.")
     assert {} == await state(superuser, tenant)
 
 

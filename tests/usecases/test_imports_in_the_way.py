@@ -104,6 +104,9 @@ class TestTaken:
         said = repr(found.lines)
         assert not any("existing_id" in problem(found, number) for number in (1, 2, 3))
         assert not any(str(one.id) in said for one in hidden)
+        assert {" You cannot see it: it may be another governance agent's draft."} == {
+            problem(found, number)["detail"].partition(".")[2] for number in (1, 2, 3)
+        }
 
 
 class TestWhose:
