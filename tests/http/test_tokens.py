@@ -460,14 +460,14 @@ class TestKeysOfTheIssuer:
             issuer.silent.clear()
             clock.ahead += timedelta(seconds=ahead_s + 1)
             waiting = [asyncio.create_task(me(api, token)) for _ in range(6)]
-            await until(service.clients, lambda count: count == 6)
 
-            async def counted() -> tuple[int, int]:
-                return issuer.asked - asked, service.repository.reads.entrance.waiting
+            async def under_way() -> tuple[int, int]:
+                found: list[Any] = service.connections
+                requests = [one._current_request for one in found]  # noqa: SLF001
+                return issuer.asked - asked, sum(one is not None for one in requests)
 
-            import sys
-            for _ in range(20):
-                print(await counted(), service.repository.pool.entrance.waiting, file=sys.stderr); await asyncio.sleep(0.05)
+            await until(under_way, lambda found: found == (1, 6))
+            assert 0 == service.repository.reads.entrance.waiting
             assert 200 == (await api.get("/v1/skills")).status
             issuer.silent.set()
             assert {401} == {(await one).status for one in waiting}

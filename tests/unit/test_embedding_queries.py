@@ -145,13 +145,18 @@ async def test_too_many_are_refused_at_once(make: Make) -> None:
     assert Trigram().embed(["c"]) == await vectors.vector("c")
 
 
-async def test_one_asker_leaves_room_for_others(make: Make) -> None:
+async def test_one_tenant_leaves_room_for_others(make: Make) -> None:
     """A quarter of the places is for each; what one has asked for is computed anew for another."""
     vectors = make(waiting_max=16)
-    tasks = await asked(vectors, "a", "b", "c", "d")
+    agents = ("one agent", "one other", "one agent", "one other")
+    tasks = [
+        asyncio.create_task(vectors.vector(text, whose))
+        for text, whose in zip("abcd", agents, strict=True)
+    ]
+    await asyncio.sleep(0)
     with pytest.raises(Unavailable, match="Too many searches"):
-        await vectors.vector("e")
-    other = asyncio.create_task(vectors.vector("a", "another"))
+        await vectors.vector("e", "one third")
+    other = asyncio.create_task(vectors.vector("a", "another agent"))
     await asyncio.sleep(0)
     waiting = vectors.waiting
     vectors.slow.may.set()
