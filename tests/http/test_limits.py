@@ -147,7 +147,7 @@ ELSEWHERE = {
     "searches, duplicates and matches of a process":
         "http/test_searches_in_turn.py::test_another_tenant_has_the_next_turn",
     "texts of these that wait for their vector, where there is a model":
-        "unit/test_embedding_queries.py::test_one_asker_leaves_room_for_others",
+        "unit/test_embedding_queries.py::test_one_tenant_leaves_room_for_others",
     "a page of a list": "http/test_large_pages.py::test_a_page_ends_early",
     "`GET /v1/entities`": "http/test_large_pages.py::test_many_that_do_not_fit_are_asked_for_again",
     "a search": "http/test_search.py::test_larger_entities_than_an_answer_holds_are_refused",
