@@ -20,7 +20,7 @@ from service.catalog.statement import Statement
 from service.database.pool import Pool
 from service.repository.base import Repository
 from service.settings import Settings
-from tests.database.test_plans import BEGIN, PAGE, SEED, planned, values
+from tests.database.test_plans import BEGIN, PAGE, planned, planted, values
 from tests.factories import Tenant, make_tenant, skill_body
 from tests.plans import Plan, explained
 from tests.postgres import Server
@@ -153,13 +153,7 @@ async def grown(
 async def _planted(owner: Repository, superuser: Connection, size: int) -> Tenant:
     """Have one more tenant, with so many entities."""
     tenant = await make_tenant(owner)
-    agent = tenant.author.context.governance_agent_id
-    async with superuser.transaction():
-        await superuser.execute(
-            SEED.format(
-                tenant=tenant.id, agent=agent, skills=size - OTHERS, versions=1, begin=BEGIN
-            )
-        )
+    await planted(superuser, tenant, skills=size - OTHERS, versions=1)
     await superuser.execute("VACUUM ANALYZE")
     return tenant
 

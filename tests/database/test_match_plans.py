@@ -5,7 +5,7 @@ import pytest_asyncio
 
 from service.catalog.load import Catalog
 from service.repository.base import Repository
-from tests.database.test_plans import BEGIN, SEED
+from tests.database.test_plans import planted
 from tests.factories import Tenant, make_tenant
 from tests.labels import MODEL, meaning
 from tests.matching import embed
@@ -52,11 +52,7 @@ BY_VECTOR = {"entity_label_default_embedding_384_idx", "entity_label_default_lex
 async def grown(owner: Repository, superuser: Connection) -> Tenant:
     """Have a tenant with some of each kind, with labels and statistics."""
     tenant = await make_tenant(owner)
-    agent = tenant.author.context.governance_agent_id
-    async with superuser.transaction():
-        await superuser.execute(
-            SEED.format(tenant=tenant.id, agent=agent, skills=500, versions=1, begin=BEGIN)
-        )
+    await planted(superuser, tenant, skills=500, versions=1)
     await embed(superuser, tenant.id, kind="skill")
     await superuser.execute("VACUUM ANALYZE")
     return tenant

@@ -143,22 +143,27 @@ FROM audit.entry WHERE tenant_id = '{tenant}' WINDOW place AS (ORDER BY at, audi
 """
 
 
+async def planted(superuser: Connection, tenant: Tenant, *, skills: int, versions: int) -> None:
+    """Give a tenant so many skills, of so many versions, and some of what else there is."""
+    async with asleep(superuser, "app.base_entity"), asleep(superuser, "app.amendment"):
+        await superuser.execute(
+            SEED.format(
+                tenant=tenant.id,
+                agent=tenant.author.context.governance_agent_id,
+                skills=skills,
+                versions=versions,
+                begin=BEGIN,
+            )
+        )
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def big(owner: Repository, superuser: Connection) -> Tenant:
     """Have a tenant that holds nine tenths of all rows, another with few, and statistics."""
     tenant = await make_tenant(owner)
     small = await make_tenant(owner)
     for one, skills in ((tenant, SKILLS), (small, 15)):
-        async with asleep(superuser, "app.base_entity"), asleep(superuser, "app.amendment"):
-            await superuser.execute(
-                SEED.format(
-                    tenant=one.id,
-                    agent=one.author.context.governance_agent_id,
-                    skills=skills,
-                    versions=VERSIONS,
-                    begin=BEGIN,
-                )
-            )
+        await planted(superuser, one, skills=skills, versions=VERSIONS)
     await superuser.execute("VACUUM ANALYZE")
     return tenant
 
