@@ -33,6 +33,12 @@ CAUSES: Final[dict[Key, str]] = {
         "FastAPI + SQLAlchemy 64 MB instead of 67. With 1,000 keys Plant holds 2.5 MB more than "
         "with 20: what is remembered of each key and of the heads that it sends (0.8 MB of it)."
     ),
+    ("step", "p50_ms", SMALLEST): (
+        "The processor time of the service beside it, which the size of a table does not change, "
+        "rose nearly as much in the same rounds, and round by round a step took 1.0 to 1.1 times "
+        "what service and PostgreSQL worked for it over either table: in those rounds the machine "
+        "was slower. In another run with tables in turns it was 1.14 times."
+    ),
     ("import", "cpu_us", BULK): (
         "By a profile a line costs the import 8 to 12 µs (5.5 of them the check of what it says, "
         "which nobody does on the other side), and 12 to 22 µs what else the process does "
