@@ -6,6 +6,7 @@ import logging
 import secrets
 import sys
 
+from service.http import problems
 from tests.chaos.faults import session_killed
 from tests.chaos.ground import staged
 from tests.leaks.run import FAULTS, TENANTS, Plan, Result, run
@@ -20,8 +21,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     seed = secrets.randbelow(1 << 32) if given.seed is None else given.seed
     _tell(f"--seed {seed}")
-    # What a service says of a database that is broken on purpose.
-    logging.disable(logging.CRITICAL)
+    _say_defects_only()
     plan = Plan(
         seed=seed,
         seconds=given.seconds,
@@ -32,6 +32,13 @@ def main(arguments: list[str]) -> int:
     for line in told(result):
         _tell(line)
     return 1 if result.broken or result.nothing else 0
+
+
+def _say_defects_only() -> None:
+    """Let nothing of a database that is broken on purpose be said, but every defect whole."""
+    logging.disable(logging.WARNING)
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.getLogger(problems.__name__).addHandler(logging.StreamHandler())
 
 
 async def _run(plan: Plan) -> Result:
