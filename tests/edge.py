@@ -48,6 +48,13 @@ class Served:
         found = server.connections if server else []
         return [one for one in found if one.transport is not None]
 
+    @property
+    def requests(self) -> list[web.BaseRequest]:
+        """Give the requests that have a handler at work."""
+        found: list[Any] = self.connections
+        requests = [one._current_request for one in found]  # noqa: SLF001
+        return [one for one in requests if one is not None]
+
     async def clients(self) -> int:
         """Count the connections on which a client still is."""
         return len(self.connections)

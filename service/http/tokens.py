@@ -67,10 +67,9 @@ class IssuerKeys:
         """Say whether the key with this name was among those that were read last."""
         return key_id in self._keys or (key_id is None and len(self._keys) == 1)
 
-    @property
-    def are_fresh(self) -> bool:
-        """Say whether nobody who needs one has them read again."""
-        return self._clock.monotonic() - self._read_at <= FRESH_S
+    def is_at_hand(self, key_id: str | None) -> bool:
+        """Say whether who needs the key with this name does not have them read again."""
+        return self._clock.monotonic() - self._read_at <= FRESH_S and key_id in self._keys
 
     async def begin(self) -> None:
         """Read the keys before anybody needs them: what keeps one from it is said at once."""
@@ -81,7 +80,7 @@ class IssuerKeys:
 
         Raises: Unauthenticated, Unavailable.
         """
-        if not self.are_fresh or key_id not in self._keys:
+        if not self.is_at_hand(key_id):
             await self._renew(key_id)
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
@@ -95,8 +94,7 @@ class IssuerKeys:
     async def _renew(self, key_id: str | None) -> None:
         async with self._reading:
             now = self._clock.monotonic()
-            known = now - self._read_at <= FRESH_S and key_id in self._keys
-            if known or now - self._tried_at < AGAIN_S:
+            if self.is_at_hand(key_id) or now - self._tried_at < AGAIN_S:
                 return
             self._tried_at = now
             try:
@@ -144,8 +142,11 @@ class Tokens:
             return True
 
     def is_at_hand(self, token: str) -> bool:
-        """Say whether the key that a token names is known, and nobody has to ask the issuer."""
-        return self.keys.are_fresh and self.names_known(token)
+        """Say whether nobody has to ask the issuer for the key that a token names, if it can."""
+        try:
+            return self.keys.is_at_hand(key_id_of(token))
+        except Unauthenticated:
+            return True
 
     async def identity(self, token: str) -> Identity:
         """Find whom a token stands for; it ends when the token does.

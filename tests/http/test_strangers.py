@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -67,9 +66,7 @@ class Ground:
 
     async def under_way(self) -> list[bool]:
         """Say of each request that has a handler at work whether its body has come."""
-        found: list[Any] = self.service.connections
-        requests = [one._current_request for one in found]  # noqa: SLF001
-        return [one.content.is_eof() for one in requests if one is not None]
+        return [one.content.is_eof() for one in self.service.requests]
 
     async def counted(self) -> int:
         """Count those that are counted at the door."""

@@ -462,9 +462,7 @@ class TestKeysOfTheIssuer:
             waiting = [asyncio.create_task(me(api, token)) for _ in range(6)]
 
             async def under_way() -> tuple[int, int]:
-                found: list[Any] = service.connections
-                requests = [one._current_request for one in found]  # noqa: SLF001
-                return issuer.asked - asked, sum(one is not None for one in requests)
+                return issuer.asked - asked, len(service.requests)
 
             await until(under_way, lambda found: found == (1, 6))
             assert 0 == service.repository.reads.entrance.waiting
