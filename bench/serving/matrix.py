@@ -25,8 +25,8 @@ from bench.serving.sessions import leave_nothing
 from bench.serving.stock import Stock, fill
 from bench.serving.table import Table, until_placed
 
-BULK_ROUNDS: Final = 3
-"""Of import and export, which take long."""
+FEW_ROUNDS: Final = 3
+"""Of import and export, and of overload, which take long."""
 
 OVERLOADED_S: Final = 4
 """Rounds that an overload lasts."""
@@ -145,7 +145,7 @@ def _moved(
     """Import and export, where that is asked for."""
     if not part.bulk:
         return []
-    rounds = min(BULK_ROUNDS, part.rounds)
+    rounds = min(FEW_ROUNDS, part.rounds)
     found = measured(place, python, plant, stock.shops[-1].actor, part.bulk, rounds)
     rates = (f"{one.operation} {one.way} {one.middle('rate'):,.0f} rows/s" for one in found)
     say("; ".join(rates))
@@ -157,7 +157,8 @@ def _stressed(table: Table, part: Part, say: Tell) -> list[Stress]:
     if not part.overload:
         return []
     until_placed(table.place)
-    found = overload(table.plant, table.stock, OVERLOADED_S * part.round_s(BUSY))
+    rounds = min(FEW_ROUNDS, part.rounds)
+    found = overload(table.plant, table.stock, OVERLOADED_S * part.round_s(BUSY), rounds)
     kept = (f"{one.times} times the capacity: {one.kept:.0%} of it kept" for one in found)
     say("; ".join(kept))
     return found

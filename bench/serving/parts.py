@@ -56,7 +56,9 @@ SEALED_S: Final = 0.8
 BULK_ROW_S: Final = 0.0032
 """A row in one round of all ways, in and out."""
 
-OVERLOAD_S: Final = 60.0
+OVERLOAD_S: Final = 50.0
+"""A round of too much, and its set-up."""
+
 COPIED_S: Final = 8.0
 """Of one more Plant with a copy of a table."""
 
@@ -152,7 +154,7 @@ class Part(Struct, frozen=True, kw_only=True):
             for connections in self.connections_of(operation)
         )
         bulk = BULK_ROW_S * self.bulk * min(self.rounds, ROUNDS)
-        overload = OVERLOAD_S if self.overload else 0
+        overload = OVERLOAD_S * min(self.rounds, ROUNDS) if self.overload else 0
         lessened = self.lessened.expected_s(self.rounds) if self.lessened else 0
         return set_up + measured + bulk + overload + lessened
 

@@ -402,6 +402,19 @@ class TestOverload:
         ]
         assert ["yes"] * 4 + ["NO"] * 3 + ["yes"] == [row.verdict for row in found]
 
+    def test_of_several_rounds_the_median_is_held_against_the_promise(self) -> None:
+        """One round that is much better or much worse decides nothing; each stands beside it."""
+        rounds = [
+            structs.replace(self.STRESS, served=served, afterwards=afterwards, mute=1)
+            for served, afterwards in ((100, 900), (860, 840), (990, 100))
+        ]
+        kept, _, mute, recovered = overloaded.rows(10_000, rounds)
+
+        assert [0.86, 3, 0.84] == [kept.value, mute.value, recovered.value]
+        assert "900 of 1,000 a second; 840 of 1,000 a second; 100 of 1,000 a second" == (
+            recovered.beside
+        )
+
     def test_a_request_is_the_same_with_a_number_where_it_has_to_be_new(self) -> None:
         """The header says how long the body is when the number is in it."""
         (request,) = create(OURS, structs.replace(STOCK, shops=STOCK.shops[:1]))
