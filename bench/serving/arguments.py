@@ -99,12 +99,8 @@ def given(arguments: list[str]) -> argparse.Namespace:
 
 def _unfit(given: argparse.Namespace) -> str | None:
     """Say why what is named cannot be measured as it is, and the way out."""
-    parts = {name: getattr(given, name) for name in ("rows", "tenants", "connections", "only")}
-    ignored = [f"--{name}" for name, value in {**parts, "quick": given.quick}.items() if value]
-    if given.full and ignored:
-        return f"--full is everything: leave out {', '.join(ignored)}, or --full"
-    if GROWTH in (given.only or ()) and len(_sizes(given)) == 1:
-        return f"--only {GROWTH} compares sizes: give --rows more than once, or leave it out"
+    if ignored := _ignored(given):
+        return ignored
     plan = planned(given)
     for part in plan.parts:
         if not part.things or (SEARCH in (given.only or ()) and not part.searched):
@@ -116,6 +112,20 @@ def _unfit(given: argparse.Namespace) -> str | None:
         return f"--only {GROWTH} makes no page: leave out --write, or name more than that"
     if plan.parts and not given.peers and not given.plan:
         return "--peers is needed for whatever is measured beside them"
+    return None
+
+
+def _ignored(given: argparse.Namespace) -> str | None:
+    """Say what of it would change nothing, and the way out."""
+    only = given.only or ()
+    parts = {name: getattr(given, name) for name in ("rows", "tenants", "connections", "only")}
+    named = [f"--{name}" for name, value in {**parts, "quick": given.quick}.items() if value]
+    if given.full and named:
+        return f"--full is everything: leave out {', '.join(named)}, or --full"
+    if given.connections and only and not set(only) & set(OPERATIONS):
+        return "--connections is for operations: leave it out, or name one of them by --only, too"
+    if GROWTH in only and len(_sizes(given)) == 1:
+        return f"--only {GROWTH} compares sizes: give --rows more than once, or leave it out"
     return None
 
 

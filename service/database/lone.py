@@ -98,7 +98,9 @@ class Lone:
         Raises: Unavailable when there is none.
         """
         if self._connection is None or self._connection.is_closed():
-            raise Unavailable("There is no connection to the database just now.")
+            raise Unavailable(
+                "There is no connection to the database just now. Nothing was done: try again."
+            )
         return self._connection
 
     @property

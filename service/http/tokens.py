@@ -87,7 +87,9 @@ class IssuerKeys:
         found = self._keys.get(key_id)
         if found is None:
             if not self._keys:
-                raise Unavailable("The keys of the issuer cannot be read just now.")
+                raise Unavailable(
+                    "The keys of the issuer cannot be read just now. Nothing was done: try again."
+                )
             raise Unauthenticated(REFUSED.format("it names a key that the issuer does not have"))
         return found
 

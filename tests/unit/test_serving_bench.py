@@ -585,6 +585,11 @@ class TestPlan:
             ),
             (["--write", "/nowhere"], "'/nowhere' is no directory that one can write to: No such"),
             (["--write", __file__], "is no directory that one can write to: Not a directory"),
+            (
+                ["--only", "ways", "--only", "bulk", "--connections", "9"],
+                "--connections is for operations: leave it out",
+            ),
+            (["--only", "overload", "--connections", "9"], "or name one of them by --only, too"),
         ],
     )
     def test_what_would_be_ignored_or_fail_later_is_refused(
