@@ -69,7 +69,7 @@ class IssuerKeys:
 
     def is_at_hand(self, key_id: str | None) -> bool:
         """Say whether who needs the key with this name does not have them read again."""
-        return self._clock.monotonic() - self._read_at <= FRESH_S and key_id in self._keys
+        return self._clock.monotonic() - self._read_at <= FRESH_S and self.has(key_id)
 
     async def begin(self) -> None:
         """Read the keys before anybody needs them: what keeps one from it is said at once."""
@@ -86,7 +86,8 @@ class IssuerKeys:
             return next(iter(self._keys.values()))
         found = self._keys.get(key_id)
         if found is None:
-            if not self._keys:
+            # What is new at an issuer that does not answer cannot be told from what is wrong.
+            if self.failing is not None or not self._keys:
                 raise Unavailable(
                     "The keys of the issuer cannot be read just now. Nothing was done: try again."
                 )

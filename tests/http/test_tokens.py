@@ -70,8 +70,10 @@ class Issuer:
             ]
         }
 
-    def token(self, whose: Tenant, algorithm: str = "ES256", **claims: Any) -> str:
-        """Sign a token; a claim of None is left out."""
+    def token(
+        self, whose: Tenant, algorithm: str = "ES256", *, kid: bool = True, **claims: Any
+    ) -> str:
+        """Sign a token; a claim of None is left out, and without `kid` the name of the key."""
         now = datetime.now(UTC)
         said = {
             "iss": ISSUER,
@@ -86,7 +88,7 @@ class Issuer:
             {name: value for name, value in said.items() if value is not None},
             self.keys[algorithm],
             _algorithm(algorithm),
-            headers={"kid": algorithm},
+            headers={"kid": algorithm} if kid else None,
         )
 
     async def answer(self, _: web.Request) -> web.Response:
@@ -436,6 +438,34 @@ class TestKeysOfTheIssuer:
         assert ("ok", {"keys": 3, "failing": "the answer is 503"}) == (
             told["status"], told["tokens"],
         )  # fmt: skip
+
+    async def test_a_new_key_is_not_refused_for_good_while_the_issuer_is_away(
+        self, client: Api, tenant: Tenant, issuer: Issuer, clock: Moved
+    ) -> None:
+        """Nobody knows whether there is such a key: who has it comes again."""
+        assert 200 == (await me(client, issuer.token(tenant))).status
+        issuer.keys["ES256-2"] = MAKERS["ES256"]()
+        issuer.down = True
+        clock.ahead += timedelta(seconds=AGAIN_S + 1)
+        answer = await me(client, issuer.token(tenant, "ES256-2"))
+        assert (503, "1") == (answer.status, answer.headers["Retry-After"])
+        assert 200 == (await me(client, issuer.token(tenant))).status
+        issuer.down = False
+        clock.ahead += timedelta(seconds=AGAIN_S + 1)
+
+        assert 200 == (await me(client, issuer.token(tenant, "ES256-2"))).status
+
+    async def test_a_token_that_names_no_key_has_the_only_one_that_is_known(
+        self, client: Api, tenant: Tenant, issuer: Issuer, clock: Moved
+    ) -> None:
+        """It is not read again for it before it is old."""
+        for other in set(issuer.keys) - {"ES256"}:
+            del issuer.keys[other]
+        for _ in range(3):
+            assert 200 == (await me(client, issuer.token(tenant, kid=False))).status
+            clock.ahead += timedelta(seconds=AGAIN_S + 1)
+
+        assert 1 == issuer.asked
 
     @pytest.mark.parametrize("kid,ahead_s", [("no such key", AGAIN_S), ("ES256", FRESH_S)])
     async def test_who_waits_for_it_lets_nobody_be_refused(
