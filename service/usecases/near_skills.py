@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec import structs
-
 from service.model.search import IN_FORCE
 from service.model.vector import wire
 from service.repository.base import Context, Repository
@@ -32,8 +30,8 @@ LABELS_MAX: Final = 60
 """Labels that an index is asked for: several may be of one skill."""
 
 TOGETHER: Final = 10
-"""Probes of one statement that an index leads: each may take it some tens of milliseconds, and
-whoever else searches has a turn in between."""
+"""Probes of one statement: each may take it some tens of milliseconds, and whoever else searches
+has a turn in between."""
 
 EXACT_MAX: Final = 10_000
 """Labels of skills that are all compared; of more an index gives the nearest."""
@@ -99,18 +97,15 @@ class NearSkills:
         found: list[list[NearSkill]] = [[] for _ in probes]
         if not probes:
             return found
-        if await self._breadths.is_small(repository, context, SKILLS):
-            rows = await repository.many(MatchSkillsExact(*self._asked(probes)), context)
-        else:
-            rows = list[NearSkill]()
-            for begin in range(0, len(probes), TOGETHER):
-                asked = *self._asked(probes[begin : begin + TOGETHER]), LABELS_MAX
-                some = await repository.many(MatchSkillsNear(*asked), context)
-                rows += [structs.replace(row, nth=begin + row.nth) for row in some]
-        for row in rows:
-            there = found[row.nth - 1]
-            if row.skill_id != probes[row.nth - 1].skill_id and len(there) < STANDS_FOR_MAX:
-                there.append(row)
+        small = await self._breadths.is_small(repository, context, SKILLS)
+        for begin in range(0, len(probes), TOGETHER):
+            asked = self._asked(probes[begin : begin + TOGETHER])
+            near = *asked, LABELS_MAX
+            query = MatchSkillsExact(*asked) if small else MatchSkillsNear(*near)
+            for row in await repository.many(query, context):
+                nth = begin + row.nth - 1
+                if row.skill_id != probes[nth].skill_id and len(found[nth]) < STANDS_FOR_MAX:
+                    found[nth].append(row)
         return found
 
     def _asked(self, probes: Sequence[Asked]) -> tuple[Any, ...]:

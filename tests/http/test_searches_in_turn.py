@@ -9,6 +9,8 @@ from msgspec import structs
 
 from service.repository import match, search
 from service.repository.base import Query
+from service.usecases.breadth import Breadths
+from service.usecases.near_skills import TOGETHER
 from tests.api import Answer, Api
 from tests.bench import SMALL, Bench, gauge, unavailable, until
 from tests.edge import served
@@ -110,6 +112,40 @@ async def test_another_tenant_has_the_next_turn(
 
     assert [200] * 5 == [one.status for one in answers]
     assert other in done[:2]
+
+
+@pytest.mark.parametrize("small", [True, False])
+async def test_a_match_of_many_phrases_lets_another_tenant_go_in_between(
+    cluster: Server,
+    database: str,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    small: bool,  # noqa: FBT001 - pytest's way
+) -> None:
+    """Whether all labels are compared or an index leads: ten phrases are one turn."""
+
+    async def is_small(*_: Any) -> bool:
+        return small
+
+    monkeypatch.setattr(Breadths, "is_small", is_small)
+    done: list[asyncio.Task[Answer]] = []
+    async with (
+        Bench.open(cluster, database, tenant, **SETTINGS) as bench,
+        bench.blocking(LABELS) as session,
+    ):
+        phrases = [{"text": f"phrase {number}"} for number in range(3 * TOGETHER)]
+        long = asyncio.create_task(bench.api.post("/v1/match", {"skills": phrases}))
+        await bench.waiting_backends(session, 1)
+        short = ask(bench.api.of(other_tenant), "/v1/match")
+        await until(partial(waiting, bench.api), lambda count: count == 1)
+        for one in (long, short):
+            one.add_done_callback(done.append)
+        await session.execute("ROLLBACK; BEGIN")
+        answers = await asyncio.gather(long, short)
+
+    assert [200, 200] == [one.status for one in answers]
+    assert [short, long] == done
 
 
 def test_every_statement_that_compares_much_takes_a_turn() -> None:
