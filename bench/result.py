@@ -66,6 +66,11 @@ def shown(value: float, unit: str) -> str:
     return f"{number} {unit}".rstrip()
 
 
+def several(count: int, what: str) -> str:
+    """Write how many there are of what has a plural in s."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """Give the value that a share of all, between 0 and 1, does not exceed."""
     ordered = sorted(values)

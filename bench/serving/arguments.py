@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import structs
 
 from bench.arguments import number, writable
+from bench.result import several
 from bench.serving.operations import OPERATIONS, SEARCH
 from bench.serving.parts import (
     BULK_ROWS,
@@ -105,8 +106,9 @@ def _unfit(given: argparse.Namespace) -> str | None:
     for part in plan.parts:
         if not part.things or (SEARCH in (given.only or ()) and not part.searched):
             return (
-                f"--only {SEARCH} measures nothing of {part.rows:,} rows of {part.tenants:,} "
-                f"tenants: up to {SEARCHED_MOST:,} rows are searched, {COMPARED_MOST:,} of a tenant"
+                f"--only {SEARCH} measures nothing of {part.rows:,} rows of "
+                f"{several(part.tenants, 'tenant')}: up to {SEARCHED_MOST:,} rows are searched, "
+                f"{COMPARED_MOST:,} of a tenant"
             )
     if not plan.parts and given.write:
         return f"--only {GROWTH} makes no page: leave out --write, or name more than that"

@@ -9,8 +9,8 @@ from typing import Final
 from bench.serving.bulk import BULK, SET_BASED
 from bench.serving.servers import CONSTANT, FASTAPI, LITESTAR
 
-Key = tuple[str, str, str]
-"""Operation, number and the other server of a goal."""
+Key = tuple[str, str, str] | tuple[str, str, str, int]
+"""Operation, number and the other server of a goal; for some number of tenants alone."""
 
 SMALLEST: Final = "the smallest table"
 """Stands for the other server where sizes of a table are compared."""
@@ -57,3 +57,9 @@ CAUSES: Final[dict[Key, str]] = {
         "between client and server, and the sealing of the log beside them."
     ),
 }
+
+
+def cause(operation: str, number: str, other: str, tenants: int = 0) -> str:
+    """Give why a goal is missed over so many tenants; empty where that has not been measured."""
+    key = (operation, number, other)
+    return CAUSES.get((*key, tenants), CAUSES.get(key, ""))

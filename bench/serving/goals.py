@@ -5,9 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from bench.result import Row
+from bench.result import Row, several
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
-from bench.serving.causes import CAUSES
+from bench.serving.causes import cause
 from bench.serving.parts import BUSY
 from bench.serving.rounds import Result
 from bench.serving.servers import BLACKSHEEP, CONSTANT, FASTAPI, LITESTAR, PLANT, UNLOGGED
@@ -117,6 +117,11 @@ WORDS: Final = {
     "p99_ms": ("p99", "{:.3g} ms"),
     "pss_mb": ("memory of the process", "{:.0f} MB"),
 }
+BULK_WORDS: Final = {
+    "rate": "{:,.0f} rows/s",
+    "cpu_us": "{:,.1f} µs a row",
+    "seconds": "{:.3g} s",
+}
 HOW: Final = (
     "Medians over all rounds, in which the servers take turns in an order that is turned about; "
     "each has a second before it is measured, and the others stand still meanwhile."
@@ -141,15 +146,15 @@ def rows(size: int, tenants: int, results: Sequence[Result]) -> list[Row]:
         words, form = WORDS[goal.number]
         made.append(
             Row(
-                what=f"{size:,} rows, {tenants:,} tenants, {goal.operation}, "
-                f"{goal.connections} connections: "
+                what=f"{size:,} rows, {several(tenants, 'tenant')}, {goal.operation}, "
+                f"{several(goal.connections, 'connection')}: "
                 f"{words}, {f'{goal.other} / Plant' if goal.turned else f'Plant / {goal.other}'}",
                 value=other / one if goal.turned else one / other,
                 least=goal.least,
                 most=goal.most,
                 how=HOW,
                 beside=f"{form.format(one)} against {form.format(other)}",
-                cause=CAUSES.get((goal.operation, goal.number, goal.other), ""),
+                cause=cause(goal.operation, goal.number, goal.other, tenants),
             )
         )
     return made
@@ -174,8 +179,17 @@ def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
                 least=goal.least,
                 most=goal.most,
                 how=BULK_HOW,
-                beside=f"{one:,.3g} against {other:,.3g}" if theirs else "",
-                cause=CAUSES.get((goal.operation, goal.number, goal.other), ""),
+                beside=_beside(goal.number, one, other, ours, theirs) if theirs else "",
+                cause=cause(goal.operation, goal.number, goal.other),
             )
         )
     return made
+
+
+def _beside(number: str, one: float, other: float, ours: BulkResult, theirs: BulkResult) -> str:
+    form = BULK_WORDS[number]
+    each = (
+        f"{getattr(mine, number) / getattr(its, number):.3g}"
+        for mine, its in zip(ours.rounds, theirs.rounds, strict=False)
+    )
+    return f"{form.format(one)} against {form.format(other)}; round by round {', '.join(each)}"

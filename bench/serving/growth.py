@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from bench.ground import Ground
-from bench.result import Row
-from bench.serving.causes import CAUSES, SMALLEST
+from bench.result import Row, several
+from bench.serving.causes import SMALLEST, cause
 from bench.serving.load import write_requests
 from bench.serving.operations import OPERATIONS, PARTS
 from bench.serving.parts import UNSEARCHED, Growth
@@ -121,22 +121,36 @@ def rows(grown: Grown) -> list[Row]:
             was, now = before.middle("p50_ms"), after.middle("p50_ms")
             made.append(
                 Row(
-                    what=f"{grown.tenants:,} tenants, {operation}, 1 connection: "
+                    what=f"{several(grown.tenants, 'tenant')}, {operation}, 1 connection: "
                     f"p50 at {large:,} rows / at {small:,}",
                     value=now / was,
                     most=GROWTH_MOST if (small, large) == GROWN else None,
                     how=HOW,
-                    beside=f"{now:.3g} against {was:.3g} ms; processor time of the service "
-                    f"{after.middle('cpu_us'):,.0f} against {before.middle('cpu_us'):,.0f} µs",
-                    cause=CAUSES.get((operation, "p50_ms", SMALLEST), ""),
+                    beside=_beside(after, before),
+                    cause=cause(operation, "p50_ms", SMALLEST),
                 )
             )
     return made
 
 
+def _beside(after: Result, before: Result) -> str:
+    each = (
+        f"{now.p50_ms / was.p50_ms:.2f}"
+        for now, was in zip(after.rounds, before.rounds, strict=False)
+    )
+    work = (
+        f"{after.middle(number):,.0f} against {before.middle(number):,.0f} µs"
+        for number in ("cpu_us", "server_us")
+    )
+    return (
+        f"{after.middle('p50_ms'):.3g} against {before.middle('p50_ms'):.3g} ms, round by round "
+        f"{', '.join(each)}; processor time of service and PostgreSQL {' and '.join(work)}"
+    )
+
+
 def section(grown: Grown) -> list[str]:
     """Write what the page has of it: every size of every operation."""
-    heading = f"### Sizes in turns, 1 connection, {grown.tenants:,} tenants"
+    heading = f"### Sizes in turns, 1 connection, {several(grown.tenants, 'tenant')}"
     lines = ["", heading, "", INTRO, "", *HEAD]
     for operation in grown.operations:
         lines += [_line(operation, size, grown.of(size, operation)) for size in grown.results]

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from bench.audit.inserts import WITHOUT
 from bench.ground import Ground
+from bench.result import several
 from bench.serving.agreement import agree, agree_partly
 from bench.serving.asking import answer
 from bench.serving.bulk import BulkResult, measured
@@ -133,7 +134,11 @@ def _cases(
         for connections in part.connections_of(operation):
             case, seconds = Case(operation, connections), part.round_s(connections)
             found, bad = take_turns(place, case, each, part.rounds, seconds)
-            say("; ".join([f"{operation}, {connections} connections: {shown(found)}", *bad]))
+            say(
+                "; ".join(
+                    [f"{operation}, {several(connections, 'connection')}: {shown(found)}", *bad]
+                )
+            )
             results += found
             failed += bad
     return results, failed

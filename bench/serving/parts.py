@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from bench.result import several
 from bench.serving.operations import OPERATIONS, SEARCH, WRITES
 from bench.serving.without import AHEAD
 from bench.serving.without import WAYS as ALL_WAYS
@@ -174,7 +175,7 @@ class Part(Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         """Say what is planned."""
         return (
-            f"{self.rows:,} rows of {self.tenants:,} tenants: {', '.join(self.things)}; "
+            f"{self.rows:,} rows of {several(self.tenants, 'tenant')}: {', '.join(self.things)}; "
             f"{self._over}{self.rounds} rounds; "
             f"all servers: {self.expected_s / 60:.0f} minutes"
         )
@@ -218,7 +219,8 @@ class Growth(Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         """Say what is planned."""
         return (
-            f"tables of {', '.join(f'{rows:,}' for rows in self.rows)} rows of {self.tenants:,} "
-            f"tenants in turns: {', '.join(UNSEARCHED)}; 1 connection; {self.rounds} rounds; "
+            f"tables of {', '.join(f'{rows:,}' for rows in self.rows)} rows of "
+            f"{several(self.tenants, 'tenant')} in turns: {', '.join(UNSEARCHED)}; "
+            f"1 connection; {self.rounds} rounds; "
             f"Plant alone: {self.expected_s / 60:.0f} minutes"
         )

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from bench.machine import Machine
 from bench.page import Title, page
-from bench.result import Row
+from bench.result import Row, several
+from bench.serving import faster
 from bench.serving.bars import Bar, bars
 from bench.serving.bulk import BulkResult
 from bench.serving.goals import value
@@ -133,6 +134,7 @@ def part(measured: Serving) -> str:
             "",
             *_left_out(measured),
             *(f"![{words}]({name})" for name, (_, words) in PLOTS.items()),
+            *faster.section([(one.rows, one.tenants, one.results) for one in measured.sizes]),
             *(line for size in measured.sizes for line in _size(size)),
             *(line for grown in measured.growths for line in section(grown)),
             "",
@@ -197,8 +199,8 @@ def _ways(results: Sequence[Result]) -> list[str]:
 
 
 def _heading(operation: str, connections: int, size: Size) -> str:
-    table = f"{size.rows:,} rows, {size.tenants:,} tenants"
-    return f"### {operation}, {connections} connections, {table}"
+    table = f"{size.rows:,} rows, {several(size.tenants, 'tenant')}"
+    return f"### {operation}, {several(connections, 'connection')}, {table}"
 
 
 def _line(one: Result, base: Result | None) -> str:

@@ -11,6 +11,7 @@ import psycopg
 from msgspec import Struct
 
 from bench.ground import Ground
+from bench.result import several
 from bench.serving import usage
 from bench.serving.load import BadAnswersError, Sent, send
 from bench.serving.servers import Server
@@ -145,7 +146,7 @@ def _taken(session: Session, case: Case, server: Server, requests: Path, seconds
     try:
         sent = send(server.url, requests, connections=case.connections, seconds=seconds)
     except BadAnswersError as bad:
-        where = f"{case.operation}, {case.connections} connections, {server.name}"
+        where = f"{case.operation}, {several(case.connections, 'connection')}, {server.name}"
         words = f"{where}: {bad}. {server.complaint()}".rstrip()
         raise BadAnswersError(words) from None
     _let_end(session, server)
