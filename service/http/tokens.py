@@ -80,7 +80,8 @@ class IssuerKeys:
 
         Raises: Unauthenticated, Unavailable.
         """
-        if not self.is_at_hand(key_id):
+        # One asks for keys that are old; whoever comes meanwhile with one that was good goes on.
+        if not (self.is_at_hand(key_id) or (self._reading.locked() and self.has(key_id))):
             await self._renew(key_id)
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))

@@ -439,6 +439,29 @@ class TestKeysOfTheIssuer:
             told["status"], told["tokens"],
         )  # fmt: skip
 
+    async def test_one_asks_for_keys_that_are_old_and_others_go_on(
+        self, client: Api, tenant: Tenant, issuer: Issuer, clock: Moved
+    ) -> None:
+        """With those that were good, while the issuer has not answered; a new one has to wait."""
+        assert 200 == (await me(client, issuer.token(tenant))).status
+        issuer.keys["ES256-2"] = MAKERS["ES256"]()
+        issuer.silent.clear()
+        clock.ahead += timedelta(seconds=FRESH_S + 1)
+        later = clock.now() + timedelta(minutes=5)
+        asking = asyncio.create_task(me(client, issuer.token(tenant, exp=later)))
+
+        async def asked() -> int:
+            return issuer.asked
+
+        await until(asked, lambda count: count == 2)
+        new = asyncio.create_task(me(client, issuer.token(tenant, "ES256-2", exp=later)))
+        assert 200 == (await me(client, issuer.token(tenant, exp=later))).status
+        assert not asking.done()
+        issuer.silent.set()
+
+        assert [200, 200] == [(await one).status for one in (asking, new)]
+        assert 2 == issuer.asked
+
     async def test_a_new_key_is_not_refused_for_good_while_the_issuer_is_away(
         self, client: Api, tenant: Tenant, issuer: Issuer, clock: Moved
     ) -> None:
@@ -467,7 +490,6 @@ class TestKeysOfTheIssuer:
 
         assert 1 == issuer.asked
 
-    @pytest.mark.parametrize("kid,ahead_s", [("no such key", AGAIN_S), ("ES256", FRESH_S)])
     async def test_who_waits_for_it_lets_nobody_be_refused(
         self,
         told: Settings,
@@ -475,11 +497,10 @@ class TestKeysOfTheIssuer:
         tenant: Tenant,
         issuer: Issuer,
         clock: Moved,
-        kid: str,
-        ahead_s: float,
     ) -> None:
-        """It does not answer: tokens of new and of old keys wait, and are not counted."""
-        token = jwt.encode({"iss": ISSUER}, issuer.keys["ES256"], "ES256", headers={"kid": kid})
+        """It does not answer: tokens of new keys wait, and are not counted."""
+        new = {"kid": "no such key"}
+        token = jwt.encode({"iss": ISSUER}, issuer.keys["ES256"], "ES256", headers=new)
         small = structs.replace(told, pool_max=8, waiting_max=3)
         async with (
             served(small, app_url, clock) as service,
@@ -488,7 +509,7 @@ class TestKeysOfTheIssuer:
             await until(lambda: me(api, issuer.token(tenant)), lambda answer: answer.status == 200)
             asked = issuer.asked
             issuer.silent.clear()
-            clock.ahead += timedelta(seconds=ahead_s + 1)
+            clock.ahead += timedelta(seconds=AGAIN_S + 1)
             waiting = [asyncio.create_task(me(api, token)) for _ in range(6)]
 
             async def under_way() -> tuple[int, int]:
