@@ -14,6 +14,7 @@ from service.http.app import build_app
 from service.http.clock import Clock
 from service.http.reading import REPOSITORY
 from service.http.runner import Runner
+from service.http.site import Site
 from service.repository.base import Repository
 from service.settings import Settings
 from tests.bench import until
@@ -85,7 +86,7 @@ async def served(
     runner = Runner(app, access_log=None, shutdown_timeout=5, **options)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener).start()
+        await Site(runner, listener).start()
         yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", runner)
     finally:
         await runner.cleanup()

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from service.http.site import Site
 from service.refusal import Refusal
 from service.settings import Settings
 
@@ -46,9 +47,7 @@ async def serving(
     await runner.setup()
     try:
         try:
-            # Here, as uvloop tells nobody that it could not.
-            listener.listen(BACKLOG)
-            await web.SockSite(runner, listener, backlog=BACKLOG).start()
+            await Site(runner, listener, backlog=BACKLOG).start()
         except OSError as error:
             # Two that bound at the same moment: the address is taken by who listens first.
             raise _taken(settings, error) from None

@@ -275,7 +275,7 @@ class TestRefused:
         assert 1 == len(told.stderr.splitlines())
 
     def test_the_port_is_taken_while_it_starts(self) -> None:
-        """Two had bound it, and the other was first to listen; uvloop alone would not tell."""
+        """Two had bound it, and the other was first to listen."""
         with socket.socket() as late, socket.socket() as first:
             late.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
