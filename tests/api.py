@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import aiohttp
-from aiohttp import web
 from msgspec import Struct
 from yarl import URL
 
 from service.http.app import Finders, build_app, finders_by
 from service.http.clock import Clock
 from service.http.runner import Runner
+from service.http.site import Site
 from service.model.kinds import KINDS
 from service.settings import Settings
 from service.usecases.near_skills import NearSkills
@@ -60,7 +60,7 @@ async def serving(
     runner = Runner(app, access_log=None)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener).start()
+        await Site(runner, listener).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         await runner.cleanup()
