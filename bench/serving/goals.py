@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bench.result import Row, several
+from bench.result import Row, several, shown
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
 from bench.serving.causes import cause
 from bench.serving.parts import BUSY
@@ -105,23 +105,21 @@ BULK_HOW: Final = (
     "service. The processor time is all outside PostgreSQL: the service, which seals the log too; "
     "SQLAlchemy's client, and what the service takes meanwhile to seal its rows. SQLAlchemy: "
     "`insert()` of lists of dictionaries, 5,000 at a time, unvalidated; a stream of mapped objects "
-    "through the Pydantic model. INSERT … SELECT: the function that Plant's import ends in, of "
-    "rows that the server makes itself."
+    "through the Pydantic model. What is exported is the table and all that was imported. INSERT … "
+    "SELECT: the function that Plant's import ends in, of rows that the server makes itself."
 )
 WORDS: Final = {
-    "rate": ("answers a second", "{:,.0f}"),
-    "cpu_us": ("processor time of the service", "{:,.0f} µs"),
-    "server_us": ("processor time of PostgreSQL", "{:,.0f} µs"),
-    "cpu_us+server_us": ("processor time of service and PostgreSQL", "{:,.0f} µs"),
-    "p50_ms": ("p50", "{:.3g} ms"),
-    "p99_ms": ("p99", "{:.3g} ms"),
-    "pss_mb": ("memory of the process", "{:.0f} MB"),
+    "rate": ("answers a second", ""),
+    "cpu_us": ("processor time of the service", "µs"),
+    "server_us": ("processor time of PostgreSQL", "µs"),
+    "cpu_us+server_us": ("processor time of service and PostgreSQL", "µs"),
+    "p50_ms": ("p50", "ms"),
+    "p99_ms": ("p99", "ms"),
+    "pss_mb": ("memory of the process", "MB"),
 }
-BULK_WORDS: Final = {
-    "rate": "{:,.0f} rows/s",
-    "cpu_us": "{:,.1f} µs a row",
-    "seconds": "{:.3g} s",
-}
+"""What a number is, and its unit."""
+
+BULK_UNITS: Final = {"rate": "rows/s", "cpu_us": "µs a row", "seconds": "s"}
 HOW: Final = (
     "Medians over all rounds, in which the servers take turns in an order that is turned about; "
     "each has a second before it is measured, and the others stand still meanwhile."
@@ -143,7 +141,7 @@ def rows(size: int, tenants: int, results: Sequence[Result]) -> list[Row]:
         if ours is None or theirs is None:
             continue
         one, other = value(ours, goal.number), value(theirs, goal.number)
-        words, form = WORDS[goal.number]
+        words, unit = WORDS[goal.number]
         made.append(
             Row(
                 what=f"{size:,} rows, {several(tenants, 'tenant')}, {goal.operation}, "
@@ -153,7 +151,7 @@ def rows(size: int, tenants: int, results: Sequence[Result]) -> list[Row]:
                 least=goal.least,
                 most=goal.most,
                 how=HOW,
-                beside=f"{form.format(one)} against {form.format(other)}",
+                beside=f"{shown(one, unit)} against {shown(other, unit)}",
                 cause=cause(goal.operation, goal.number, goal.other, tenants),
             )
         )
@@ -179,17 +177,19 @@ def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
                 least=goal.least,
                 most=goal.most,
                 how=BULK_HOW,
-                beside=_beside(goal.number, one, other, ours, theirs) if theirs else "",
+                beside=_beside(goal, ours, theirs) if theirs else "",
                 cause=cause(goal.operation, goal.number, goal.other),
             )
         )
     return made
 
 
-def _beside(number: str, one: float, other: float, ours: BulkResult, theirs: BulkResult) -> str:
-    form = BULK_WORDS[number]
+def _beside(goal: BulkGoal, ours: BulkResult, theirs: BulkResult) -> str:
+    number, unit = goal.number, BULK_UNITS[goal.number]
+    above, below = (theirs, ours) if goal.turned else (ours, theirs)
     each = (
-        f"{getattr(mine, number) / getattr(its, number):.3g}"
-        for mine, its in zip(ours.rounds, theirs.rounds, strict=False)
+        f"{getattr(one, number) / getattr(other, number):.3g}"
+        for one, other in zip(above.rounds, below.rounds, strict=False)
     )
-    return f"{form.format(one)} against {form.format(other)}; round by round {', '.join(each)}"
+    middles = f"{shown(ours.middle(number), unit)} against {shown(theirs.middle(number), unit)}"
+    return f"{middles}; round by round {', '.join(each)}"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from bench.paced import NUMBER, Outcome, Plan, loaded
 from bench.result import Row, percentile
+from bench.serving.causes import CAPACITY, cause
 from bench.serving.load import MARK, Request
 from bench.serving.operations import create
 from bench.serving.servers import Server
@@ -137,6 +138,7 @@ def _rows(where: str, rounds: Sequence[Stress]) -> Iterator[Row]:
         least=KEPT[rounds[0].times],
         how=HOW,
         beside="; ".join(map(_said, rounds)),
+        cause=cause("create", "kept", CAPACITY),
     )
     yield Row(
         what=f"{where}p99 of refusals",
@@ -156,6 +158,7 @@ def _rows(where: str, rounds: Sequence[Stress]) -> Iterator[Row]:
         beside="; ".join(
             f"{one.afterwards:,.0f} of {one.capacity:,.0f} a second" for one in rounds
         ),
+        cause=cause("create", "recovered", CAPACITY),
     )
 
 

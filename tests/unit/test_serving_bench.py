@@ -21,7 +21,8 @@ from bench.serving import goals, growth, overloaded, report, usage
 from bench.serving.agreement import known, scores
 from bench.serving.arguments import given, planned
 from bench.serving.bars import Bar, bars
-from bench.serving.causes import CAUSES, SMALLEST
+from bench.serving.bulk import BULK, SET_BASED, BulkResult, Moved
+from bench.serving.causes import CAPACITY, CAUSES, SMALLEST
 from bench.serving.environment import compile_plant, pins
 from bench.serving.growth import Grown
 from bench.serving.load import MARK, SCRIPT, Request, Sent, write_requests
@@ -139,6 +140,7 @@ class TestGoals:
         given = (*goals.GOALS, *goals.BULK_GOALS)
         keys = {(one.operation, one.number, one.other) for one in given}
         keys |= {(operation, "p50_ms", SMALLEST) for operation in OPERATIONS}
+        keys |= {("create", number, CAPACITY) for number in ("kept", "recovered")}
         rows = goals.rows(10_000, 20, [result(PLANT), result(CONSTANT, cpu_us=50)])
         rows += goals.rows(10_000, 20, [result(PLANT), result(BLACKSHEEP)])
         text = report.part(serving(rows=rows))
@@ -160,6 +162,18 @@ class TestGoals:
         told += [row.cause for count in (20, 1_000) for row in goals.rows(10, count, results)]
 
         assert ["", "Keys.", "Whatever.", "Keys."] == told
+
+    def test_the_rounds_of_a_bulk_stand_beside_its_ratio_the_same_way_round(self) -> None:
+        """Less time of Plant's is a larger one where the goal is that, and a smaller one else."""
+        ours = [Moved(100, 6, cpu_us=10), Moved(100, 8, cpu_us=20)]
+        theirs = [Moved(100, 4, cpu_us=30), Moved(100, 4, cpu_us=30)]
+        ways = ((PLANT, ours), (BULK, theirs), (SET_BASED, theirs))
+        found = goals.bulk_rows(500, [BulkResult("import", way, each) for way, each in ways])
+        client, seconds = (row for row in found if row.beside)
+
+        assert "15 µs a row against 30 µs a row; round by round 3, 1.5" == client.beside
+        assert "7 s against 4 s; round by round 1.5, 2" == seconds.beside
+        assert (2.0, 1.75) == (client.value, seconds.value)
 
     def test_the_page_says_where_a_peer_is_faster(self) -> None:
         """By answers a second; what Plant does without one of its own, or a constant, is none."""
@@ -431,6 +445,8 @@ class TestOverload:
             row.most if row.least is None else row.least for row in found
         ]
         assert ["yes"] * 4 + ["NO"] * 3 + ["yes"] == [row.verdict for row in found]
+        kept, recovered = (CAUSES["create", one, CAPACITY] for one in ("kept", "recovered"))
+        assert [kept, "", "", recovered] * 2 == [row.cause for row in found]
 
     def test_of_several_rounds_the_median_is_held_against_the_promise(self) -> None:
         """One round that is much better or much worse decides nothing; each stands beside it."""
