@@ -148,7 +148,7 @@ def test_growth_is_the_ratio_of_what_was_measured_in_turns(turns: Turns) -> None
     measured_of = [one for one in UNSEARCHED if one != LEFT_OUT[1]]
 
     assert [
-        (f"1 tenants, {one}, 1 connection: p50 at 16 rows / at 8", 2.0) for one in measured_of
+        (f"1 tenant, {one}, 1 connection: p50 at 16 rows / at 8", 2.0) for one in measured_of
     ] == [(row.what, row.value) for row in rows(turns.grown)]
 
 
@@ -156,6 +156,6 @@ def test_a_size_that_is_left_out_is_told(turns: Turns) -> None:
     """With the operation and the table; nothing of it counts."""
     (told,) = turns.grown.failed
 
-    assert told.startswith("amend, 1 connections, Plant over 16 rows: 1 of 10 answers were no 2xx")
+    assert told.startswith("amend, 1 connection, Plant over 16 rows: 1 of 10 answers were no 2xx")
     assert [True, False] == [bool(turns.grown.of(size, "amend")) for size in SIZES]
     assert ROUNDS == len(turns.grown.results[8][0].rounds)
