@@ -1,6 +1,6 @@
 """What was measured, against what was to be reached."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -69,6 +69,12 @@ def shown(value: float, unit: str) -> str:
 def several(count: int, what: str) -> str:
     """Write how many there are of what has a plural in s."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def by_round(above: Iterable[float], below: Iterable[float]) -> str:
+    """Write the ratio of each round."""
+    each = (one / other for one, other in zip(above, below, strict=False))
+    return f"round by round {', '.join(f'{ratio:.3g}' for ratio in each)}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

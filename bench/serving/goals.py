@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bench.result import Row, several, shown
+from bench.result import Row, by_round, several, shown
 from bench.serving.bulk import BULK, SET_BASED, BulkResult
 from bench.serving.causes import cause
 from bench.serving.parts import BUSY
@@ -187,9 +187,6 @@ def bulk_rows(size: int, results: Sequence[BulkResult]) -> list[Row]:
 def _beside(goal: BulkGoal, ours: BulkResult, theirs: BulkResult) -> str:
     number, unit = goal.number, BULK_UNITS[goal.number]
     above, below = (theirs, ours) if goal.turned else (ours, theirs)
-    each = (
-        f"{getattr(one, number) / getattr(other, number):.3g}"
-        for one, other in zip(above.rounds, below.rounds, strict=False)
-    )
+    rounds = by_round(*((getattr(one, number) for one in each.rounds) for each in (above, below)))
     middles = f"{shown(ours.middle(number), unit)} against {shown(theirs.middle(number), unit)}"
-    return f"{middles}; round by round {', '.join(each)}"
+    return f"{middles}; {rounds}"

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench.ground import Ground
-from bench.result import Row, several
+from bench.result import Row, by_round, several
 from bench.serving.causes import SMALLEST, cause
 from bench.serving.load import write_requests
 from bench.serving.operations import OPERATIONS, PARTS
@@ -134,17 +134,14 @@ def rows(grown: Grown) -> list[Row]:
 
 
 def _beside(after: Result, before: Result) -> str:
-    each = (
-        f"{now.p50_ms / was.p50_ms:.2f}"
-        for now, was in zip(after.rounds, before.rounds, strict=False)
-    )
+    rounds = by_round(*((one.p50_ms for one in each.rounds) for each in (after, before)))
     work = (
         f"{after.middle(number):,.0f} against {before.middle(number):,.0f} µs"
         for number in ("cpu_us", "server_us")
     )
     return (
-        f"{after.middle('p50_ms'):.3g} against {before.middle('p50_ms'):.3g} ms, round by round "
-        f"{', '.join(each)}; processor time of service and PostgreSQL {' and '.join(work)}"
+        f"{after.middle('p50_ms'):.3g} against {before.middle('p50_ms'):.3g} ms, {rounds}; "
+        f"processor time of service and PostgreSQL {' and '.join(work)}"
     )
 
 

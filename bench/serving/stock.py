@@ -8,6 +8,7 @@ import psycopg
 from msgspec import Struct
 
 from bench.ground import Actor, Ground, make_actors
+from bench.result import several
 from service.catalog.statement import CONTEXT
 
 SEED: Final = 9
@@ -95,7 +96,7 @@ def fill(
     """Fill an empty database, with the log of everything; with vectors where it is searched."""
     authors = make_actors(ground, tenants)
     certifiers = make_actors(ground, tenants, "certifier", ["certify"])
-    tell(f"writing {rows:,} skills of {tenants} tenants")
+    tell(f"writing {rows:,} skills of {several(tenants, 'tenant')}")
     shares = [rows // tenants + (number < rows % tenants) for number in range(tenants)]
     with ThreadPoolExecutor(WRITERS) as pool:
         each = zip(authors, certifiers, shares, strict=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -65,7 +65,7 @@ class IssuerKeys:
 
     def has(self, key_id: str | None) -> bool:
         """Say whether the key with this name was among those that were read last."""
-        return key_id in self._keys or (key_id is None and len(self._keys) == 1)
+        return self._found(key_id) is not None
 
     def is_at_hand(self, key_id: str | None) -> bool:
         """Say whether who needs the key with this name does not have them read again."""
@@ -83,9 +83,7 @@ class IssuerKeys:
         # One asks for keys that are old; whoever comes meanwhile with one that was good goes on.
         if not (self.is_at_hand(key_id) or (self._reading.locked() and self.has(key_id))):
             await self._renew(key_id)
-        if key_id is None and len(self._keys) == 1:
-            return next(iter(self._keys.values()))
-        found = self._keys.get(key_id)
+        found = self._found(key_id)
         if found is None:
             # What is new at an issuer that does not answer cannot be told from what is wrong.
             if self.failing is not None or not self._keys:
@@ -94,6 +92,11 @@ class IssuerKeys:
                 )
             raise Unauthenticated(REFUSED.format("it names a key that the issuer does not have"))
         return found
+
+    def _found(self, key_id: str | None) -> SigningKey | None:
+        if key_id is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(key_id)
 
     async def _renew(self, key_id: str | None) -> None:
         async with self._reading:
@@ -140,17 +143,11 @@ class Tokens:
 
     def names_known(self, token: str) -> bool:
         """Say whether a token names a key of the issuer's that is known, or can name none."""
-        try:
-            return self.keys.has(key_id_of(token))
-        except Unauthenticated:
-            return True
+        return _of_its_key(token, self.keys.has)
 
     def is_at_hand(self, token: str) -> bool:
         """Say whether nobody has to ask the issuer for the key that a token names, if it can."""
-        try:
-            return self.keys.is_at_hand(key_id_of(token))
-        except Unauthenticated:
-            return True
+        return _of_its_key(token, self.keys.is_at_hand)
 
     async def identity(self, token: str) -> Identity:
         """Find whom a token stands for; it ends when the token does.
@@ -165,6 +162,14 @@ class Tokens:
             raise Unauthenticated(REFUSED.format(_unmet(claims)))
         ends = (one for one in (found.expires_at, claims.expires_at) if one is not None)
         return msgspec.structs.replace(found, expires_at=min(ends))
+
+
+def _of_its_key(token: str, said: Callable[[str | None], bool]) -> bool:
+    """Give what is said of the key that a token names; True of a token that can name none."""
+    try:
+        return said(key_id_of(token))
+    except Unauthenticated:
+        return True
 
 
 def _unmet(claims: Said) -> str:
