@@ -71,10 +71,12 @@ async def _asked(
     vectors = [wire(unit(probe.vector)) for probe in probes[: len(probes) // 2]]
     for vector in vectors[:WARM]:
         await session.fetch(NAIVE, vector)
+    answers = []
     for vector in vectors:
         begun = time.perf_counter()
-        got = await session.fetch(NAIVE, vector)
+        answers.append(await session.fetch(NAIVE, vector))
         times.append(1000 * (time.perf_counter() - begun))
+    for vector, got in zip(vectors, answers, strict=True):
         truly = await session.fetch(TRULY, vector)
         recalls.append(len({*map(tuple, got)} & {*map(tuple, truly)}) / max(1, len(truly)))
     return times, recalls

@@ -7,7 +7,7 @@ from typing import Final
 
 from bench.result import percentile
 from bench.search.naive import NAIVELY
-from bench.search.tenants import Asked
+from bench.search.asked import Asked
 
 WIDTH: Final = 720
 HEIGHT: Final = 420

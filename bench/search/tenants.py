@@ -5,11 +5,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from bench.pgbench import BenchError
 from bench.relevance.vectors import MODEL
 from bench.result import Outcome, Row, percentile
+from bench.search.asked import Asked
+from bench.search.causes import cause
 from bench.search.crowd import Crowd, Probe, Tenant
 from bench.search.naive import NAIVE_HOW, NAIVELY, WARM, Each, ask_naively
 from service.catalog.load import load as load_catalog
@@ -42,32 +44,6 @@ class _Brought:
     async def vector(self, text: str, whose: str = "") -> bytes:
         """Refuse: nothing is computed here."""
         raise BenchError(f"{whose} has brought no vector of {text!r}.")
-
-
-class Asked(Struct, frozen=True):
-    """One kind of question: whose, by which tag, and what came of it, for each probe.
-
-    Units: `…_ms` milliseconds. Shapes: `recalls` are shares of the ten that score best.
-    """
-
-    what: str
-    labels: int
-    ours_ms: list[float]
-    recalls: list[float]
-    short: int
-    exact: int
-    naive_ms: dict[str, list[float]] = {}
-    naive_recalls: dict[str, list[float]] = {}
-
-    @property
-    def p50_ms(self) -> float:
-        """Give the middle of the times."""
-        return percentile(self.ours_ms, 0.5)
-
-    @property
-    def recall(self) -> float:
-        """Give the mean of the recalls."""
-        return sum(self.recalls) / len(self.recalls)
 
 
 def measure(crowd: Crowd) -> Outcome:
@@ -120,21 +96,27 @@ async def _asked(
     ]
     for body in bodies[:WARM]:
         await search.search(repository, tenant.context, body)
-    times, recalls, short, exact = [], [], 0, 0
-    for probe, body in zip(crowd.probes, bodies, strict=True):
+    times, answers = [], []
+    for body in bodies:
         begun = time.perf_counter()
-        answer = await search.search(repository, tenant.context, body)
+        answers.append(await search.search(repository, tenant.context, body))
         times.append(1000 * (time.perf_counter() - begun))
+    recalls, short = [], 0
+    # Behind all that is timed: what compares everything leaves nothing else in the caches.
+    for probe, answer in zip(crowd.probes, answers, strict=True):
         best = await repository.many(_exact(probe, tag), tenant.context)
         least = best[-1].score - ALIKE
         recalls.append(sum(hit.score >= least for hit in answer.hits) / len(best))
         short += len(answer.hits) < len(best)
-        exact += answer.exact
+    exact = sum(answer.exact for answer in answers)
     naive: Each = {}
     naively: Each = {}
     if tag is None:
         naive, naively = await ask_naively(crowd, tenant)
-    return Asked(what, tenant.labels, times, recalls, short, exact, naive, naively)
+    return Asked(
+        *(what, tenant.labels, times, recalls, short, exact, naive, naively),
+        filtered=tag is not None,
+    )
 
 
 def _exact(probe: Probe, tag: str | None) -> SearchExact:
@@ -169,6 +151,7 @@ def rows(count: int, asked: Sequence[Asked]) -> list[Row]:
                 most=GOALS_MS.get(count),
                 how=TIMES,
                 beside=beside,
+                cause=cause(one),
             ),
         ]
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from service.database.durable import sync_directory
 from service.database.locks import take
+from service.database.memory import effective_cache_size, memory, shared_buffers
 from service.database.passwords import Passwords, verifier
 from service.database.place import Place, make_private
 from service.refusal import Refusal
@@ -59,10 +60,10 @@ port = 5432
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
 max_connections = 100
-shared_buffers = 256MB
+shared_buffers = {buffers}MB
 work_mem = 8MB
 maintenance_work_mem = 128MB
-effective_cache_size = 1GB
+effective_cache_size = {cache}MB
 random_page_cost = 1.1
 jit = off
 # What was answered is on the disk.
@@ -108,7 +109,13 @@ class Cluster:
         # Inside the list a path stands in double quotes, and the value in single ones.
         path = str(place.sockets).replace('"', '""')
         value = f'"{path}"'.replace("\\", "\\\\").replace("'", "''")
-        self._write(place.data / "plant.conf", SETTINGS.format(sockets=value))
+        there = memory()
+        settings = SETTINGS.format(
+            sockets=value,
+            buffers=shared_buffers(there),
+            cache=effective_cache_size(there),
+        )
+        self._write(place.data / "plant.conf", settings)
 
     def adopt(self, draft: Path) -> None:
         """Make files of a back-up the server's, once they have come up; they are named last.

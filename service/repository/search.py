@@ -24,6 +24,12 @@ class Hit(Struct, frozen=True):
     label: str
 
 
+class NearHit(Hit, frozen=True):
+    """A hit that says among how many entities it was found."""
+
+    compared: int
+
+
 class Label(Struct, frozen=True):
     """A label with its vectors, as the database has them in binary form."""
 
@@ -56,6 +62,12 @@ class Breadth(Struct, frozen=True):
     labels: int
 
 
+class Scale(Struct, frozen=True):
+    """How many labels the indexes lead through, as it was estimated last."""
+
+    labels: int
+
+
 class Threshold(Struct, frozen=True):
     """From which score on a tenant takes two for the same; null: as the service does."""
 
@@ -83,6 +95,10 @@ class SearchBreadth(One[Breadth], frozen=True):
     most: int
 
 
+class SearchScale(One[Scale], frozen=True):
+    """Estimate how many labels the indexes lead through."""
+
+
 class SearchExact(Many[Hit], frozen=True):
     """Compare everything."""
 
@@ -104,7 +120,7 @@ class SearchExact(Many[Hit], frozen=True):
     count: int
 
 
-class SearchNear(Many[Hit], frozen=True):
+class SearchNear(Many[NearHit], frozen=True):
     """Go as far as the indexes lead."""
 
     effect = "search"

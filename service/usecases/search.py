@@ -4,7 +4,7 @@ Compared are only vectors of one model. A vector of the caller's own is comparab
 callers gave to entities, and, unless they say otherwise, to the service's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -14,18 +14,20 @@ from service.errors import FieldError, InvalidBody
 from service.model.search import IN_FORCE, KINDS, SearchBody, several
 from service.model.vector import unit, wire
 from service.repository.base import Context, Repository
-from service.repository.search import Hit, SearchExact, SearchNear
+from service.repository.search import Hit, NearHit, SearchExact, SearchNear
 from service.usecases.breadth import Breadths, Filters
 from service.usecases.probes import CALLER, Meaning, Probe, Probes, Words, asker
 
 Mode = Literal["hybrid", "vector", "lexical"]
 
-NEAR_MIN: Final = 60
-NEAR_FACTOR: Final = 6
+NEAR_MIN: Final = 50
+NEAR_FACTOR: Final = 5
 """Labels that an index is asked for: so many for each entity that is wanted, of which several may
 be of one."""
-WIDER: Final = 8
-"""How many times as many when that gave too few entities."""
+ENOUGH: Final = 1.2
+"""How many entities these labels have to be of, for each that is wanted."""
+WIDER: Final = (1, 3, 9)
+"""How many times as many, one after the other, while that gave too few."""
 
 
 class Found(Struct, frozen=True):
@@ -95,7 +97,8 @@ class Search:
     ) -> tuple[list[Hit], bool]:
         """Find the nearest entities that score so much at least, and whether that is all of them.
 
-        By the indexes when much is asked about; what they give too little of is compared whole.
+        By the indexes when much is asked about: for more labels where the nearest are of few, and
+        what they give too little of is compared whole.
         """
         asked: tuple[Any, ...] = (
             *msgspec.structs.astuple(filters),
@@ -110,10 +113,10 @@ class Search:
         )
         near = max(NEAR_MIN, NEAR_FACTOR * count)
         if not await self._breadths.is_small(repository, context, filters):
-            for wide in (near, WIDER * near):
-                hits = await repository.many(SearchNear(*(*asked, wide)), context)
-                if len(hits) == count or (hits and hits[-1].score < least):
-                    return [hit for hit in hits if hit.score >= least], False
+            for wider in WIDER:
+                led = await repository.many(SearchNear(*(*asked, wider * near)), context)
+                if _is_enough(led, count) or (led and led[-1].score < least):
+                    return [hit for hit in led if hit.score >= least], False
         hits = await repository.many(SearchExact(*asked), context)
         return [hit for hit in hits if hit.score >= least], True
 
@@ -140,3 +143,7 @@ class Search:
                 extensions={"allowed": list(known)},
             )
         return (CALLER,) if asked == CALLER else known
+
+
+def _is_enough(hits: Sequence[NearHit], count: int) -> bool:
+    return len(hits) == count and hits[0].compared >= ENOUGH * count

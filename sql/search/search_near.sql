@@ -4,7 +4,9 @@
 -- As search_exact, of the entities of the `near` nearest labels by vector and by words. The filters
 -- are asked of each label that an index gives, and it gives more until so many have met them or it
 -- has given hnsw.max_scan_tuples: fewer rows than asked for may come back. Scores are of all labels
--- of an entity and of the vectors as they are, not of the halves that the indexes have.
+-- of an entity and of the vectors as they are, not of the halves that the indexes have. Every row
+-- says how many entities were compared: where the nearest labels are of few, better ones may lie
+-- behind them.
 --
 -- param: $1 kinds text[]
 -- param: $2 statuses text[]
@@ -21,7 +23,7 @@
 -- param: $13 count bigint
 -- param: $14 near bigint
 -- returns: id uuid, document text, score double precision, vector double precision,
---          lexical double precision, label text
+--          lexical double precision, label text, compared bigint
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -41,14 +43,16 @@ SELECT
     top.score,
     top.vector,
     top.lexical,
-    top.label
+    top.label,
+    top.compared
 FROM (
     SELECT
         candidate.id,
         best.score,
         best.vector,
         best.lexical,
-        best.label
+        best.label,
+        count(*) OVER () AS compared
     FROM (
         SELECT DISTINCT near.entity_id AS id
         FROM unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)

@@ -17,6 +17,7 @@ import pytest
 from service.database.cluster import ClusterRefusal
 from service.database.data_dir import DataDirectoryHeld, DataDirectoryUnusable, hold
 from service.database.embedded import EmbeddedServer, ServerBusy, embedded_server
+from service.database.memory import memory, shared_buffers
 from service.database.place import SOCKET, SOCKET_PATH_BYTES_MAX, PlaceRefusal, wheel_programs
 from service.database.postmaster import ServerRefusal
 from service.settings import Settings
@@ -87,7 +88,8 @@ def pid_of(server: EmbeddedServer) -> int:
         ("SHOW fsync", "on"),
         ("SHOW jit", "off"),
         ("SHOW listen_addresses", ""),
-        ("SHOW shared_buffers", "256MB"),
+        ("SELECT setting::integer * 8 / 1024 FROM pg_settings WHERE name = 'shared_buffers'",
+         shared_buffers(memory())),
         ("SHOW max_connections", "100"),
     ],
 )  # fmt: skip

@@ -5,8 +5,9 @@ import math
 import random
 import re
 import struct
+import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from service.catalog.statement import Statement
 from service.database.pool import Pool
 from service.database.vectors import as_bytes
 from service.model.vector import unit, wire
-from service.repository.base import Repository
+from service.repository.base import Many, Repository
 from service.repository.search import (
     NAMES,
     SOURCES,
@@ -29,8 +30,11 @@ from service.repository.search import (
     SearchExact,
     SearchLabels,
     SearchNear,
+    SearchScale,
 )
 from service.settings import Settings
+from service.usecases import breadth
+from service.usecases.breadth import Breadths
 from tests.factories import Actor, Tenant, make_actor, make_tenant
 from tests.plans import Plan, explained
 from tests.postgres import Server
@@ -175,7 +179,7 @@ def near(probe: tuple[bytes | None, bytes | None], count: int = 10, **more: Any)
     return structs.replace(asked, **more)
 
 
-WAYS = [exact, near]
+WAYS: list[Callable[..., Many[Any]]] = [exact, near]
 
 
 def cosine(one: bytes, other: bytes) -> float:
@@ -413,6 +417,26 @@ class TestBreadth:
         ]
 
         assert [30 * PER, 30 * PER, 0] == counts
+
+    async def test_more_is_compared_whole_in_a_larger_table(
+        self, repository: Repository, stock: Stock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of the labels of a tenant and more of them where the table is four times as large.
+
+        An index would lead past more labels of others to as few of its own.
+        """
+        context = stock.large.reader.context
+        everything = breadth.Filters(kinds=tuple(KINDS), statuses=tuple(IN_FORCE))
+        total = (await repository.one(SearchScale(), context)).labels
+        small = []
+        for most in (350 * PER, 349 * PER, 700 * PER - 1):
+            for scale in (total / 4, total):
+                monkeypatch.setattr(breadth, "SCALE", scale)
+                breadths = Breadths(most, time.monotonic)
+                small.append(await breadths.is_small(repository, context, everything))
+
+        assert total >= 700 * PER
+        assert [True, False, False, False, True, False] == small
 
     async def test_it_reads_no_more_than_it_counts(
         self, app: Connection, catalog: Catalog, stock: Stock

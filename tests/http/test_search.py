@@ -341,6 +341,26 @@ async def test_a_page_that_the_indexes_leave_short_is_compared_whole(
     assert [4, True] == [len(four["items"]), four["exact"]]
 
 
+async def test_what_lies_behind_very_many_labels_of_one_is_found_along_the_indexes(
+    cluster: Server, database: str, settings: Settings, tenant: Tenant, superuser: Connection
+) -> None:
+    """One entity has the fifty nearest labels: who is nearer by meaning alone is no second yet."""
+    made = searching(Fake(), exact_max=0)
+    async with (
+        serving(settings, cluster.url("app", database), searching=made) as url,
+        Api.open(url, tenant) as api,
+    ):
+        many = [f"boat boat {number}" for number in range(80)]
+        await api.made("skill", "active", name="boat", aliases=many)
+        await api.made("skill", "active", name="vessel vessel vessel 1")
+        await api.made("skill", "active", name="boat boat by far")
+        await embed(superuser, tenant.id)
+        found = await search(api, text="boat", limit=2)
+
+    assert ["boat", "boat boat by far"] == [one["entity"]["name"] for one in found["items"]]
+    assert found["exact"] is False
+
+
 VECTOR = [1.0, *[0.0] * 383]
 
 

@@ -12,9 +12,9 @@ from service.database.lone import Lone
 from service.labelling import partition
 from service.labelling.partition import NotMoved, OwnPartition, Wanted
 from service.model.vector import wire
-from service.repository.base import Repository
+from service.repository.base import Many, Repository
 from service.repository.doctor import ServerClock
-from service.repository.search import SearchExact, SearchNear
+from service.repository.search import SearchExact, SearchNear, SearchScale
 from tests.erasing import erased
 from tests.factories import Actor, Tenant, active_skill, amend, create, skill_body, step
 from tests.labelling.ground import Counted, Meddling, Worker, of_meaning, of_spelling
@@ -107,7 +107,8 @@ async def found(ground: Ground, how: type[SearchExact | SearchNear]) -> list[tup
         around=0.05,
         count=10,
     )
-    query = asked if how is SearchExact else SearchNear(**structs.asdict(asked), near=60)
+    near = SearchNear(**structs.asdict(asked), near=60)
+    query: Many[Any] = asked if how is SearchExact else near
     hits = await ground.repository.many(query, ground.tenant.reader.context)
     return [structs.astuple(hit) for hit in hits]
 
@@ -125,6 +126,32 @@ async def test_a_search_finds_the_same_before_and_after(
 
     assert 4 == len(before)
     assert before == await found(ground, how)
+
+
+async def test_a_search_knows_how_large_the_table_is_that_it_goes_through(
+    ground: Ground, other_tenant: Tenant, labeller: Worker
+) -> None:
+    """That of all; once isolated, and isolated again, that of its own, and for others the rest."""
+    actors = (ground.tenant.reader, other_tenant.reader)
+
+    async def scales() -> list[int]:
+        await ground.superuser.execute("ANALYZE app.entity_label")
+        found = [await ground.repository.one(SearchScale(), each.context) for each in actors]
+        return [scale.labels for scale in found]
+
+    for tenant, count in ((ground.tenant, 1), (other_tenant, 2)):
+        for _ in range(count):
+            await active_skill(ground.repository, tenant)
+        await labeller.embedded(tenant, Counted())
+    own, others = [len(await ground.rows(tenant)) for tenant in (ground.tenant, other_tenant)]
+    together = await scales()
+    apart = []
+    for _ in range(2):
+        await ground.own().isolated()
+        apart.append(await scales())
+
+    assert together[0] == together[1] >= own + others
+    assert [[own, together[0] - own]] * 2 == apart
 
 
 async def test_an_isolated_tenant_has_the_same_labels_and_others_keep_theirs(

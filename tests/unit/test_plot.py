@@ -2,8 +2,12 @@
 
 import xml.etree.ElementTree as ET
 
+from msgspec import structs
+
+from bench.search.asked import Asked
+from bench.search.causes import COMPARED, FILTERED, SHARED
 from bench.search.plot import drawn, lines
-from bench.search.tenants import Asked, beside_naive, rows
+from bench.search.tenants import beside_naive, rows
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -60,3 +64,18 @@ def test_a_short_page_or_a_low_recall_misses_the_goal() -> None:
     bad = rows(10_000, [asked("a", 2.0, 40.0, recall=0.94, short=1)])
 
     assert [False, False] == [row.met for row in bad[:2]]
+
+
+def test_a_time_that_misses_says_why_by_the_way_that_was_gone() -> None:
+    """Compared whole, by the index of all, by a filter; of a table of its own nothing is known."""
+    led = structs.replace(asked("a", 2.0, 40.0), exact=0)
+    ways = [
+        asked("a", 2.0, 40.0),
+        led,
+        structs.replace(led, filtered=True),
+        structs.replace(led, apart=True),
+    ]
+
+    assert [COMPARED, SHARED, FILTERED, ""] == [
+        row.cause for row in rows(10_000, ways) if row.what.endswith("p50")
+    ]

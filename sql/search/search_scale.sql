@@ -1,0 +1,28 @@
+-- name: search_scale :one
+-- Estimate how many labels the indexes lead through: those of the tenant where it has a table of
+-- its own, else those of all.
+--
+-- It is what vacuum and ANALYZE counted last; 0 before they did. A tenant's tables are named as
+-- app.label_partition has it.
+--
+-- returns: labels bigint
+-- raises: -
+-- isolation: read committed
+-- call: function
+-- role: app
+SELECT greatest(pg_class.reltuples, 0)::bigint AS labels
+FROM
+    pg_catalog.pg_class,
+    replace(current_setting('app.tenant_id'), '-', '') AS tenant (hex)
+WHERE
+    pg_class.relnamespace = 'app'::regnamespace
+    AND pg_class.relispartition
+    AND pg_class.relname = any(
+        array[
+            'entity_label_default',
+            'entity_label_' || tenant.hex,
+            'entity_label_' || tenant.hex || '_2'
+        ]::name[]
+    )
+ORDER BY pg_class.relname = 'entity_label_default' ASC, pg_class.relname ASC
+LIMIT 1;
