@@ -10,7 +10,7 @@ from typing import Final
 
 from bench.machine import machine
 from bench.page import Title, page
-from bench.relevance import duplicates, finding, matching, named, rivals
+from bench.relevance import commands, duplicates, finding, matching, named, rivals
 from bench.relevance.session import Session, session
 from bench.relevance.vectors import MODEL
 from bench.result import Outcome, table
@@ -22,6 +22,7 @@ MEASURES: Final[dict[str, Callable[[Session], Outcome]]] = {
     "matching": matching.measure,
     "duplicates": duplicates.measure,
     "rivals": rivals.measure,
+    "commands": commands.measure,
 }
 TITLE: Final = Title(
     "Relevance",
@@ -35,9 +36,9 @@ texts of a person have to find (`bench/relevance/named.json`). These numbers hol
 one label at a time.""",
 )
 EPILOG: Final = """\
-DIR is a folder as `plant import --from esco` takes it (docs/import.md). A run takes about twenty
-minutes on two cores, the first one ten more for vectors, which the cache keeps. The exit code is 1
-when a goal was missed."""
+DIR is a folder as `plant import --from esco` takes it (docs/import.md). A run takes about half an
+hour on two cores, the first one ten minutes more for vectors, which the cache keeps. The exit code
+is 1 when a goal was missed."""
 
 
 def main(arguments: list[str]) -> int:

@@ -23,6 +23,8 @@ from service.repository.base import Context
 
 SHARES: Final = (0.001, 0.01, 0.1, None)
 """Of the labels of the table; the last tenant has the rest."""
+FEW: Final = 15
+"""Labels of one more tenant, however large the table is."""
 REST: Final = 1 - sum(share for share in SHARES if share)
 TAGS: Final = {"tenth": 10, "hundredth": 100}
 """Tags, and of how many entities each one has it."""
@@ -70,18 +72,22 @@ class Probe(Struct, frozen=True):
 
 
 class Crowd(Struct, frozen=True):
-    """A filled table, what it is asked for, and the seconds that filling it took."""
+    """A filled table, what it is asked for, and the seconds that filling it took.
+
+    `few` is the tenant that has next to nothing.
+    """
 
     ground: Ground
     rows: int
     tenants: list[Tenant]
+    few: Tenant
     probes: list[Probe]
     took_s: dict[str, float]
 
 
 def crowd(ground: Ground, material: Material, rows: int, tell: Callable[[str], None]) -> Crowd:
     """Fill an empty database with so many labels, and build its indexes."""
-    actors = make_actors(ground, len(SHARES))
+    actors = make_actors(ground, len(SHARES) + 1)
     return asyncio.run(_filled(ground, material, rows, actors, tell))
 
 
@@ -105,7 +111,7 @@ async def _filled(
         await connection.execute("SET session_replication_role = replica")
         await connection.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
         begun = clock()
-        for actor, share in zip(actors, SHARES, strict=True):
+        for actor, share in zip(actors, (*SHARES, FEW / rows), strict=True):
             wanted = math.ceil(rows * (REST if share is None else share))
             count = await _tenant(connection, actor, wanted, made)
             tenants.append(Tenant(tenant_name(len(tenants)), actor, count / rows, count))
@@ -120,7 +126,8 @@ async def _filled(
     finally:
         await connection.close()
     took = {"copy": copied - begun, "indexes": built - copied}
-    return Crowd(ground, rows, tenants, _probes(material), took)
+    *shared, few = tenants
+    return Crowd(ground, rows, shared, few, _probes(material), took)
 
 
 def _copies(material: Material, chance: np.random.Generator) -> Iterator[tuple[Entity, Any, Any]]:
@@ -158,15 +165,16 @@ async def _tenant(
             tags += [
                 (tenant, identity, "skill", tag) for tag, each in TAGS.items() if number % each == 0
             ]
+            given = entity.labels[: wanted - count]
             big = zip(vectors.astype(">f4"), lexicals.astype(">f4"), strict=True)
             labels += [
                 (tenant, identity, no, "skill", source, text, bytes(32), MODEL,
                  wire(vector.tobytes()), wire(lexical.tobytes()))
                 for no, ((source, text), (vector, lexical)) in enumerate(
-                    zip(entity.labels, big, strict=True)
+                    zip(given, big, strict=False)
                 )
             ]  # fmt: skip
-            count += len(entity.labels)
+            count += len(given)
             number += 1
         for table, columns, records in (
             ("base_entity", BASE, base), ("entity_label", LABEL, labels), ("entity_tag", TAG, tags),

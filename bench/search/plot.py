@@ -6,8 +6,8 @@ from html import escape
 from typing import Final
 
 from bench.result import percentile
-from bench.search.naive import NAIVELY
 from bench.search.asked import Asked
+from bench.search.naive import NAIVELY
 
 WIDTH: Final = 720
 HEIGHT: Final = 420

@@ -51,6 +51,7 @@ def measure(crowd: Crowd) -> Outcome:
     largest = crowd.tenants[-1]
     questions: list[Question] = [
         *((tenant, f"a tenant of {tenant.share:.1%}", None) for tenant in crowd.tenants),
+        (crowd.few, f"a tenant of {crowd.few.labels} labels", None),
         (largest, "a filter of 10 % of the largest", "tenth"),
         (largest, "a filter of 1 % of the largest", "hundredth"),
     ]
