@@ -1,6 +1,7 @@
 """How much memory there is for the embedded server, which shares a machine or a container."""
 
 import os
+import resource
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -20,7 +21,9 @@ CACHE_PART: Final = 2
 def memory() -> int:
     """Give the bytes of this machine, or of the container that this process may use at most."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *limits(GROUPS, OWN_GROUP)])
+    addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
+    own = [] if addresses == resource.RLIM_INFINITY else [addresses]
+    return min([machine, *own, *limits(GROUPS, OWN_GROUP)])
 
 
 def limits(groups: Path, own: Path) -> list[int]:
@@ -29,12 +32,15 @@ def limits(groups: Path, own: Path) -> list[int]:
     `groups` is where they are mounted, `own` says which are the process's, in either version.
     """
     try:
-        lines = own.read_text(encoding="ascii").splitlines()
+        lines = own.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return []
     found = []
     for line in lines:
-        _, controllers, name = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, mark, name = rest.partition(":")
+        if not mark:
+            continue
         if "memory" in controllers.split(","):
             mounted, file = groups / "memory", "memory.limit_in_bytes"
         elif not controllers:
@@ -50,7 +56,7 @@ def _limit(file: Path) -> int | None:
     """Read a limit; None where there is none, or no such group is seen from here."""
     try:
         said = file.read_text(encoding="ascii").strip()
-    except OSError:
+    except (OSError, UnicodeError):
         return None
     return int(said) if said.isdecimal() else None
 

@@ -1,27 +1,31 @@
 """Vectors for whoever waits for them: one thread computes, the event loop never does.
 
 Texts of queries and texts of the background share the thread. The background hands over a few
-texts at a time, so a query waits for those at most, and for the queries before it.
+texts at a time; tenants and the background come in turn, so a query waits for one text of each
+other tenant that asks, for those few, and for the queries of its own tenant before it.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from service.embedding.batching import alike
 from service.embedding.embedder import Embedder, vector_at
+from service.embedding.in_turn import InTurn
 from service.errors import Unavailable
 
 REMEMBERED: Final = 1_024
 """Texts of queries whose vectors are kept, 1.5 KB each; the one longest unasked for goes first."""
 
 WAITING_MAX: Final = 256
-"""Different texts of queries that wait at once: a second of work."""
+"""Different texts of queries that wait at once: a second of work, of the longest texts 15."""
 
 SHARES: Final = 4
 """One tenant has no more than one in so many of the places to wait, but two."""
+
+BACKGROUND: Final = " "
+"""Whose texts those of the background are: no tenant is named so."""
 
 SLICE_CHARACTERS: Final = 512
 """Of the background's texts in one go, some 30 ms of work; a longer text goes alone."""
@@ -46,7 +50,7 @@ class Vectors:
         self._remembered_max = remembered
         self._remembered: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._computed: dict[tuple[str, str], asyncio.Future[bytes]] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
+        self._thread = InTurn(embedder.embed, "embedder")
         self._closed = False
 
     @property
@@ -57,7 +61,7 @@ class Vectors:
     def warm(self) -> None:
         """Load the model without waiting for it, so that the first query need not."""
         if not self._closed:
-            self._thread.submit(self.embedder.embed, [""])
+            self._thread.warm([""])
 
     async def vector(self, text: str, whose: str = "") -> bytes:
         """Give the vector of a query's text; who asks for the same at once shares it.
@@ -88,21 +92,21 @@ class Vectors:
         found: dict[int, bytes] = {}
         lengths = [len(text) for text in texts]
         for places in alike(lengths, count_max=SLICE_TEXTS, volume_max=SLICE_CHARACTERS):
-            made = await self._outcome(self._submit([texts[place] for place in places]))
+            made = await self._outcome(self._submit([texts[place] for place in places], BACKGROUND))
             found |= {place: vector_at(made, at) for at, place in enumerate(places)}
         return b"".join(found[place] for place in range(len(texts)))
 
     async def close(self) -> None:
         """End the thread; whoever waits still is refused, what is being computed is finished."""
         self._closed = True
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        await self._thread.close()
 
     def _begin(self, key: tuple[str, str]) -> asyncio.Future[bytes]:
         whose, text = key
         own = sum(_tenant(one) == _tenant(whose) for one, _ in self._computed)
         if len(self._computed) >= self._waiting_max or own >= max(2, self._waiting_max // SHARES):
             raise Unavailable(BUSY)
-        computed = self._computed[key] = self._submit([text])
+        computed = self._computed[key] = self._submit([text], _tenant(whose))
         computed.add_done_callback(lambda done: self._end(key, done))
         return computed
 
@@ -115,11 +119,10 @@ class Vectors:
         if len(self._remembered) > self._remembered_max:
             self._remembered.popitem(last=False)
 
-    def _submit(self, texts: Sequence[str]) -> asyncio.Future[bytes]:
+    def _submit(self, texts: Sequence[str], whose: str) -> asyncio.Future[bytes]:
         if self._closed:
             raise Unavailable(CLOSED)
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._thread, self.embedder.embed, texts)
+        return self._thread.submit(texts, whose)
 
     async def _outcome(self, computed: asyncio.Future[bytes]) -> bytes:
         try:

@@ -25,9 +25,10 @@ class Hit(Struct, frozen=True):
 
 
 class NearHit(Hit, frozen=True):
-    """A hit that says among how many entities it was found."""
+    """A hit that says among how many entities it was found, and how many labels led to them."""
 
     compared: int
+    labels: int
 
 
 class Label(Struct, frozen=True):

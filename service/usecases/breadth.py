@@ -30,6 +30,18 @@ class Filters(Struct, frozen=True, kw_only=True):
     industry_ids: tuple[str, ...] = ()
 
 
+class Breadth(Struct, frozen=True):
+    """Whether all is compared, and among how many labels an index would lead to it."""
+
+    small: bool
+    among: int
+
+
+UNKNOWN: Final = (-math.inf, Breadth(small=False, among=0))
+
+_Key = tuple[str, str, Filters]
+
+
 class Breadths:
     """Tells whether so little is asked about that all of it can be compared.
 
@@ -41,31 +53,36 @@ class Breadths:
     def __init__(self, most: int, monotonic: Callable[[], float]) -> None:
         self._most = most
         self._monotonic = monotonic
-        self._known: OrderedDict[tuple[str, str, Filters], tuple[float, bool]] = OrderedDict()
+        self._known: OrderedDict[_Key, tuple[float, Breadth]] = OrderedDict()
 
-    async def is_small(self, repository: Repository, context: Context, filters: Filters) -> bool:
+    async def of(self, repository: Repository, context: Context, filters: Filters) -> Breadth:
         """Say whether no more labels belong to it than are compared sooner than looked up."""
         # Another governance agent has other drafts.
         key = (context.tenant_id, context.governance_agent_id, filters)
         now = self._monotonic()
-        until, small = self._known.get(key, (0.0, False))
+        until, breadth = self._known.get(key, UNKNOWN)
         if until <= now:
-            scale = await repository.one(SearchScale(), context)
-            most = math.floor(self._most * math.sqrt(max(1.0, scale.labels / SCALE)))
-            counted = await repository.one(
-                SearchBreadth(
-                    filters.kinds,
-                    filters.statuses,
-                    filters.categories,
-                    filters.tags,
-                    filters.industry_ids,
-                    most + 1,
-                ),
-                context,
-            )
-            small = counted.labels <= most
-            self._known[key] = (now + REMEMBERED_S, small)
+            breadth = await self._counted(repository, context, filters)
+            self._known[key] = (now + REMEMBERED_S, breadth)
             while len(self._known) > REMEMBERED_MAX:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
-        return small
+        return breadth
+
+    async def _counted(self, repository: Repository, context: Context, filters: Filters) -> Breadth:
+        among = (await repository.one(SearchScale(), context)).labels
+        # In steps: whether all was compared tells callers how many labels others have.
+        twice = math.floor(math.log(max(1.0, among / SCALE), 4))
+        most = max(-1, self._most * 2**twice)
+        counted = await repository.one(
+            SearchBreadth(
+                filters.kinds,
+                filters.statuses,
+                filters.categories,
+                filters.tags,
+                filters.industry_ids,
+                most + 1,
+            ),
+            context,
+        )
+        return Breadth(counted.labels <= most, among)

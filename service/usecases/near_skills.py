@@ -34,7 +34,8 @@ TOGETHER: Final = 10
 has a turn in between."""
 
 EXACT_MAX: Final = 10_000
-"""Labels of skills that are all compared; of more an index gives the nearest."""
+"""Labels of skills that are all compared, more in a large table (Breadths); of still more an index
+gives the nearest."""
 
 SKILLS: Final = Filters(kinds=("skill",), statuses=IN_FORCE)
 
@@ -97,11 +98,11 @@ class NearSkills:
         found: list[list[NearSkill]] = [[] for _ in probes]
         if not probes:
             return found
-        small = await self._breadths.is_small(repository, context, SKILLS)
+        breadth = await self._breadths.of(repository, context, SKILLS)
         for begin in range(0, len(probes), TOGETHER):
             asked = self._asked(probes[begin : begin + TOGETHER])
             near = *asked, LABELS_MAX
-            query = MatchSkillsExact(*asked) if small else MatchSkillsNear(*near)
+            query = MatchSkillsExact(*asked) if breadth.small else MatchSkillsNear(*near)
             for row in await repository.many(query, context):
                 nth = begin + row.nth - 1
                 if row.skill_id != probes[nth].skill_id and len(found[nth]) < STANDS_FOR_MAX:

@@ -4,7 +4,8 @@ Compared are only vectors of one model. A vector of the caller's own is comparab
 callers gave to entities, and, unless they say otherwise, to the service's.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from service.errors import FieldError, InvalidBody
 from service.model.search import IN_FORCE, KINDS, SearchBody, several
 from service.model.vector import unit, wire
 from service.repository.base import Context, Repository
-from service.repository.search import Hit, NearHit, SearchExact, SearchNear
+from service.repository.search import Hit, SearchExact, SearchNear
 from service.usecases.breadth import Breadths, Filters
 from service.usecases.probes import CALLER, Meaning, Probe, Probes, Words, asker
 
@@ -24,6 +25,9 @@ NEAR_MIN: Final = 50
 NEAR_FACTOR: Final = 5
 """Labels that an index is asked for: so many for each entity that is wanted, of which several may
 be of one."""
+NEAR_AMONG: Final = 100_000
+"""Labels of a table up to which so many do; ten times as many of them take twice as many, since
+the nearest to a probe are more alike then, and an index misses more of them."""
 ENOUGH: Final = 1.2
 """How many entities these labels have to be of, for each that is wanted."""
 WIDER: Final = (1, 3, 9)
@@ -65,7 +69,7 @@ class Search:
 
         Raises: InvalidBody for a model that is not known here, Unavailable.
         """
-        models = self._models(None if asked.model is UNSET else str(asked.model))
+        models = self._models(asked)
         vector = lexical = None
         if not isinstance(asked.text, msgspec.UnsetType):
             lexical = self.lexical(asked.text)
@@ -97,8 +101,9 @@ class Search:
     ) -> tuple[list[Hit], bool]:
         """Find the nearest entities that score so much at least, and whether that is all of them.
 
-        By the indexes when much is asked about: for more labels where the nearest are of few, and
-        what they give too little of is compared whole.
+        By the indexes when much is asked about: for more labels where the nearest are of few; what
+        they have too little of is compared whole. `least` ends nothing sooner: what follows in one
+        list may be nearer by both.
         """
         asked: tuple[Any, ...] = (
             *msgspec.structs.astuple(filters),
@@ -111,12 +116,16 @@ class Search:
             probes.around,
             count,
         )
-        near = max(NEAR_MIN, NEAR_FACTOR * count)
-        if not await self._breadths.is_small(repository, context, filters):
+        breadth = await self._breadths.of(repository, context, filters)
+        if not breadth.small:
+            near = _near(count, breadth.among)
+            lists = sum((p.vector is not None) + (p.lexical is not None) for p in probes.each)
             for wider in WIDER:
                 led = await repository.many(SearchNear(*(*asked, wider * near)), context)
-                if _is_enough(led, count) or (led and led[-1].score < least):
+                if led and led[0].compared >= ENOUGH * count:
                     return [hit for hit in led if hit.score >= least], False
+                if not led or led[0].labels < wider * near * lists:
+                    break
         hits = await repository.many(SearchExact(*asked), context)
         return [hit for hit in hits if hit.score >= least], True
 
@@ -129,21 +138,28 @@ class Search:
         """Name whose vectors are comparable here."""
         return (CALLER,) if self.meaning is None else (self.model, CALLER)
 
-    def _models(self, asked: str | None) -> tuple[str, ...]:
-        """Name whose vectors are compared.
+    def _models(self, asked: SearchBody) -> tuple[str, ...]:
+        """Name whose vectors are compared; without a model its name stands for none.
 
         Raises: InvalidBody.
         """
-        known = self.models
-        if asked is not None and asked not in known:
-            message = f"must be {' or '.join(known)}"
-            raise InvalidBody(
-                f"/model {message}.",
-                errors=[FieldError("/model", "one-of", message)],
-                extensions={"allowed": list(known)},
-            )
-        return (CALLER,) if asked == CALLER else known
+        known: dict[str | None, tuple[str, ...]] = {None: self.models, CALLER: (CALLER,)}
+        if self.meaning is not None:
+            known[self.model] = (self.model,)
+        elif asked.embedding_384 is UNSET:
+            known[self.model] = ()
+        model = None if isinstance(asked.model, msgspec.UnsetType) else asked.model
+        if model in known:
+            return known[model]
+        allowed = [name for name in (self.model, CALLER) if name in known]
+        message = f"must be {' or '.join(allowed)}"
+        raise InvalidBody(
+            f"/model {message}.",
+            errors=[FieldError("/model", "one-of", message)],
+            extensions={"allowed": allowed},
+        )
 
 
-def _is_enough(hits: Sequence[NearHit], count: int) -> bool:
-    return len(hits) == count and hits[0].compared >= ENOUGH * count
+def _near(count: int, among: int) -> int:
+    large = 1 + math.log10(max(1.0, among / NEAR_AMONG))
+    return math.ceil(large * max(NEAR_MIN, NEAR_FACTOR * count))

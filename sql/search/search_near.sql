@@ -5,8 +5,9 @@
 -- are asked of each label that an index gives, and it gives more until so many have met them or it
 -- has given hnsw.max_scan_tuples: fewer rows than asked for may come back. Scores are of all labels
 -- of an entity and of the vectors as they are, not of the halves that the indexes have. Every row
--- says how many entities were compared: where the nearest labels are of few, better ones may lie
--- behind them.
+-- says how many entities were compared, and how many labels had led to them: where the nearest
+-- labels are of few, better ones may lie behind them; where they are fewer than were asked for, an
+-- index has no more.
 --
 -- param: $1 kinds text[]
 -- param: $2 statuses text[]
@@ -23,7 +24,7 @@
 -- param: $13 count bigint
 -- param: $14 near bigint
 -- returns: id uuid, document text, score double precision, vector double precision,
---          lexical double precision, label text, compared bigint
+--          lexical double precision, label text, compared bigint, labels bigint
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -44,7 +45,8 @@ SELECT
     top.vector,
     top.lexical,
     top.label,
-    top.compared
+    top.compared,
+    top.labels
 FROM (
     SELECT
         candidate.id,
@@ -52,9 +54,12 @@ FROM (
         best.vector,
         best.lexical,
         best.label,
-        count(*) OVER () AS compared
+        count(*) OVER () AS compared,
+        sum(candidate.labels) OVER ()::bigint AS labels
     FROM (
-        SELECT DISTINCT near.entity_id AS id
+        SELECT
+            near.entity_id AS id,
+            count(*) AS labels
         FROM unnest($6::public.vector[], $7::public.vector[]) AS probe (vector, lexical)
         CROSS JOIN
             LATERAL (
@@ -86,6 +91,7 @@ FROM (
                     LIMIT $14
                 )
             ) AS near
+        GROUP BY near.entity_id
     ) AS candidate
     CROSS JOIN LATERAL app.entity_likeness(candidate.id, $9, $8, $6, $7, $11, $12) AS best
     ORDER BY best.score DESC, candidate.id ASC

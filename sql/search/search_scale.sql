@@ -2,8 +2,8 @@
 -- Estimate how many labels the indexes lead through: those of the tenant where it has a table of
 -- its own, else those of all.
 --
--- It is what vacuum and ANALYZE counted last; 0 before they did. A tenant's tables are named as
--- app.label_partition has it.
+-- It is what VACUUM, ANALYZE or CREATE INDEX counted last; 0 before they did. A tenant's tables are
+-- named as app.label_partition has it.
 --
 -- returns: labels bigint
 -- raises: -

@@ -433,7 +433,7 @@ class TestBreadth:
             for scale in (total / 4, total):
                 monkeypatch.setattr(breadth, "SCALE", scale)
                 breadths = Breadths(most, time.monotonic)
-                small.append(await breadths.is_small(repository, context, everything))
+                small.append((await breadths.of(repository, context, everything)).small)
 
         assert total >= 700 * PER
         assert [True, False, False, False, True, False] == small

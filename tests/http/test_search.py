@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+import service.usecases.search as search_module
 from service.settings import Settings
 from service.usecases.probes import WORDS as WEIGHT
 from tests.api import Api, serving
@@ -194,18 +195,20 @@ async def test_a_callers_vector_wins(by_meaning: Api, superuser: Connection) -> 
     assert [own["id"]] == [item["entity"]["id"] for item in alone["items"]]
 
 
-async def test_model_caller_asks_callers_vectors_alone(
-    by_meaning: Api, superuser: Connection
-) -> None:
-    """What the service computed is not comparable then."""
-    await by_meaning.made("skill", "active", name="mend boat")
-    await embed(superuser, by_meaning.tenant.id)
+async def test_a_model_asks_its_own_vectors_alone(by_meaning: Api, superuser: Connection) -> None:
+    """What the service computed, or what callers gave; without a model both."""
     vector = list(meaning("mend boat"))
+    await by_meaning.made("skill", "active", name="mend boat")
+    await by_meaning.made("skill", "active", name="a b", embedding_384=vector)
+    await embed(superuser, by_meaning.tenant.id)
     answers = [
-        await search(by_meaning, embedding_384=vector, model=model) for model in (MODEL, "caller")
+        await search(by_meaning, embedding_384=vector, **more)
+        for more in ({"model": MODEL}, {"model": "caller"}, {})
     ]
 
-    assert [1, 0] == [len(answer["items"]) for answer in answers]
+    assert [["mend boat"], ["a b"], ["a b", "mend boat"]] == [
+        sorted(item["entity"]["name"] for item in answer["items"]) for answer in answers
+    ]
 
 
 async def test_a_text_is_compared_with_callers_vectors_alone_too(
@@ -361,6 +364,38 @@ async def test_what_lies_behind_very_many_labels_of_one_is_found_along_the_index
     assert found["exact"] is False
 
 
+async def test_in_a_large_table_more_of_the_nearest_are_compared(
+    cluster: Server,
+    database: str,
+    settings: Settings,
+    tenant: Tenant,
+    superuser: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where fifty labels are of enough entities, the best one may be behind them all the same."""
+    made = searching(Fake(), exact_max=0)
+    async with (
+        serving(settings, cluster.url("app", database), searching=made) as url,
+        Api.open(url, tenant) as api,
+    ):
+        many = [f"boat boat {number}" for number in range(80)]
+        await api.made("skill", "active", name="boat", aliases=many)
+        for number in range(3):
+            await api.made("skill", "active", name=f"vessel vessel vessel {number}")
+        await api.made("skill", "active", name="boat boat by far")
+        await embed(superuser, tenant.id)
+        await superuser.execute("ANALYZE app.entity_label")
+        few = await search(api, text="boat", limit=2)
+        monkeypatch.setattr(search_module, "NEAR_AMONG", 1)
+        more = await search(api, text="boat", limit=2)
+
+    names = [[one["entity"]["name"] for one in found["items"]] for found in (few, more)]
+    assert [["boat", "vessel"], ["boat", "boat boat by far"]] == [
+        [first, second.removesuffix(second[6:]) if second.startswith("vessel") else second]
+        for first, second in names
+    ]
+
+
 VECTOR = [1.0, *[0.0] * 383]
 
 
@@ -426,6 +461,16 @@ class TestRefused:
         answer = await api.send("POST", PATH, raw=f'{{"embedding_384": {vector}}}'.encode())
 
         assert [400, "malformed-json"] == [answer.status, answer.problem]
+
+    async def test_the_name_that_answers_tell_is_taken_also_without_a_model(
+        self, by_words: Api
+    ) -> None:
+        """A text is compared by its characters then, as without it; a vector has nothing to be."""
+        named = await search(by_words, text="boat", model=WORDS)
+        plain = await search(by_words, text="boat")
+
+        assert [WORDS, "lexical"] == [named["model"], named["mode"]]
+        assert plain == named
 
     async def test_an_unknown_model_is_told_which_are_known(self, by_words: Api) -> None:
         """Without a model there are the callers' vectors alone."""

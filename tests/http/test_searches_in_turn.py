@@ -9,7 +9,7 @@ from msgspec import structs
 
 from service.repository import match, search
 from service.repository.base import Query
-from service.usecases.breadth import Breadths
+from service.usecases.breadth import Breadth, Breadths
 from service.usecases.near_skills import TOGETHER
 from tests.api import Answer, Api
 from tests.bench import SMALL, Bench, gauge, unavailable, until
@@ -125,10 +125,10 @@ async def test_a_match_of_many_phrases_lets_another_tenant_go_in_between(
 ) -> None:
     """Whether all labels are compared or an index leads: ten phrases are one turn."""
 
-    async def is_small(*_: Any) -> bool:
-        return small
+    async def breadth(*_: Any) -> Breadth:
+        return Breadth(small, 0)
 
-    monkeypatch.setattr(Breadths, "is_small", is_small)
+    monkeypatch.setattr(Breadths, "of", breadth)
     done: list[asyncio.Task[Answer]] = []
     async with (
         Bench.open(cluster, database, tenant, **SETTINGS) as bench,

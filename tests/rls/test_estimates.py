@@ -82,3 +82,28 @@ async def test_what_is_written_is_not_sampled(superuser: Connection) -> None:
     )
 
     assert SAMPLED == {row["name"] for row in rows}
+
+
+async def test_indexes_keep_no_vector_in_their_statistics(superuser: Connection) -> None:
+    """What ANALYZE would sample of an index over an expression, here halves of vectors."""
+    rows = await superuser.fetch(
+        """
+        SELECT pg_attribute.attrelid::regclass::text AS name, pg_attribute.attstattarget AS target
+        FROM pg_index
+        INNER JOIN pg_class ON pg_class.oid = pg_index.indrelid
+        INNER JOIN pg_attribute ON pg_attribute.attrelid = pg_index.indexrelid
+        WHERE pg_class.relnamespace = ANY(ARRAY['app', 'audit']::regnamespace[])
+            AND pg_index.indkey[pg_attribute.attnum - 1] = 0
+        """
+    )
+    await superuser.execute("ANALYZE app.entity_label")
+    kept = await superuser.fetch(
+        "SELECT tablename, attname FROM pg_stats WHERE schemaname = 'app'"
+        " AND tablename LIKE 'entity\\_label%\\_idx'"
+    )
+
+    assert {"app.entity_label_embedding_hnsw", "app.entity_label_lexical_hnsw"} < {
+        row["name"] for row in rows
+    }
+    assert {0} == {row["target"] for row in rows}
+    assert [] == kept

@@ -165,6 +165,36 @@ async def test_one_tenant_leaves_room_for_others(make: Make) -> None:
     assert 5 == waiting
 
 
+async def test_tenants_come_in_turn(make: Make) -> None:
+    """Whoever comes while another tenant has many texts in line is next; then they alternate."""
+    vectors = make()
+    given = [
+        *((text, "one agent") for text in "abcd"),
+        *((text, "two agent") for text in "ef"),
+        ("g", "three agent"),
+    ]
+    tasks = [asyncio.create_task(vectors.vector(*each)) for each in given]
+    await begun(vectors.slow)
+    tasks[2].cancel()
+    vectors.slow.may.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [["a"], ["e"], ["b"], ["g"], ["f"], ["c"], ["d"]] == vectors.slow.given
+
+
+async def test_the_background_has_a_turn_among_tenants(make: Make) -> None:
+    """Behind one text of each who asks, not behind all of theirs."""
+    vectors = make()
+    before = [asyncio.create_task(vectors.vector(text, "one agent")) for text in "abcd"]
+    await begun(vectors.slow)
+    background = asyncio.create_task(vectors.vectors(["label"]))
+    await asyncio.sleep(0)
+    vectors.slow.may.set()
+    await asyncio.gather(*before, background)
+
+    assert [["a"], ["label"], ["b"], ["c"], ["d"]] == vectors.slow.given
+
+
 async def test_a_failure_reaches_all_and_is_not_remembered(make: Make) -> None:
     """Who asks again has another try; nothing is left that the loop would complain of."""
     complaints: list[object] = []
@@ -205,19 +235,6 @@ async def test_a_query_waits_for_one_slice(make: Make) -> None:
     assert SLICE_TEXTS <= 16
     assert [SLICE_TEXTS, 1] == [len(texts) for texts in vectors.slow.given[:2]]
     assert ["SQL"] == vectors.slow.given[1]
-
-
-async def test_queries_do_not_starve_the_background(make: Make) -> None:
-    """What it has handed over has its turn among them."""
-    vectors = make()
-    before = await asked(vectors, "a", "b")
-    background = asyncio.create_task(vectors.vectors(["label"]))
-    await asyncio.sleep(0)
-    after = await asked(vectors, "c", "d")
-    vectors.slow.may.set()
-    await asyncio.gather(*before, background, *after)
-
-    assert [["a"], ["b"], ["label"], ["c"], ["d"]] == vectors.slow.given
 
 
 async def test_whoever_waits_at_the_end_is_refused(make: Make) -> None:
