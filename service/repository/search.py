@@ -27,8 +27,7 @@ class Hit(Struct, frozen=True):
 class NearHit(Hit, frozen=True):
     """A hit that says among how many entities it was found, and how many labels led to them."""
 
-    compared: int
-    labels: int
+    led: list[int]
 
 
 class Label(Struct, frozen=True):
@@ -157,7 +156,6 @@ class SearchPairLabels(Many[PairLabel], frozen=True):
     statuses: Sequence[str]
     models: Sequence[str]
     sources: Sequence[str]
-    words: bool
     after: str
     count: int
 
@@ -171,7 +169,7 @@ class SearchPairs(Many[Pair], frozen=True):
     statuses: Sequence[str]
     models: Sequence[str]
     sources: Sequence[str]
-    words: bool
+    words: float
     least: float
 
 

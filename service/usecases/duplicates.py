@@ -13,7 +13,7 @@ from service.repository.base import Context, Repository
 from service.repository.entities import EntitiesById
 from service.repository.search import NAMES, Hit, Label, SearchLabels, TenantSimilar
 from service.usecases.breadth import Filters
-from service.usecases.probes import Probe, Probes, asker
+from service.usecases.probes import WORDS, Probe, Probes, asker
 from service.usecases.search import Search
 
 COMPARED_MAX: Final = 16
@@ -39,8 +39,10 @@ class Duplicates:
 
     def __init__(self, search: Search) -> None:
         self.search = search
-        self.by_words = search.meaning is None
-        default = SAME_WORDS if self.by_words else SAME_MEANING
+        without = search.meaning is None
+        self.words = 1.0 if without else WORDS
+        """What likeness of characters counts beside that of meaning."""
+        default = SAME_WORDS if without else SAME_MEANING
         self._similar_min = default if search.similar_min is None else search.similar_min
 
     async def of_entity(
@@ -60,7 +62,8 @@ class Duplicates:
             raise NotFound("No entity with this id is visible to you.")
         entity: dict[str, Any] = msgspec.json.decode(rows[0].document or "")
         each = self.probes(await repository.many(SearchLabels(identity, LABELS_MAX), context))
-        if not each:
+        meant = self.search.meaning is None or any(probe.vector is not None for probe in each)
+        if not each or not meant:
             # Its labels are not embedded yet, or by another model.
             each = await self._computed(context, [entity["name"], *entity["aliases"]])
         least = await self.least(repository, context, least)
@@ -117,7 +120,7 @@ class Duplicates:
                 each=each[start : start + AT_ONCE],
                 models=self.search.models,
                 sources=NAMES,
-                words=1.0,
+                words=self.words,
                 around=0.0,
                 but_id=but_id,
             )
@@ -134,25 +137,25 @@ class Duplicates:
     def probes(self, labels: Iterable[Label]) -> list[Probe]:
         """Make what an entity is compared by: all that it is called, as far as it is embedded."""
         models = self.search.models
-        each = [
-            Probe(
-                label.embedding_384 if label.embedder in models else None,
-                label.lexical_384 if self.by_words else None,
-            )
+        return [
+            Probe(label.embedding_384 if label.embedder in models else None, label.lexical_384)
             for label in labels
         ]
-        return [probe for probe in each if probe != Probe(None, None)]
 
     async def _computed(
         self, context: Context, texts: Iterable[str], embedding: Sequence[float] | None = None
     ) -> list[Probe]:
         """Make what names are compared by: a caller's vector wins over computed ones."""
         texts = list(texts)[:COMPARED_MAX]
+        spelled = [self.search.lexical(text) for text in texts]
         meaning = self.search.meaning
-        if meaning is None:
-            each = [Probe(None, self.search.lexical(text)) for text in texts]
-            return [*each, Probe(wire(unit(embedding)), None)] if embedding else each
         if embedding:
-            return [Probe(wire(unit(embedding)), None)]
+            meant: list[bytes | None] = [None] * len(texts)
+            return [Probe(wire(unit(embedding)), None), *map(Probe, meant, spelled)]
+        if meaning is None:
+            return [Probe(None, lexical) for lexical in spelled]
         whose = asker(context)
-        return [Probe(wire(await meaning.vector(text, whose)), None) for text in texts]
+        return [
+            Probe(wire(await meaning.vector(text, whose)), lexical)
+            for text, lexical in zip(texts, spelled, strict=True)
+        ]

@@ -4,6 +4,7 @@ In memory it takes numpy and 1.7 KB for each label. Without it, and of more labe
 spent on, each entity is looked up as by its id, which takes minutes where the other takes seconds.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
@@ -61,10 +62,10 @@ async def compared(duplicates: Duplicates, asked: Asked, labels_max: int) -> Can
     labels = Counter[UUID]()
     pairs: set[tuple[UUID, UUID]] = set()
     async with AsyncExitStack() as stack:
-        # By meaning, and by words where there is no model.
+        # By meaning, and by words, which have to be nearer as they count for less.
         spaces = [
-            await stack.enter_async_context(Comparison.begun(asked.least, asked.limit))
-            for _ in range(1 + duplicates.by_words)
+            await stack.enter_async_context(Comparison.begun(least, asked.limit))
+            for least in (asked.least, asked.least / duplicates.words)
         ]
         async for page in _pages(duplicates, asked):
             labels.update(row.id for row in page)
@@ -73,15 +74,14 @@ async def compared(duplicates: Duplicates, asked: Asked, labels_max: int) -> Can
             known = len(ids)
             ids += dict.fromkeys(row.id for row in page)
             owners = dict(zip(ids[known:], range(known, len(ids)), strict=True))
-            for space, vectors in zip(spaces, zip(*map(_vectors, page), strict=True), strict=False):
+            for space, vectors in zip(spaces, zip(*map(_vectors, page), strict=True), strict=True):
                 given = [
                     (owners[row.id], unwired(vector))
                     for row, vector in zip(page, vectors, strict=True)
                     if vector is not None
                 ]
                 await space.add([owner for owner, _ in given], [vector for _, vector in given])
-        for space in spaces:
-            near = await space.nearest()
+        for near in await asyncio.gather(*(space.nearest() for space in spaces)):
             pairs.update((ids[one], ids[other]) for one, other, _ in near)
     return Candidates(pairs, labels, exact=True)
 
@@ -119,7 +119,6 @@ async def _pages(duplicates: Duplicates, asked: Asked) -> AsyncIterator[list[Pai
             NOT_ARCHIVED,
             duplicates.search.models,
             NAMES,
-            duplicates.by_words,
             after,
             PAGE,
         ),

@@ -90,7 +90,7 @@ class Pairs:
                     NOT_ARCHIVED,
                     self._duplicates.search.models,
                     NAMES,
-                    self._duplicates.by_words,
+                    self._duplicates.words,
                     asked.least,
                 ),
                 asked.context,

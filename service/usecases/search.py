@@ -121,13 +121,14 @@ class Search:
             near = _near(count, breadth.among)
             lists = sum((p.vector is not None) + (p.lexical is not None) for p in probes.each)
             for wider in WIDER:
-                led = await repository.many(SearchNear(*(*asked, wider * near)), context)
-                if led and led[0].compared >= ENOUGH * count:
-                    return [hit for hit in led if hit.score >= least], False
-                if not led or led[0].labels < wider * near * lists:
+                hits = await repository.many(SearchNear(*(*asked, wider * near)), context)
+                compared, labels = hits[0].led if hits else [0, 0]
+                if compared >= ENOUGH * count:
+                    return [hit for hit in hits if hit.score >= least], False
+                if labels < wider * near * lists:
                     break
-        hits = await repository.many(SearchExact(*asked), context)
-        return [hit for hit in hits if hit.score >= least], True
+        best = await repository.many(SearchExact(*asked), context)
+        return [hit for hit in best if hit.score >= least], True
 
     def lexical(self, text: str) -> bytes:
         """Give what a text is compared by in its characters."""

@@ -5,9 +5,9 @@
 -- are asked of each label that an index gives, and it gives more until so many have met them or it
 -- has given hnsw.max_scan_tuples: fewer rows than asked for may come back. Scores are of all labels
 -- of an entity and of the vectors as they are, not of the halves that the indexes have. Every row
--- says how many entities were compared, and how many labels had led to them: where the nearest
--- labels are of few, better ones may lie behind them; where they are fewer than were asked for, an
--- index has no more.
+-- says in `led` how many entities were compared, and how many labels had led to them: where the
+-- nearest labels are of few, better ones may lie behind them; where they are fewer than were asked
+-- for, an index has no more.
 --
 -- param: $1 kinds text[]
 -- param: $2 statuses text[]
@@ -24,7 +24,7 @@
 -- param: $13 count bigint
 -- param: $14 near bigint
 -- returns: id uuid, document text, score double precision, vector double precision,
---          lexical double precision, label text, compared bigint, labels bigint
+--          lexical double precision, label text, led bigint[]
 -- raises: -
 -- isolation: read committed
 -- call: function
@@ -45,8 +45,7 @@ SELECT
     top.vector,
     top.lexical,
     top.label,
-    top.compared,
-    top.labels
+    top.led
 FROM (
     SELECT
         candidate.id,
@@ -54,8 +53,7 @@ FROM (
         best.vector,
         best.lexical,
         best.label,
-        count(*) OVER () AS compared,
-        sum(candidate.labels) OVER ()::bigint AS labels
+        ARRAY[count(*) OVER (), sum(candidate.labels) OVER ()]::bigint[] AS led
     FROM (
         SELECT
             near.entity_id AS id,
@@ -82,9 +80,8 @@ FROM (
                     FROM app.entity_label AS named
                     CROSS JOIN LATERAL app.search_admits(named.entity_id, $1, $2, $3, $4, $5)
                     WHERE
-                        probe.lexical IS NOT NULL
-                        AND named.source = any($9) AND named.entity_type = any($1)
-                        AND named.entity_id IS DISTINCT FROM $10
+                        probe.lexical IS NOT NULL AND named.source = any($9)
+                        AND named.entity_type = any($1) AND named.entity_id IS DISTINCT FROM $10
                     ORDER BY
                         named.lexical_384::public.halfvec(384)
                         OPERATOR (public.<=>) probe.lexical::public.halfvec(384)

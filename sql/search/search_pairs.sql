@@ -9,7 +9,7 @@
 -- param: $4 statuses text[]
 -- param: $5 models text[]
 -- param: $6 sources text[]
--- param: $7 words boolean
+-- param: $7 words double precision
 -- param: $8 least double precision
 -- returns: one_id uuid, other_id uuid, score double precision, one_label text, other_label text
 -- raises: -
@@ -33,7 +33,7 @@ CROSS JOIN
         SELECT
             one_label.label AS one_label,
             other_label.label AS other_label,
-            greatest(part.vector, part.lexical) AS score
+            greatest(part.vector, $7 * part.lexical) AS score
         FROM app.entity_label AS one_label
         CROSS JOIN app.entity_label AS other_label
         CROSS JOIN
@@ -43,7 +43,7 @@ CROSS JOIN
                 other_label.lexical_384,
                 $5,
                 CASE WHEN one_label.embedder = any($5) THEN one_label.embedding_384 END,
-                CASE WHEN $7 THEN one_label.lexical_384 END
+                one_label.lexical_384
             ) AS part
         WHERE
             one_label.entity_id = one.id

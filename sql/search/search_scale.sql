@@ -18,7 +18,7 @@ WHERE
     pg_class.relnamespace = 'app'::regnamespace
     AND pg_class.relispartition
     AND pg_class.relname = any(
-        array[
+        ARRAY[
             'entity_label_default',
             'entity_label_' || tenant.hex,
             'entity_label_' || tenant.hex || '_2'

@@ -49,7 +49,7 @@ async def scored(
         "statuses": STATUSES,
         "models": MODELS,
         "sources": NAMES,
-        "words": False,
+        "words": 0.0,
         "least": 0.9,
     } | how
     return await repository.many(SearchPairs([one], [other], **asked), api.actor.context)
@@ -62,7 +62,6 @@ async def labels(repository: Repository, api: Api, **how: Any) -> list[tuple[UUI
         "statuses": STATUSES,
         "models": MODELS,
         "sources": NAMES,
-        "words": False,
         "after": FIRST,
         "count": 100,
     } | how
@@ -124,25 +123,23 @@ async def test_descriptions_count_on_neither_side(
 async def test_vectors_of_models_that_are_not_asked_for_are_not_compared(
     repository: Repository, api: Api, superuser: Connection
 ) -> None:
-    """Whichever side they stand on, and words only where they are asked for."""
+    """Whichever side they stand on; words count for as much as is asked."""
     one = UUID((await api.made("skill", name="mend boat"))["id"])
     other = UUID((await api.made("skill", name="repair vessel"))["id"])
     await embed(superuser, api.tenant.id)
     await embed(superuser, api.tenant.id, [other], model="other/1")
     for pair in ((one, other), (other, one)):
-        assert [] == await scored(repository, api, *pair, least=-1)
-        (found,) = await scored(repository, api, *pair, least=-1, words=True)
+        assert [] == await scored(repository, api, *pair, least=1e-9)
+        (found,) = await scored(repository, api, *pair, least=-1, words=0.5)
         likeness = sum(
             a * b for a, b in zip(lexical("mend boat"), lexical("repair vessel"), strict=True)
         )
-        assert pytest.approx(likeness, abs=1e-6) == found.score
+        assert pytest.approx(0.5 * likeness, abs=1e-6) == found.score
     by_id = {one_id: (vector, words) for one_id, vector, words in await labels(repository, api)}
-    spelled = {one_id: (v, words) for one_id, v, words in await labels(repository, api, words=True)}
 
-    assert (None, None) == by_id[other]
+    assert by_id[other][0] is None
     assert by_id[one][0] is not None
-    assert by_id[one][1] is None
-    assert None not in {words for _, words in spelled.values()}
+    assert None not in {words for _, words in by_id.values()}
 
 
 async def test_the_score_is_the_larger_of_meaning_and_words(
@@ -152,7 +149,7 @@ async def test_the_score_is_the_larger_of_meaning_and_words(
     one = UUID((await api.made("skill", name="mend boat"))["id"])
     other = UUID((await api.made("skill", name="mendd boatt"))["id"])
     await embed(superuser, api.tenant.id)
-    (found,) = await scored(repository, api, one, other, least=-1, words=True)
+    (found,) = await scored(repository, api, one, other, least=-1, words=1.0)
     (meant,) = await scored(repository, api, one, other, least=-1)
 
     assert meant.score < 0.5 < found.score

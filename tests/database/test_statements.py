@@ -36,6 +36,7 @@ PYTHON: dict[str, set[Any]] = {
     "timestamptz": {"datetime"},
     "text[]": {list[str]},
     "integer[]": {list[int]},
+    "bigint[]": {list[int]},
     "bytea[]": {list[bytes]},
     "uuid[]": {list[UUID], list[UUID | None]},
     "double precision[]": {list[float], list[float | None]},

@@ -131,19 +131,42 @@ async def test_what_is_not_embedded_yet_is_compared_by_its_texts(
     assert [[same["id"]]] * 2 == [ids(at_once), ids(in_between)]
 
 
-async def test_a_callers_vector_is_all_that_an_entity_is_compared_by(
+async def test_a_callers_vector_wins_over_what_a_name_means(
     by_meaning: Api, superuser: Connection
 ) -> None:
-    """Not what its name would mean."""
+    """By meaning an entity is compared by it alone; by its characters by what it is called."""
     brought = list(meaning("mend boat"))
-    own = await by_meaning.made("skill", name="bake bread", embedding_384=brought)
+    own = await by_meaning.made("skill", name="elderly folk", embedding_384=brought)
     near = await by_meaning.made("skill", name="repairs vessel")
-    other = await by_meaning.made("skill", name="bread bake")
+    other = await by_meaning.made("skill", name="old people")
     await embed(superuser, by_meaning.tenant.id)
 
     assert [near["id"]] == ids(await duplicates(by_meaning, id=own["id"]))
     assert [own["id"]] == ids(await duplicates(by_meaning, id=near["id"]))
     assert [] == await duplicates(by_meaning, id=other["id"])
+
+
+@pytest.mark.parametrize("state", ["brought", "of another model"])
+async def test_what_is_spelled_alike_is_found_whatever_its_vector_is_of(
+    by_meaning: Api, superuser: Connection, state: str
+) -> None:
+    """By a text, by its id, and when something is created; it scores .95 of the likeness."""
+    own: dict[str, Any] = (
+        {"embedding_384": list(meaning("mend boat"))} if state == "brought" else {}
+    )
+    one = await by_meaning.made("skill", name="elderly folk", **own)
+    other = await by_meaning.made("skill", name="elderly folk.")
+    await embed(superuser, by_meaning.tenant.id, model=MODEL if own else "fake/2")
+    found = await duplicates(by_meaning, kind="skill", text="elderly folk")
+    by_id = await duplicates(by_meaning, id=one["id"])
+    body = {"name": "elderly folk!", "description": "d", "category": "technical"}
+    created = await by_meaning.post("/v1/skills?similar=refuse", body)
+
+    assert {one["id"], other["id"]} == set(ids(found))
+    (score,) = [each["score"] for each in found if each["entity"]["id"] == one["id"]]
+    assert pytest.approx(0.95, abs=1e-4) == score
+    assert [other["id"]] == ids(by_id)
+    assert [409, "similar-exists"] == [created.status, created.problem]
 
 
 async def test_without_a_model_names_are_compared_by_their_letters(

@@ -352,6 +352,20 @@ async def test_without_a_model_letters_are_compared(by_words: Api, superuser: Co
     assert {(one["id"], other["id"]), (own[0]["id"], own[1]["id"])} == set(ids(found))
 
 
+async def test_with_a_model_letters_count_a_little_less(
+    by_meaning: Api, superuser: Connection
+) -> None:
+    """What another model has embedded is near by its letters, and scores .95 of that."""
+    one = await by_meaning.made("skill", name="repair wooden boats")
+    other = await by_meaning.made("skill", name="Repair wooden boats.")
+    await by_meaning.made("skill", name="repair wood boat")
+    await embed(superuser, by_meaning.tenant.id, model="other/1")
+    (pair,) = await pairs(by_meaning)
+
+    assert [(one["id"], other["id"])] == ids([pair])
+    assert pytest.approx(0.95, abs=1e-4) == pair["score"]
+
+
 async def test_what_is_not_embedded_is_in_no_pair(by_meaning: Api, superuser: Connection) -> None:
     """It ends nothing either: what comes behind it is compared."""
     for name in ("mend boat", "a b"):

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 import service.usecases.search as search_module
+from service.repository.base import Repository
 from service.settings import Settings
 from service.usecases.probes import WORDS as WEIGHT
 from tests.api import Api, serving
@@ -359,9 +360,45 @@ async def test_what_lies_behind_very_many_labels_of_one_is_found_along_the_index
         await api.made("skill", "active", name="boat boat by far")
         await embed(superuser, tenant.id)
         found = await search(api, text="boat", limit=2)
+        enough = found["items"][-1]["score"] - 0.001
+        least = await search(api, text="boat", limit=2, min_score=enough)
 
     assert ["boat", "boat boat by far"] == [one["entity"]["name"] for one in found["items"]]
     assert found["exact"] is False
+    assert found == least
+
+
+async def test_what_the_indexes_have_no_more_of_is_asked_for_once(
+    cluster: Server,
+    database: str,
+    settings: Settings,
+    tenant: Tenant,
+    superuser: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fewer labels than asked for are all there are: then everything is compared."""
+    sent: list[str] = []
+    many = Repository.many
+
+    async def noted(self: Repository, query: Any, *more: Any, **how: Any) -> Any:
+        sent.append(type(query).__name__)
+        return await many(self, query, *more, **how)
+
+    made = searching(Fake(), exact_max=0)
+    async with (
+        serving(settings, cluster.url("app", database), searching=made) as url,
+        Api.open(url, tenant) as api,
+    ):
+        for name in ("boat", "wall", "tree"):
+            await api.made("skill", "active", name=name)
+        await embed(superuser, tenant.id)
+        monkeypatch.setattr(Repository, "many", noted)
+        found = await search(api, text="boat", limit=3)
+        nothing = await search(api, embedding_384=VECTOR, model="caller")
+
+    assert [3, True] == [len(found["items"]), found["exact"]]
+    assert [0, True] == [len(nothing["items"]), nothing["exact"]]
+    assert ["SearchNear", "SearchExact"] * 2 == [one for one in sent if one.startswith("Search")]
 
 
 async def test_in_a_large_table_more_of_the_nearest_are_compared(

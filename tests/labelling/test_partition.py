@@ -477,7 +477,9 @@ async def _shape(superuser: Connection, table: str) -> list[tuple[Any, ...]]:
         FROM pg_constraint INNER JOIN it ON conrelid = it.oid WHERE contype <> 'n'
         UNION ALL
         SELECT 'index', concat_ws(' ', indisvalid, replace(pg_get_indexdef(indexrelid), $1, '-'),
-            (SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = indexrelid))
+            (SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = indexrelid),
+            (SELECT string_agg(coalesce(attstattarget, -1)::text, ' ' ORDER BY attnum)
+            FROM pg_attribute WHERE attrelid = indexrelid))
         FROM pg_index INNER JOIN it ON indrelid = it.oid
         UNION ALL
         SELECT 'trigger', concat_ws(' ', tgenabled,
