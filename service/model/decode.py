@@ -66,7 +66,7 @@ def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
         codec.examine(parse(body, pointer=pointer), pointer)
         raise MalformedJson from None
     if strict.is_doubtful(body):
-        codec.examine(parse(body, pointer=pointer), pointer)
+        codec.examine(parse(body), pointer)
     codec.check(value, pointer)
     return value
 
