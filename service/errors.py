@@ -205,5 +205,13 @@ class OutcomeUnknown(Problem, slug="outcome-unknown", status=504):
     """The change may or may not have been made: repeat it with the same Idempotency-Key."""
 
 
-POINTING = (Conflict, InvalidBody, NotFound, OwnWork, PreconditionFailed, ScopeMissing)
+POINTING = (
+    Conflict,
+    InvalidBody,
+    MalformedJson,
+    NotFound,
+    OwnWork,
+    PreconditionFailed,
+    ScopeMissing,
+)
 """Problems that may say where: in a body, or at which operation of a batch."""

@@ -56,7 +56,7 @@ class Amendments:
     async def propose(self, request: web.Request) -> web.StreamResponse:
         """Open an amendment by a JSON Merge Patch, or change one's own open draft."""
         who = await caller(request, "write")
-        parameters(raw_query(request))
+        parameters(raw_query(request), body=self._kind.patch)
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
         identity = path_id(request)
@@ -77,7 +77,7 @@ class Amendments:
     async def step(self, request: web.Request) -> web.StreamResponse:
         """Take one step; certifying makes the amendment's content the entity's."""
         who = await caller(request, "write", "certify")
-        parameters(raw_query(request))
+        parameters(raw_query(request), body=AmendmentStatusStep)
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
         identity = path_id(request)

@@ -31,7 +31,7 @@ PAIRS_S: Final = 3_600.0
 async def duplicates(request: web.Request) -> web.StreamResponse:
     """Find what may be the same as an entity, or as one that a text would name, or all pairs."""
     who = await caller(request, "read")
-    parameters(raw_query(request))
+    parameters(raw_query(request), body=DuplicatesBody)
     asked = await read_once(request, DuplicatesBody)
     engine, repository = request.app[DUPLICATES], reading(request)
     least = None if isinstance(asked.min_score, UnsetType) else asked.min_score

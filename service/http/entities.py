@@ -46,7 +46,7 @@ class Kinds:
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Create an entity as a draft of the caller's governance agent."""
         who = await caller(request, "write")
-        refuses = refuses_similar(request, who)
+        refuses = refuses_similar(request, who, self._kind.create)
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
         body = await read_json(request, self._kind.create)
@@ -82,7 +82,7 @@ class Kinds:
     async def amend(self, request: web.Request) -> web.StreamResponse:
         """Change an entity by a JSON Merge Patch."""
         who = await caller(request, "write")
-        parameters(raw_query(request))
+        parameters(raw_query(request), body=self._kind.patch)
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
         identity = path_id(request)
@@ -100,7 +100,7 @@ class Kinds:
     async def step(self, request: web.Request) -> web.StreamResponse:
         """Take one life-cycle step."""
         who = await caller(request, "write", "certify")
-        parameters(raw_query(request))
+        parameters(raw_query(request), body=StatusStep)
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
         identity = path_id(request)

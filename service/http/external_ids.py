@@ -60,7 +60,7 @@ class ExternalIds:
     async def put(self, request: web.Request) -> web.StreamResponse:
         """Create the entity that has an external id, or make it what is sent."""
         who = await caller(request, "write")
-        parameters(raw_query(request))
+        parameters(raw_query(request), body=self._kind.put)
         write = Write(request, request.app[REPOSITORY], who)
         is_new = _is_new(request)
         etags = None if is_new else self._etags(write)

@@ -45,7 +45,7 @@ class Links:
     async def _write(self, request: web.Request, *, wanted: bool) -> web.StreamResponse:
         linked = self._linked
         who = await caller(request, "write")
-        parameters(raw_query(request))
+        parameters(raw_query(request), body=linked.body if wanted else None)
         repository = request.app[REPOSITORY]
         write = Write(request, repository, who)
         identity = path_id(request, linked.own_id, linked.kind)

@@ -25,7 +25,7 @@ _DIGITS: Final = 6
 async def match(request: web.Request) -> web.StreamResponse:
     """Find what fits a job role, or skills."""
     who = await caller(request, "read")
-    parameters(raw_query(request))
+    parameters(raw_query(request), body=MatchBody)
     if _BODY not in request:
         # Read once: what a replica could not answer is asked again.
         request[_BODY] = await read_json(request, MatchBody)

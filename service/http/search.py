@@ -27,7 +27,7 @@ T = TypeVar("T", bound=Struct)
 async def search(request: web.Request) -> web.StreamResponse:
     """Find entities by a text, a vector or both."""
     who = await caller(request, "read")
-    parameters(raw_query(request))
+    parameters(raw_query(request), body=SearchBody)
     asked = await read_once(request, SearchBody)
     engine = request.app[SEARCH]
     found = await engine.search(reading(request), who.context, asked)

@@ -24,12 +24,12 @@ class _Named(Struct):
     name: str
 
 
-def refuses_similar(request: web.Request, who: Caller) -> bool:
+def refuses_similar(request: web.Request, who: Caller, body: type[Struct]) -> bool:
     """Say whether a creation asks to be refused where something is near.
 
     Raises: UnknownParameter, InvalidParameter, ScopeMissing: the answer names what is there.
     """
-    given = parameters(raw_query(request), single={"similar"}).get("similar")
+    given = parameters(raw_query(request), single={"similar"}, body=body).get("similar")
     if given is None:
         return False
     if given != [REFUSE]:

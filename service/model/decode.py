@@ -7,16 +7,15 @@ pointer. Numbers of custom_attributes: see `attributes`.
 
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import chain, islice
 from math import inf
-from typing import Any, Final, Generic, NoReturn, TypeVar, get_args, get_type_hints
+from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from service.errors import FieldError, InvalidBody, MalformedJson
-from service.model import shape, strict
+from service.model import not_numbers, shape, strict
 from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
 from service.model.match import MatchBody, match_faults
@@ -64,7 +63,7 @@ def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
     try:
         value = codec.decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        codec.examine(parse(body), pointer)
+        codec.examine(parse(body, pointer=pointer), pointer)
         raise MalformedJson from None
     if strict.is_doubtful(body):
         codec.examine(parse(body), pointer)
@@ -115,10 +114,10 @@ def payload(body: Struct) -> bytes:
     return _ENCODER.encode(body)
 
 
-def parse(body: bytes, whole: str = "body") -> object:
+def parse(body: bytes, whole: str = "body", pointer: str = "") -> object:
     """Parse JSON as leniently as can be said precisely: for naming faults, not for values.
 
-    `whole`: what it is, for messages: a body or a line.
+    `whole`: what it is, for messages: a body or a line. Pointers of errors begin with `pointer`.
 
     Raises: MalformedJson.
     """
@@ -134,15 +133,15 @@ def parse(body: bytes, whole: str = "body") -> object:
         return json.loads(
             text,
             parse_int=_integer,
-            parse_constant=partial(_no_constant, whole),
+            parse_constant=not_numbers.refuse,
             object_pairs_hook=strict.members,
         )
     except json.JSONDecodeError as exc:
-        # A line of an import has its number beside the problem.
-        where = (
-            f"line {exc.lineno}, column {exc.colno}" if whole == "body" else f"column {exc.colno}"
-        )
-        raise MalformedJson(f"The {whole} is not JSON: {exc.msg} at {where}.") from None
+        raise _not_json(whole, exc) from None
+    except not_numbers.NotNumber:
+        fault, at = not_numbers.first(text, pointer)
+        words = f"{fault.pointer or 'it'} {fault.message},"
+        raise _not_json(whole, json.JSONDecodeError(words, text, at), fault) from None
     except RecursionError:
         raise MalformedJson(f"The {whole} is nested too deeply.") from None
 
@@ -160,8 +159,10 @@ def _integer(digits: str) -> float:
     return -inf if digits[0] == "-" else inf
 
 
-def _no_constant(whole: str, name: str) -> NoReturn:
-    raise MalformedJson(f"The {whole} is not JSON: {name} is no number of JSON.")
+def _not_json(whole: str, exc: json.JSONDecodeError, *faults: FieldError) -> MalformedJson:
+    # A line of an import has its number beside the problem.
+    where = f"line {exc.lineno}, column {exc.colno}" if whole == "body" else f"column {exc.colno}"
+    return MalformedJson(f"The {whole} is not JSON: {exc.msg} at {where}.", errors=faults)
 
 
 class Codec(Generic[T]):

@@ -123,8 +123,11 @@ def parameters(
     single: Collection[str] = (),
     repeated: Collection[str] = (),
     about: Kind | None = None,
+    body: type[Struct] | None = None,
 ) -> dict[str, list[str]]:
     """Split a query string and refuse what is unknown, or repeated where it may not be.
+
+    `about`: the kind that is listed; `body`: what the resource reads, to say what belongs there.
 
     Raises: UnknownParameter, InvalidParameter, MalformedRequest.
     """
@@ -138,7 +141,7 @@ def parameters(
             if len(values) > 1:
                 raise _invalid(name, "is given more than once")
         elif name not in repeated:
-            raise _unknown(name, sorted({*single, *repeated}), about)
+            raise _unknown(name, sorted({*single, *repeated}), about, body)
     return given
 
 
@@ -209,9 +212,13 @@ def _invalid(name: str, message: str, allowed: Collection[str] = ()) -> InvalidP
     return InvalidParameter(f"{name} {message}.", extensions={"parameter": name, **more})
 
 
-def _unknown(name: str, allowed: list[str], about: Kind | None) -> UnknownParameter:
+def _unknown(
+    name: str, allowed: list[str], about: Kind | None, body: type[Struct] | None
+) -> UnknownParameter:
     if about is not None and name in _ALL_FILTERS:
         message = f"The filter {name} does not apply to {about.path}."
+    elif body is not None and name in body.__struct_encode_fields__:
+        message = f"The parameter {name} is not known here: {name} belongs in the body."
     else:
         near = nearest(shown(name), allowed)
         meant = f" Did you mean {near}?" if near else ""

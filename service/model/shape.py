@@ -5,7 +5,7 @@ the two cannot disagree about a bound.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from msgspec import inspect as shapes
@@ -41,7 +41,11 @@ def _name(value: object) -> str:
 
 
 def _metadata(value: object, shape: shapes.Metadata, pointer: str) -> Iterator[FieldError]:
-    return faults(value, shape.type, pointer)
+    inner, stated = shape.type, shape.extra_json_schema or {}
+    if isinstance(inner, shapes.FloatType) and "maximum" in stated and value in (inf, -inf):
+        # A rule keeps to these bounds; what is infinite does not come to it.
+        inner = shapes.FloatType(ge=stated["minimum"], le=stated["maximum"])
+    return faults(value, inner, pointer)
 
 
 def _uuid(value: object, _: shapes.UUIDType, pointer: str) -> Iterator[FieldError]:
@@ -137,11 +141,20 @@ def _number(
         wanted = "a whole number" if whole else "a number"
         yield FieldError(pointer, "type", f"must be {wanted}, not {_name(value)}")
     elif not _finite(value):
-        yield FieldError(pointer, "number-range", "is out of range")
+        yield FieldError(pointer, "number-range", _range(value, shape))
     elif whole and isinstance(value, float):
         yield FieldError(pointer, "type", "must be a whole number without fraction or exponent")
     elif (shape.ge is not None and value < shape.ge) or (shape.le is not None and value > shape.le):
-        yield FieldError(pointer, "number-range", f"must be {shape.ge} to {shape.le}")
+        yield FieldError(pointer, "number-range", _range(value, shape))
+
+
+def _range(value: float, shape: shapes.IntType | shapes.FloatType) -> str:
+    least, most = shape.ge, shape.le
+    if least is not None and most is not None:
+        return f"must be {least} to {most}"
+    if least is not None and value < least:
+        return f"must be at least {least}"
+    return "must be a finite number of double precision"
 
 
 def _finite(value: Any) -> bool:

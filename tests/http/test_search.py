@@ -493,11 +493,17 @@ class TestRefused:
 
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
     async def test_what_is_no_number_of_json_is_no_json(self, api: Api, number: str) -> None:
-        """400: a body with it cannot be read."""
+        """400: a body with it cannot be read; the answer says where it stands."""
         vector = json.dumps(VECTOR).replace("1.0", number)
         answer = await api.send("POST", PATH, raw=f'{{"embedding_384": {vector}}}'.encode())
 
         assert [400, "malformed-json"] == [answer.status, answer.problem]
+        message = f"is {number}, which is no number of JSON"
+        assert [
+            {"pointer": "/embedding_384/0", "rule": "number-range", "message": message}
+        ] == answer.json["errors"]
+        said = f"/embedding_384/0 {message}, at line 1, column 20."
+        assert f"The body is not JSON: {said}" == answer.json["detail"]
 
     async def test_the_name_that_answers_tell_is_taken_also_without_a_model(
         self, by_words: Api

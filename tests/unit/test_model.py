@@ -1,11 +1,11 @@
 """Bodies: what each kind takes, what it refuses, and with which pointer and rule."""
 
 import json
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 import pytest
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Meta, Struct
 
 from service.errors import InvalidBody, MalformedJson
 from service.model.decode import ERRORS_MAX, decode, decode_line, payload
@@ -25,6 +25,7 @@ from service.model.documents import (
 from service.model.kinds import KINDS
 from service.model.lines import AgentLine, IndustryLine, JobRoleLine, SkillLine, TeamLine
 from service.model.rules import RULES
+from service.model.search import SearchBody
 
 ID = "0190a1b2-0000-7000-8000-000000000001"
 ID2 = "0190a1b2-0000-7000-8000-000000000002"
@@ -45,6 +46,16 @@ LEAST: dict[type[Struct], dict[str, object]] = {
     StatusStep: {"to": "active", "reason": "ready"},
 }
 """The least that each body has to have."""
+
+
+FINITE = "must be a finite number of double precision"
+
+
+class Free(Struct):
+    """Numbers with a bound on one side, and with none."""
+
+    least: Annotated[int, Meta(ge=1)]
+    free: float
 
 
 def faults(body: object, wanted: type[Struct]) -> set[tuple[str, str]]:
@@ -585,6 +596,42 @@ def test_a_vector_fits_single_precision(number: float) -> None:
     assert {("/embedding_384/383", "number-range")} == (
         faults({"embedding_384": [*vector, number]}, SkillPatch)
     )
+
+
+SINGLE = "must be -3.4028234663852886e+38 to 3.4028234663852886e+38"
+
+
+@pytest.mark.parametrize(
+    "body,wanted,messages",
+    [
+        (b'{"level": 1e999}', IndustryPatch, ["must be 1 to 99"]),
+        (b'{"level": -' + b"9" * 5_000 + b"}", IndustryPatch, ["must be 1 to 99"]),
+        (b'{"level": 100}', IndustryPatch, ["must be 1 to 99"]),
+        (
+            b'{"text": "a", "limit": 1e999, "min_score": -1e999}',
+            SearchBody,
+            ["must be 1 to 200", "must be -1 to 1"],
+        ),
+        (
+            b'{"embedding_384": [1e999, -1e999, 1' + b"0" * 150 + b", 1" + b", 0" * 380 + b"]}",
+            SkillPatch,
+            [SINGLE, SINGLE, SINGLE],
+        ),
+        (b'{"least": 0, "free": 1e999}', Free, ["must be at least 1", FINITE]),
+        (b'{"least": -1e999, "free": -1e999}', Free, ["must be at least 1", FINITE]),
+        (b'{"least": 1e999, "free": 0}', Free, [FINITE]),
+    ],
+)
+def test_a_number_out_of_range_is_told_the_range(
+    body: bytes, wanted: type[Struct], messages: list[str]
+) -> None:
+    """Also one that no double can hold: the bounds of its field, where it has some."""
+    with pytest.raises(InvalidBody) as raised:
+        decode(body, wanted)
+
+    assert [("number-range", message) for message in messages] == [
+        (error.rule, error.message) for error in raised.value.errors
+    ]
 
 
 class TestLines:

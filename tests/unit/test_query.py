@@ -8,6 +8,7 @@ import pytest
 from service.errors import InvalidParameter, MalformedRequest, Problem, UnknownParameter
 from service.model.kinds import BY_NAME, KINDS
 from service.model.query import id_list, list_query, parameters, whole
+from service.model.search import SearchBody
 
 SKILLS, TEAMS, AGENTS = KINDS["skills"], KINDS["teams"], KINDS["agents"]
 ID = "0190a1b2-0000-7000-8000-000000000001"
@@ -157,6 +158,17 @@ def test_a_resource_without_parameters_takes_none() -> None:
     assert parameters("&&") == {}
     with pytest.raises(UnknownParameter, match="takes none"):
         parameters("pretty=1")
+
+
+def test_what_belongs_in_the_body_is_told_so() -> None:
+    """A member of the body in the query is no slip of the pen; anything else is still unknown."""
+    with pytest.raises(UnknownParameter) as raised:
+        parameters("limit=1", body=SearchBody)
+
+    assert "limit belongs in the body. This resource takes none." in raised.value.detail
+    assert {"parameter": "limit", "allowed": []} == raised.value.extensions
+    with pytest.raises(UnknownParameter, match=r"The parameter limits is not known here\. This"):
+        parameters("limits=1", body=SearchBody)
 
 
 def test_many_ids_come_in_order_without_repetition() -> None:

@@ -1,0 +1,54 @@
+"""NaN and the infinities: Python's reader takes them for numbers, JSON has none of them."""
+
+import json
+import re
+from typing import Final, NoReturn
+
+from service.errors import FieldError
+from service.model.pointer import child
+
+STEPS_MAX: Final = 32
+"""Of a pointer to one: deeper than anything that is taken, and short enough to be answered."""
+
+_TOKENS: Final = re.compile(
+    r'(?P<text>"(?:[^"\\]++|\\.)*+")(?P<named>\s*+:)?+|(?P<bracket>[\[\]{}])|(?P<found>NaN|Infinity)'
+    r'|(?P<rest>[^"\[\]{}NI]++)'
+)
+
+
+class NotNumber(Exception):  # noqa: N818 - no error: it only ends the reading
+    """One of them stands where a value does."""
+
+
+def refuse(_: str) -> NoReturn:
+    """End the reading at the first of them, of which the reader tells its name and no place."""
+    raise NotNumber
+
+
+def first(text: str, pointer: str) -> tuple[FieldError, int]:
+    """Find the first of them in a text that is JSON up to there: as a fault, and its position."""
+    steps: list[str | int] = []
+    for token in _TOKENS.finditer(text):
+        kind, word = token.lastgroup, token[0]
+        if kind == "found":
+            break
+        if kind == "rest":
+            if steps and isinstance(steps[-1], int):
+                steps[-1] += word.count(",")
+        elif kind == "named":
+            steps[-1] = token["text"]
+        elif kind == "bracket":
+            _step(steps, word)
+    at = token.start() - text.endswith("-", 0, token.start())
+    for step in steps[:STEPS_MAX]:
+        pointer = child(pointer, json.loads(step) if isinstance(step, str) else step)
+    verb = "is" if len(steps) <= STEPS_MAX else "holds"
+    message = f"{verb} {text[at : token.end()]}, which is no number of JSON"
+    return FieldError(pointer, "number-range", message), at
+
+
+def _step(steps: list[str | int], bracket: str) -> None:
+    if bracket in "]}":
+        steps.pop()
+    else:
+        steps.append(0 if bracket == "[" else "")
