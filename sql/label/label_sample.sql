@@ -33,19 +33,17 @@ SELECT
     label.embedder,
     public.vector_send(label.embedding_384) AS embedding,
     public.vector_send(label.lexical_384) AS lexical,
-    EXISTS (
-        SELECT
-        FROM app.entity_label AS caller
-        WHERE
-            caller.tenant_id = $1
-            AND label.entity_id = caller.entity_id
-            AND caller.source = 'caller'
-    ) AS brought
+    (caller.entity_id IS NOT NULL) AS brought
 FROM drawn
 INNER JOIN app.entity_label AS label
     ON
         label.tenant_id = $1
         AND drawn.entity_id = label.entity_id
         AND drawn.label_no = label.label_no
+LEFT OUTER JOIN app.entity_label AS caller
+    ON
+        caller.tenant_id = $1
+        AND drawn.entity_id = caller.entity_id
+        AND caller.source = 'caller'
 ORDER BY label.entity_id ASC, label.label_no ASC
 LIMIT $3;
