@@ -39,6 +39,7 @@ them, as by `plant tenant isolate`: an index is built at once in less time than 
   plant embed check --tenant acme
 
 `check` draws labels, computes their vectors again, and compares: a cosine below 0.85 is drift.
+Of an entity that brings a vector of its own only the spelling of its labels is computed, always.
 
 Exit code: 0 done, or nothing has drifted; 1 vectors have drifted; 2 could not tell; 64 there is no
 such tenant."""
@@ -175,6 +176,9 @@ def _told(name: str, drift: Drift) -> list[str]:
             for one in drift.drifted
         ),
     ]
+    if drift.brought:
+        words = "labels of entities with a caller's vector"
+        lines.append(f"  by spelling only: {drift.brought:,} {words}")
     for embedder, count in sorted(drift.others.items()):
         lines.append(f"  not compared: {count:,} vectors by {embedder}")
     return lines

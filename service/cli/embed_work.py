@@ -65,8 +65,12 @@ class Work(NamedTuple):
                 found = await self._pass(tenant.tenant_id, since, progress.advance)
                 written += found
                 if not found:
-                    return Embedded(tenant.name, written)
+                    break
                 since = ALWAYS
+        if written < missing:
+            words = f"the other {missing - written:,} were embedded by others, or are gone"
+            self.output.say(f"{tenant.name}: nothing is left; {words}")
+        return Embedded(tenant.name, written)
 
     async def _built(self, tenant: Tenant, since: datetime, tell: Callable[[int], None]) -> int:
         """Make a table of its own with all that is lacking; what changes meanwhile comes after."""

@@ -19,6 +19,7 @@ from service.cli.running import loop_factory, watching
 from service.database.data_dir import hold
 from service.database.roles import ensure_login_roles, require_login
 from service.database.target import Target, resolve
+from service.embedding.choose import choose
 from service.http.app import build_app, finders_by
 from service.http.runner import Runner
 from service.labelling.computed import Computed, computing
@@ -55,6 +56,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     settings = load()
     if settings.jwks is not None and not is_address(settings.jwks):
         keys_of(settings.jwks)
+    choose(settings)  # what it refuses is said before a database is made
     output = Output()
     configure(settings.log_format, requests=settings.request_log == "on")
     with (

@@ -9,8 +9,9 @@ from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
 from service.refusal import Refusal
 from service.repository.keys import Tenant, TenantsList
-from service.repository.search import TenantSimilarSet, TenantThreshold
+from service.repository.search import TenantSimilarByName, TenantSimilarSet, TenantThreshold
 from service.settings import load
+from service.usecases.duplicates import SAME_MEANING, SAME_WORDS
 from service.values import between
 
 TENANT = "List, tune and isolate tenants; `plant key create` makes them."
@@ -18,15 +19,17 @@ TENANT = "List, tune and isolate tenants; `plant key create` makes them."
 LIST = "List tenants by name, with how many keys of each still work."
 
 SIMILAR = """\
-Set from which score on two entities of a tenant are taken for the same.
+Set or tell from which score on two entities of a tenant are taken for the same.
 
 It is what `POST /v1/search/duplicates` lists and `?similar=refuse` refuses: the larger, the nearer
-two have to be. `default` leaves it to PLANT_SIMILAR_MIN.
+two have to be. `default` leaves it to PLANT_SIMILAR_MIN, or to the default where that is not set.
+Without a score nothing is changed: what holds is told.
 
+  plant tenant similar acme
   plant tenant similar acme 0.9
   plant tenant similar acme default
 
-Exit code: 0 it is set, 1 there is no such tenant."""
+Exit code: 0 it is told or set, 1 there is no such tenant."""
 
 DEFAULT = "default"
 SCORE = between(-1, 1)
@@ -50,7 +53,8 @@ def register(subparsers: Subparsers) -> None:
     add_json(add_command(commands, "list", _list, LIST))
     similar = add_command(commands, "similar", _similar, SIMILAR)
     similar.add_argument("tenant", metavar="TENANT", help="whose")
-    similar.add_argument("score", metavar="SCORE", help=f"{SCORE.words}, or {DEFAULT}")
+    words = f"{SCORE.words}, or {DEFAULT}; without it nothing is set"
+    similar.add_argument("score", nargs="?", metavar="SCORE", help=words)
     add_json(similar)
     tenant_isolate.register(commands)
 
@@ -78,24 +82,37 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _similar(arguments: argparse.Namespace) -> int:
     output = Output(as_json=arguments.json)
-    least = _score(arguments.score)
+    asked: str | None = arguments.score
+    least = None if asked is None else _score(asked)
     settings = load()
 
     async def told() -> TenantThreshold | None:
         async with repository(settings, target, "owner") as owner:
+            if asked is None:
+                return await owner.maybe(TenantSimilarByName(arguments.tenant))
             return await owner.maybe(TenantSimilarSet(arguments.tenant, least), writes=True)
 
     with database(settings, output.say) as target:
-        made = asyncio.run(told())
-    if made is None:
+        found = asyncio.run(told())
+    if found is None:
         raise NoTenant(f"There is no tenant {arguments.tenant}.", "See `plant tenant list`.")
-    now = "the score of PLANT_SIMILAR_MIN" if least is None else f"{least:g}"
     # The database keeps single precision; what was asked for is shown.
+    least = found.similar_min if asked is None else least
     output.answer(
-        {"tenant_id": made.tenant_id, "name": made.name, "similar_min": least},
-        [f"{made.name} takes two for the same from {now} on."],
+        {"tenant_id": found.tenant_id, "name": found.name, "similar_min": least},
+        [f"{found.name} takes two for the same from {_from(least, settings.similar_min)}."],
     )
     return 0
+
+
+def _from(own: float | None, everybodys: float | None) -> str:
+    """Say from which score on: the tenant's, that of the setting, or the default."""
+    if own is not None:
+        return f"{own:g} on"
+    if everybodys is not None:
+        return f"{everybodys:g} on: what PLANT_SIMILAR_MIN is here"
+    words = f"{SAME_MEANING:g} on with a model and {SAME_WORDS:g} without"
+    return f"{words}: the default, as PLANT_SIMILAR_MIN is not set here"
 
 
 def _score(text: str) -> float | None:

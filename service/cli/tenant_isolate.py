@@ -19,15 +19,16 @@ ISOLATE = """\
 Move the labels of a large tenant into a table of their own (a partition), with indexes of its own.
 
 It is for a tenant that has a large part of all labels: its searches meet no labels of others, and
-those of others none of its. `plant embed` does so by itself where many labels are lacking. What is
-found stays the same. Searches and writes go on meanwhile, but for a moment at the end; if others
-do not let go of the tables then, nothing is done. Labels of the tenant are not embedded until it is
-through.
+those of others none of its. `plant embed` does so by itself where many labels are lacking. Labels
+and scores stay the same; along an index one of the nearest may be missed before as after (`exact`
+is false then), and not the same one. Searches and writes go on meanwhile, but for a moment at the
+end; if others do not let go of the tables then, nothing is done. Labels of the tenant are not
+embedded until it is through.
 
   plant tenant isolate acme
 
-Exit code: 0 it has a table of its own now, or had one; 1 there is no such tenant, or others would
-not let go of the tables."""
+Exit code: 0 it has a table of its own now, or had one; 1 there is no such tenant, others would not
+let go of the tables, or a table of its name that somebody detached is in the way."""
 
 
 class NoTenant(Refusal):

@@ -37,6 +37,8 @@ SLOW_S = 2.0
 LOG_BYTES_MAX = 10_000_000
 # No process has it: the kernel's own limit is lower.
 NOBODYS_PID = 2**31 - 1
+NO_MEMORY = "could not map anonymous shared memory"
+"""What it says where its own cache is more than it may have, by `ulimit -v` for example."""
 
 
 class ServerRefusal(Refusal):
@@ -125,9 +127,9 @@ def start(place: Place, programs: Path, tell: Callable[[str], None]) -> Postmast
     told = False
     while (found := running(place)) is None or found.state != "ready":
         if found is None:
+            reason = _reason(place.log, said_before)
             raise ServerRefusal(
-                f"The embedded PostgreSQL does not start: {_reason(place.log, said_before)}.",
-                f"Its log is {place.log}.",
+                f"The embedded PostgreSQL does not start: {reason}.", _way_out(place, reason)
             )
         if not told and time.monotonic() > begun + SLOW_S:
             tell("PostgreSQL is still starting (after a crash it replays its log)")
@@ -217,6 +219,16 @@ def _spawn(place: Place, programs: Path) -> None:
     finally:
         os.close(alive)
         os.close(log)
+
+
+def _way_out(place: Place, reason: str) -> str:
+    ways = f"Its log is {place.log}."
+    if NO_MEMORY in reason:
+        own = place.data / "local.conf"
+        return (
+            f"Let it have less, by a line `shared_buffers = 128MB` in {own}, or allow more. {ways}"
+        )
+    return ways
 
 
 def _reason(log: Path, start: int) -> str:

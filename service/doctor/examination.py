@@ -16,6 +16,7 @@ def examine(settings: Settings, tell: Callable[[str], None]) -> Iterator[Check]:
     yield machine.python()
     packages = machine.packages()
     yield packages
+    yield machine.embedder(settings)
     service = here.holder(settings)
     yield here.data_dir(settings, service)
     yield here.port(settings, service)

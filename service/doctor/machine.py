@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from service.doctor.check import Check, bad, good, unknown, warning
-from service.settings import given
+from service.embedding.choose import choose
+from service.embedding.embedder import EmbedderRefusal, model_of
+from service.settings import Settings, given
 
 DISTRIBUTION: Final = "plant-registry"
 OURS: Final = "the data directory"
@@ -101,6 +103,20 @@ def settings() -> Check:
     if not by_source:
         return good("settings", f"all are the defaults; {parts[0] if parts else 'none in .env'}")
     return good("settings", f"{'; '.join(parts)}; the others are the defaults")
+
+
+def embedder(chosen: Settings) -> Check:
+    """Look whether the embedder that the setting means is installed; it is not loaded."""
+    try:
+        found = choose(chosen)
+    except EmbedderRefusal as refusal:
+        return bad("embedder", f"{refusal.wrong} No service starts so.", refusal.way_out)
+    if found is not None:
+        return good("embedder", f"{model_of(found)}: texts are compared by what they mean")
+    words = "texts are compared by their characters alone"
+    if chosen.embedder == "trigram":
+        return good("embedder", f"PLANT_EMBEDDER is trigram: {words}")
+    return good("embedder", f"the extra minilm is not installed: {words}")
 
 
 def disk(places: Mapping[str, Path], beside: str = "") -> Check:

@@ -25,12 +25,17 @@ class Drifted(Struct, frozen=True):
 
 
 class Drift(Struct, frozen=True):
-    """What a sample came to; `others`: labels by embedders that are not ours to compute."""
+    """What a sample came to.
+
+    `brought`: labels of entities that mean what a caller's vector says; of these the spelling alone
+    is computed. `others`: labels by other embedders, which are not ours to compute.
+    """
 
     labels: int
     compared: int
     least: float | None
     drifted: list[Drifted]
+    brought: int
     others: dict[str, int]
 
 
@@ -59,5 +64,17 @@ async def compared(sample: list[Sampled], vectors: Vectors) -> Drift:
             for one, name, found in pairs
             if found < COSINE_MIN
         ],
-        others=dict(Counter(one.embedder for one in sample if one.embedder != vectors.model)),
+        brought=sum(one.brought for one in sample),
+        others=dict(
+            Counter(
+                one.embedder
+                for one in sample
+                if one.embedder != vectors.model and not _by_design(one, vectors)
+            )
+        ),
     )
+
+
+def _by_design(one: Sampled, vectors: Vectors) -> bool:
+    """Say whether a label is where its entity's vector is a caller's, and has no other meaning."""
+    return one.brought and one.embedder in {"caller", vectors.words}

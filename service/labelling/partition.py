@@ -66,6 +66,23 @@ class NotMoved(Refusal):
     exit_code = 1
 
 
+class Detached(Refusal):
+    """A table that somebody took away has a name that is needed."""
+
+    exit_code = 1
+
+    def __init__(self, table: str, tenant_id: UUID, *, alone: bool) -> None:
+        table = f"app.{table.removeprefix('app.')}"
+        again = f"ALTER TABLE app.entity_label ATTACH PARTITION {table} FOR VALUES IN"
+        drop = f"Drop it (`DROP TABLE {table};`): the tenant has another one."
+        back = f"Attach it again (`{again} ('{tenant_id}');`), or drop it (`DROP TABLE {table};`) "
+        back += "and compute what it held with `plant embed --all`."
+        super().__init__(
+            f"The table {table} stands there and is not attached: nothing was done.",
+            back if alone else drop,
+        )
+
+
 class Made(Struct, frozen=True):
     """What a table came to: its labels, those that were computed, and those deleted elsewhere."""
 
@@ -113,7 +130,7 @@ class OwnPartition:
     async def isolated(self) -> Made:
         """Move the labels that there are.
 
-        Raises: NotMoved, and what the driver raises; nothing is done then.
+        Raises: NotMoved, Detached, and what the driver raises; nothing is done then.
         """
 
         async def copied(_: str) -> int:
@@ -127,7 +144,7 @@ class OwnPartition:
         """Compute what labels lack, and move the rest.
 
         What entities say since the position is left to whoever embeds behind the log. Raises:
-        NotMoved, and what the driver raises; nothing is done then.
+        NotMoved, Detached, and what the driver raises; nothing is done then.
         """
 
         async def computed(table: str) -> int:
@@ -138,6 +155,10 @@ class OwnPartition:
     async def _made(
         self, fill: Callable[[str], Awaitable[int]], embedder: str | None, pos: int | None
     ) -> Made:
+        stands = await self._one(LabelPartitionFound(self._tenant_id))
+        if stands.detached is not None:
+            # It would be taken for the one that is being made.
+            raise Detached(stands.detached, self._tenant_id, alone=stands.former is None)
         async with self._lone.transaction():
             begun = await self._one(LabelPartitionBegin(self._tenant_id))
             before = await self._one(LabelVersions(self._tenant_id))

@@ -64,7 +64,10 @@ class Behind(Struct, frozen=True):
 
 
 class Sampled(Struct, frozen=True):
-    """A label as it is stored; vectors in the server's binary form."""
+    """A label as it is stored; vectors in the server's binary form.
+
+    `brought`: its entity has a caller's vector, and means what that says.
+    """
 
     entity_id: UUID
     source: str
@@ -72,6 +75,7 @@ class Sampled(Struct, frozen=True):
     embedder: str
     embedding: bytes
     lexical: bytes
+    brought: bool
 
 
 class LabelPending(Many[Due], frozen=True):

@@ -11,9 +11,13 @@ from service.repository.base import Effect, Many, One
 
 
 class Former(Struct, frozen=True):
-    """The table of its own that a tenant has; None where its labels stand among others."""
+    """The table of its own that a tenant has; None where its labels stand among others.
+
+    `detached`: one that has a name of it and is not searched.
+    """
 
     former: str | None
+    detached: str | None
 
 
 class Begun(Struct, frozen=True):

@@ -177,6 +177,12 @@ class TenantSimilar(One[Threshold], frozen=True):
     """Read the caller's threshold."""
 
 
+class TenantSimilarByName(Maybe[TenantThreshold], frozen=True):
+    """Read a tenant's threshold."""
+
+    name: str
+
+
 class TenantSimilarSet(Maybe[TenantThreshold], frozen=True):
     """Set a tenant's threshold, or leave it to the service."""
 

@@ -1,12 +1,14 @@
 -- name: label_sample :many
 -- Draw labels of a tenant with their vectors, to compare these with what is computed now.
 --
--- The same seed draws the same ones. The whole tenant is read for it.
+-- The same seed draws the same ones. The whole tenant is read for it. Brought says that the entity
+-- has a caller's vector: its other labels are compared by their spelling alone.
 --
 -- param: $1 tenant_id uuid
 -- param: $2 seed bigint
 -- param: $3 count bigint
--- returns: entity_id uuid, source text, label text, embedder text, embedding bytea, lexical bytea
+-- returns: entity_id uuid, source text, label text, embedder text, embedding bytea, lexical bytea,
+--    brought boolean
 -- raises: -
 -- isolation: read committed
 -- call: text
@@ -30,12 +32,18 @@ SELECT
     label.label,
     label.embedder,
     public.vector_send(label.embedding_384) AS embedding,
-    public.vector_send(label.lexical_384) AS lexical
+    public.vector_send(label.lexical_384) AS lexical,
+    (caller.entity_id IS NOT NULL) AS brought
 FROM drawn
 INNER JOIN app.entity_label AS label
     ON
         label.tenant_id = $1
         AND drawn.entity_id = label.entity_id
         AND drawn.label_no = label.label_no
+LEFT OUTER JOIN app.entity_label AS caller
+    ON
+        caller.tenant_id = $1
+        AND drawn.entity_id = caller.entity_id
+        AND caller.source = 'caller'
 ORDER BY label.entity_id ASC, label.label_no ASC
 LIMIT $3;

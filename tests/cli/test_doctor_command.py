@@ -30,7 +30,7 @@ from tests.servers import BARE, plant, room
 
 pytestmark = pytest.mark.database
 
-OF_MACHINE = ["settings", "python", "packages", "data_dir", "port"]
+OF_MACHINE = ["settings", "python", "packages", "embedder", "data_dir", "port"]
 UNSEEN = [name for name in OF_SERVER if name != "connections"]
 EVERYTHING = [*OF_MACHINE, "server", *OF_SERVER, "disk"]
 NO_PACKAGES = """

@@ -117,6 +117,29 @@ async def test_vectors_of_another_model_are_not_compared(
     assert f"not compared: 2 vectors by {MINILM}" in checked.stdout
 
 
+async def test_labels_of_who_brings_a_vector_are_compared_by_their_spelling(
+    repository: Repository, superuser: Connection, tenant: Tenant, environ: dict[str, str]
+) -> None:
+    """For good, and told as that; `not compared` are those of other models alone."""
+    await create(repository, tenant.author, "skill", skill_body())
+    body = skill_body(aliases=["Two"], embedding_384=[1.0, *[0.0] * 383])
+    made = await create(repository, tenant.author, "skill", body)
+    answer(environ, tenant)
+    checked = run(environ, "check", "--tenant", tenant.name)
+    told = answer(environ, tenant, "check")["items"][tenant.name]
+    await superuser.execute(
+        "UPDATE app.entity_label SET embedder = 'other/1' WHERE entity_id = $1 AND source = 'name'",
+        made.id,
+    )
+    others = answer(environ, tenant, "check")["items"][tenant.name]
+
+    assert 0 == checked.returncode
+    assert "  by spelling only: 4 labels of entities with a caller's vector\n" in checked.stdout
+    assert "not compared" not in checked.stdout
+    assert [6, 8, 4, {}] == [told[name] for name in ("labels", "compared", "brought", "others")]
+    assert [4, {"other/1": 1}] == [others["brought"], others["others"]]
+
+
 def test_a_tenant_that_there_is_not_is_wrong_usage(environ: dict[str, str]) -> None:
     """It is named, with the way out."""
     ended = run(environ, "--tenant", "nobody")

@@ -161,6 +161,37 @@ def test_a_tenant_has_a_threshold_of_its_own(key: Command, cluster: Server, data
     assert all("a number from -1 to 1, or default" in said for *_, said in wrong)
 
 
+def test_the_threshold_that_holds_is_told(
+    key: Command, cluster: Server, database: str, tmp_path: Path
+) -> None:
+    """Without a score nothing is set: the tenant's is told, that of the setting, or the default."""
+    key(*CREATE, "s3", "--agent", "alice")
+    environ = cluster.environ(database)
+
+    def said(*score: str, least: str = "") -> str:
+        words = ("tenant", "similar", "s3", *score)
+        told = plant(tmp_path, *words, **environ, PLANT_SIMILAR_MIN=least)
+        assert 0 == told.returncode
+        return told.stdout
+
+    default = "s3 takes two for the same from 0.929 on with a model and 0.9 without: the default,"
+    everybodys = "s3 takes two for the same from 0.8 on: what PLANT_SIMILAR_MIN is here.\n"
+    unset = said(), said(least="0.8")
+    set_ = key("similar", "s3", "0.9", group="tenant")
+    told = key("similar", "s3", group="tenant")
+    own = said(least="0.8")
+    left = said("default", least="0.8")
+    nobody, _, absent = key("similar", "nobody", group="tenant")
+
+    assert [True, everybodys] == [unset[0].startswith(default), unset[1]]
+    assert 0.9 == told[1]["similar_min"]
+    assert set_ == told
+    assert "s3 takes two for the same from 0.9 on.\n" == own
+    assert everybodys == left
+    assert key("similar", "s3", group="tenant")[1]["similar_min"] is None
+    assert [1, True] == [nobody, "There is no tenant nobody." in absent]
+
+
 def test_tokens_of_an_issuer_stand_for_an_agent(
     key: Command, cluster: Server, database: str
 ) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from urllib.request import Request, urlopen
 import pytest
 from aiohttp import web
 
+from service.__main__ import main
 from service.cli import listening
 from service.cli.running import loop_factory
 from service.database.embedded import embedded_server
@@ -262,6 +264,23 @@ class TestRefused:
         assert f"process {service.process.pid}" in told.stderr
         assert "PLANT_DATA_DIR" in told.stderr
         assert 1 == len(told.stderr.splitlines())
+
+    def test_the_embedder_is_not_installed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """It is told before a database is made."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        monkeypatch.setenv("PLANT_EMBEDDER", "minilm")
+        monkeypatch.setenv("PLANT_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.delenv("PLANT_DATABASE_URL", raising=False)
+        # Were it not refused at once, this would be, and no server were started.
+        monkeypatch.setenv("PLANT_HOST", "192.0.2.1")
+        code = main(["serve"])
+
+        assert 2 == code
+        assert "PLANT_EMBEDDER is minilm, which is not installed." in capsys.readouterr().err
+        assert not (tmp_path / "data").exists()
 
     def test_the_port_is_taken(self, directory: Path) -> None:
         """Another port is the way out, said before anything is started."""

@@ -5,6 +5,7 @@ import json
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ from service.cli.embed_work import MANY, Embedded, Work, at_once
 from service.cli.output import Output
 from service.database.lone import Lone
 from service.labelling.tenant import ALWAYS
-from service.repository.base import Repository
+from service.repository.base import One, Repository
 from service.repository.keys import Tenant as Named
 from service.repository.keys import TenantsList
 from service.settings import Settings
@@ -71,6 +72,13 @@ async def test_labels_move_and_the_second_time_nothing_does(
     looked = run(environ, "doctor").stdout
     assert "✓ row_security" in looked
     assert "✓ triggers" in looked
+
+
+def test_help_says_what_may_be_found_otherwise(environ: dict[str, str]) -> None:
+    """An index may miss one of the nearest, and not the same one afterwards."""
+    told = " ".join(run(environ, "tenant", "isolate", "--help").stdout.split())
+
+    assert "one of the nearest may be missed before as after (`exact` is false then)" in told
 
 
 def test_a_tenant_that_there_is_not_is_refused(environ: dict[str, str]) -> None:
@@ -155,6 +163,45 @@ async def test_embedding_again_makes_nothing_anew(
 
     assert (0, 2) == (again.labels, later.labels)
     assert [own(tenant)] == await places(superuser, tenant)
+
+
+async def test_nothing_is_left_where_others_embedded_the_rest(
+    repository: Repository, tenant: Tenant, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer were written than were lacking: that this is the end is said, and else nothing."""
+    await create(repository, tenant.author, "skill", skill_body())
+
+    async def counted(work: Work, query: One[Any]) -> Any:
+        found = await work.repository.one(query, connection=work.lone.connection)
+        await embedding.labeller.embedded(tenant, Counted())
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Work, "_one", counted)
+        others = await embedding.done(many=9)
+    told = embedding.said.getvalue()
+    await create(repository, tenant.author, "skill", skill_body())
+    ours = await embedding.done(many=9)
+
+    assert (0, 2) == (others.labels, ours.labels)
+    line = f"{tenant.name}: nothing is left; the other 2 were embedded by others, or are gone\n"
+    assert told.endswith(line)
+    assert 1 == embedding.said.getvalue().count("nothing is left")
+
+
+async def test_a_table_that_was_detached_is_named_without_a_stack(
+    repository: Repository, superuser: Connection, tenant: Tenant, environ: dict[str, str]
+) -> None:
+    """Both commands' refusal is one line: the table, and the way out."""
+    await create(repository, tenant.author, "skill", skill_body())
+    run(environ | {"PLANT_EMBEDDER": "trigram"}, "embed", "--tenant", tenant.name)
+    run(environ, "tenant", "isolate", tenant.name)
+    await superuser.execute(f"ALTER TABLE app.entity_label DETACH PARTITION {own(tenant)}")
+    ended = run(environ, "tenant", "isolate", tenant.name)
+
+    assert 1 == ended.returncode
+    assert ended.stderr.startswith(f"plant: The table {own(tenant)} stands there and is not")
+    assert 1 == len(ended.stderr.splitlines())
 
 
 @pytest.mark.parametrize(

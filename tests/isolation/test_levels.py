@@ -25,7 +25,7 @@ from service.repository.base import Repository
 from service.repository.keys import KeyRevoke, KeysList, TenantsList, TokenAuthenticate
 from service.repository.labels import LabelCount, LabelSample
 from service.repository.replica import ReplicaPosition
-from service.repository.search import TenantSimilarSet
+from service.repository.search import TenantSimilarByName, TenantSimilarSet
 from service.settings import Settings
 from service.usecases import importing
 from service.usecases.keys import create_key, rotate_key
@@ -212,6 +212,7 @@ async def keep(settings: Settings, owner: Repository, worker: Repository) -> Non
     await owner.many(KeysList(name))
     await owner.many(TenantsList())
     await owner.maybe(TenantSimilarSet(name, 0.9), writes=True)
+    await owner.maybe(TenantSimilarByName(name))
     await owner.one(ReplicaPosition())
     await tidy(worker)
     await look(settings, Target(settings))

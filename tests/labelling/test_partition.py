@@ -10,7 +10,7 @@ from msgspec import structs
 
 from service.database.lone import Lone
 from service.labelling import partition
-from service.labelling.partition import NotMoved, OwnPartition, Wanted
+from service.labelling.partition import Detached, NotMoved, OwnPartition, Wanted
 from service.model.vector import wire
 from service.repository.base import Many, Repository
 from service.repository.doctor import ServerClock
@@ -398,6 +398,46 @@ async def test_without_the_locks_nothing_is_done(
     assert 1 == refused.value.exit_code
     assert before == await ground.rows()
     assert [] == await ground.tables()
+
+
+async def test_a_table_that_somebody_detached_is_named(ground: Ground, labeller: Worker) -> None:
+    """Nothing is done, by neither command; what is told to do brings the labels back."""
+    await create(ground.repository, ground.tenant.author, "skill", skill_body())
+    await labeller.embedded(ground.tenant, Counted())
+    await ground.own().isolated()
+    before = await ground.rows()
+    await ground.superuser.execute(
+        f"ALTER TABLE app.entity_label DETACH PARTITION app.{ground.name}"
+    )
+    with pytest.raises(Detached, match=f"The table app.{ground.name} stands there") as refused:
+        await ground.own().isolated()
+    with pytest.raises(Detached, match="plant embed --all"):
+        await ground.own().embedded(Wanted(Counted(), 0), unheard)
+    tables, ways = await ground.tables(), refused.value.way_out.split("`")
+    await ground.superuser.execute(ways[1])
+
+    assert 1 == refused.value.exit_code
+    assert [ground.name] == tables
+    assert f"DROP TABLE app.{ground.name};" == ways[3]
+    assert before == await ground.rows()
+
+
+async def test_a_table_that_was_detached_before_another_was_made_is_in_the_way(
+    ground: Ground, labeller: Worker
+) -> None:
+    """It has the other name: it can only be dropped, and then the next one is made."""
+    await create(ground.repository, ground.tenant.author, "skill", skill_body())
+    await labeller.embedded(ground.tenant, Counted())
+    await ground.own().isolated()
+    other = f"app.{ground.name}_2"
+    await ground.superuser.execute(f"CREATE TABLE {other} (LIKE app.entity_label)")
+    with pytest.raises(Detached, match=f"{other} stands there") as refused:
+        await ground.own().isolated()
+    await ground.superuser.execute(refused.value.way_out.split("`")[1])
+    await ground.own().isolated()
+
+    assert "ATTACH" not in refused.value.way_out
+    assert [f"{ground.name}_2"] == await ground.tables()
 
 
 async def test_what_is_killed_on_the_way_leaves_nothing(ground: Ground, labeller: Worker) -> None:

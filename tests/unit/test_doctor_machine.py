@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import msgspec
 import pytest
@@ -192,6 +193,43 @@ class TestSettings:
         monkeypatch.chdir(tmp_path)
 
         assert f"all are the defaults; there is no {tmp_path / '.env'}" == machine.settings().found
+
+
+class TestEmbedder:
+    """What texts are compared by."""
+
+    @pytest.mark.parametrize(
+        "embedder,there,status,said",
+        [
+            ("auto", True, "good", "minilm-l6-v2-int8/1: texts are compared by what they mean"),
+            ("minilm", True, "good", "minilm-l6-v2-int8/1: texts are compared by what they mean"),
+            ("trigram", True, "good", "PLANT_EMBEDDER is trigram: texts are compared by their cha"),
+            (
+                "auto",
+                False,
+                "good",
+                "the extra minilm is not installed: texts are compared by thei",
+            ),
+            ("trigram", False, "good", "PLANT_EMBEDDER is trigram: texts are compared by their ch"),
+            ("minilm", False, "bad", "PLANT_EMBEDDER is minilm, which is not installed. No servic"),
+        ],
+    )
+    def test_only_what_no_service_starts_with_is_bad(
+        self,
+        embedder: Literal["auto", "minilm", "trigram"],
+        status: str,
+        said: str,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        there: bool,
+    ) -> None:
+        """What was asked for and is not installed; that `auto` finds none is said."""
+        if not there:
+            monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        found = machine.embedder(Settings(embedder=embedder))
+
+        assert (status, True) == (found.status, found.found.startswith(said))
+        assert (status == "bad") == ("pip install 'plant-registry[minilm]'" in str(found.way_out))
 
 
 class TestDisk:

@@ -255,6 +255,33 @@ def test_what_the_system_refuses_is_one_message(
     assert [] == server.users()
 
 
+@pytest.mark.parametrize(
+    "said,more",
+    [
+        ("could not map anonymous shared memory: Cannot allocate memory", True),
+        ("could not create lock file: No space left on device", False),
+    ],
+)
+def test_who_lacks_memory_is_told_to_take_less(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, said: str, *, more: bool
+) -> None:
+    """The setting and the file to write it in are named; of another reason the log alone is."""
+    there = server.place
+    there.log.parent.mkdir(parents=True, exist_ok=True)
+
+    def spawn(*_: Any) -> None:
+        there.log.write_text(f"x [1] FATAL:  {said}\nx [1] HINT:  Reduce the request size.\n")
+
+    monkeypatch.setattr(postmaster, "_spawn", spawn)
+    with pytest.raises(ServerRefusal) as refused:
+        postmaster.start(there, Path("/nowhere"), no)
+
+    less = f"a line `shared_buffers = 128MB` in {there.data / 'local.conf'}"
+    assert f"The embedded PostgreSQL does not start: {said}." == refused.value.wrong
+    assert refused.value.way_out.endswith(f"Its log is {there.log}.")
+    assert more is (less in refused.value.way_out)
+
+
 def test_a_directory_without_a_database_is_named(server: EmbeddedServer) -> None:
     """A directory of that name that holds something else is left alone."""
     server.place.data.mkdir()
