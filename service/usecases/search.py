@@ -119,13 +119,13 @@ class Search:
         breadth = await self._breadths.of(repository, context, filters)
         if not breadth.small:
             near = _near(count, breadth.among)
-            lists = sum((p.vector is not None) + (p.lexical is not None) for p in probes.each)
             for wider in WIDER:
                 hits = await repository.many(SearchNear(*(*asked, wider * near)), context)
                 compared, labels = hits[0].led if hits else [0, 0]
                 if compared >= ENOUGH * count:
                     return [hit for hit in hits if hit.score >= least], False
-                if labels < wider * near * lists:
+                if labels < wider * near:
+                    # No list was full: there are no more.
                     break
         best = await repository.many(SearchExact(*asked), context)
         return [hit for hit in best if hit.score >= least], True
