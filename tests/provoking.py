@@ -106,8 +106,8 @@ class Ground(Struct, frozen=True):
 
 
 async def malformed_json(on: Ground) -> Answer:
-    """Send a body that is cut off."""
-    return await on.api.send("POST", SKILLS, raw=b'{"name": "Go" "x"}')
+    """Send what is no number of JSON."""
+    return await on.api.send("POST", SKILLS, raw=b'{"name": "Go", "embedding_384": [NaN]}')
 
 
 async def malformed_request(on: Ground) -> Answer:

@@ -22,7 +22,13 @@ from service.labelling.background import Labelling
 from service.labelling.partition import OwnPartition, Wanted
 from service.labelling.standing import LabelStanding
 from service.repository.base import Repository
-from service.repository.keys import KeyRevoke, KeysList, TenantsList, TokenAuthenticate
+from service.repository.keys import (
+    KeyRevoke,
+    KeysAuthenticate,
+    KeysList,
+    TenantsList,
+    TokenAuthenticate,
+)
 from service.repository.labels import LabelCount, LabelSample
 from service.repository.replica import ReplicaPosition
 from service.repository.search import TenantSimilarByName, TenantSimilarSet
@@ -320,6 +326,8 @@ async def test_each_statement_runs_at_the_level_that_it_names(
         await find(api, arena.superuser)
         await fit(api, arena.repository)
         await arena.repository.maybe(TokenAuthenticate("i", "t", "a", ["read"]))
+        # Keys in use are asked for together when they have been for some seconds.
+        await arena.repository.many(KeysAuthenticate([bytes(32)]))
         await keep(told, arena.owner, Repository(catalog, worker))
         await give_back(arena.repository, arena.owner)
         await erased(arena.repository, arena.tenant.author, "skill", await skill(arena))
