@@ -208,7 +208,7 @@ class TestEmbedder:
                 "auto",
                 False,
                 "good",
-                "the extra minilm is not installed: texts are compared by thei",
+                "the extra minilm is not installed: texts are compared by their c",
             ),
             ("trigram", False, "good", "PLANT_EMBEDDER is trigram: texts are compared by their ch"),
             ("minilm", False, "bad", "PLANT_EMBEDDER is minilm, which is not installed. No servic"),
