@@ -5,11 +5,14 @@ DECLARE
 BEGIN
     FOR v_column IN
         SELECT pg_class.relname::text AS index_name, pg_attribute.attnum::text AS number
-        FROM pg_catalog.pg_partition_tree('app.entity_label') AS tree
-        INNER JOIN pg_catalog.pg_index ON tree.relid = pg_index.indrelid
+        FROM pg_catalog.pg_class AS labels
+        INNER JOIN pg_catalog.pg_index ON labels.oid = pg_index.indrelid
         INNER JOIN pg_catalog.pg_class ON pg_index.indexrelid = pg_class.oid
         INNER JOIN pg_catalog.pg_attribute ON pg_index.indexrelid = pg_attribute.attrelid
-        WHERE pg_index.indkey[pg_attribute.attnum - 1] = 0
+        WHERE
+            labels.relnamespace = 'app'::regnamespace
+            AND labels.relname LIKE 'entity\_label%'
+            AND pg_index.indkey[pg_attribute.attnum - 1] = 0
     LOOP
         EXECUTE format(
             'ALTER INDEX app.%I ALTER COLUMN %s SET STATISTICS -1',

@@ -23,7 +23,8 @@ Set or tell from which score on two entities of a tenant are taken for the same.
 
 It is what `POST /v1/search/duplicates` lists and `?similar=refuse` refuses: the larger, the nearer
 two have to be. `default` leaves it to PLANT_SIMILAR_MIN, or to the default where that is not set.
-Without a score nothing is changed: what holds is told.
+Without a score nothing is changed: what holds is told. In JSON `similar_min` is the tenant's own,
+null where it has none.
 
   plant tenant similar acme
   plant tenant similar acme 0.9

@@ -23,7 +23,7 @@ class InTurn:
         self._last = ""
 
     def submit(self, texts: Sequence[str], whose: str) -> asyncio.Future[bytes]:
-        """Stand in somebody's line; who cancels what has not begun leaves it."""
+        """Stand in somebody's line; what is cancelled before it has begun is left out."""
         found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(whose, deque()).append((found, texts))
         self._next()

@@ -76,7 +76,7 @@ class Detached(Refusal):
         again = f"ALTER TABLE app.entity_label ATTACH PARTITION {table} FOR VALUES IN"
         drop = f"Drop it (`DROP TABLE {table};`): the tenant has another one."
         back = f"Attach it again (`{again} ('{tenant_id}');`), or drop it (`DROP TABLE {table};`) "
-        back += "and compute what it held with `plant embed --all`."
+        back += "and compute what it held with `plant embed --tenant … --all`."
         super().__init__(
             f"The table {table} stands there and is not attached: nothing was done.",
             back if alone else drop,

@@ -63,8 +63,9 @@ def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
     try:
         value = codec.decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        codec.examine(parse(body, pointer=pointer), pointer)
-        raise MalformedJson from None
+        tree = parse(body, pointer=pointer)
+        codec.examine(tree, pointer)
+        raise _unread(tree, body, pointer) from None
     if strict.is_doubtful(body):
         codec.examine(parse(body), pointer)
     codec.check(value, pointer)
@@ -90,6 +91,16 @@ def decode_line(body: bytes) -> tuple[Line, bytes]:
     if not (plain and codec.passes_plain(line)):
         codec.check(line, "")
     return line, encoded
+
+
+def _unread(tree: object, body: bytes, pointer: str) -> MalformedJson | InvalidBody:
+    """Say what the decoder has against a body of which every part is as it should be."""
+    found = None
+    if len(body) <= not_numbers.PLACED_MAX:
+        found = not_numbers.endless(tree, pointer)
+    if found is None:
+        return MalformedJson("The body is not JSON, or a number in it is beyond double precision.")
+    return refusal([FieldError(found, "number-range", shape.FINITE)])
 
 
 def _line_struct(tree: object) -> type[Line]:
@@ -139,6 +150,8 @@ def parse(body: bytes, whole: str = "body", pointer: str = "") -> object:
     except json.JSONDecodeError as exc:
         raise _not_json(whole, exc) from None
     except not_numbers.NotNumber:
+        if len(text) > not_numbers.PLACED_MAX:
+            raise MalformedJson(f"The {whole} is not JSON: {not_numbers.WORDS}.") from None
         fault, at = not_numbers.first(text, pointer)
         words = f"{fault.pointer or 'it'} {fault.message},"
         raise _not_json(whole, json.JSONDecodeError(words, text, at), fault) from None

@@ -1,6 +1,7 @@
 """NaN and the infinities: Python's reader takes them for numbers, JSON has none of them."""
 
 import json
+import math
 import re
 from typing import Final, NoReturn
 
@@ -9,6 +10,11 @@ from service.model.pointer import child
 
 STEPS_MAX: Final = 32
 """Of a pointer to one: deeper than anything that is taken, and short enough to be answered."""
+
+PLACED_MAX: Final = 65_536
+"""Characters of a text in which the place is looked for: some 30 ms of a loop that all wait for."""
+
+WORDS: Final = "NaN or Infinity, which are no numbers of JSON, stand in it"
 
 _TOKENS: Final = re.compile(
     r'(?P<text>"(?:[^"\\]++|\\.)*+")(?P<named>\s*+:)?+|(?P<bracket>[\[\]{}])|(?P<found>NaN|Infinity)'
@@ -52,3 +58,17 @@ def _step(steps: list[str | int], bracket: str) -> None:
         steps.pop()
     else:
         steps.append(0 if bracket == "[" else "")
+
+
+def endless(tree: object, pointer: str) -> str | None:
+    """Find the first number of a tree that is larger than double precision has, as `1e999`."""
+    left = [(pointer, tree)]
+    while left:
+        pointer, value = left.pop()
+        if isinstance(value, float) and math.isinf(value):
+            return pointer
+        if isinstance(value, dict):
+            left += [(child(pointer, name), one) for name, one in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [(child(pointer, place), one) for place, one in reversed([*enumerate(value)])]
+    return None

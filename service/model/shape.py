@@ -6,7 +6,7 @@ the two cannot disagree about a bound.
 
 from collections.abc import Callable, Collection, Iterator
 from math import inf, isfinite
-from typing import Any
+from typing import Any, Final
 
 from msgspec import inspect as shapes
 
@@ -23,6 +23,8 @@ READ_ONLY = {
     "is read-only: the service gives it",
 )
 """What documents show of an entity and no body takes, and why not."""
+
+FINITE: Final = "must be a finite number of double precision"
 
 
 def faults(value: object, shape: shapes.Type, pointer: str) -> Iterator[FieldError]:
@@ -110,9 +112,12 @@ def _list(value: object, shape: shapes.ListType, pointer: str) -> Iterator[Field
         return
     least, most = shape.min_length or 0, shape.max_length
     if len(value) < least or (most is not None and len(value) > most):
-        bound = f"at least {least}" if len(value) < least else f"at most {most}"
-        wanted = f"exactly {least}" if least == most else bound
-        message = f"has {_counted(len(value))}; {wanted} are allowed"
+        if len(value) > least != most:
+            wanted = f"at most {most} are allowed"
+        else:
+            number = f"exactly {least}" if least == most else f"at least {least}"
+            wanted = f"{number} {'is' if least == 1 else 'are'} needed"
+        message = f"has {_counted(len(value))}; {wanted}"
         yield FieldError(pointer, "max-length" if len(value) > least else "min-length", message)
         return
     for index, item in enumerate(value):
@@ -154,7 +159,7 @@ def _range(value: float, shape: shapes.IntType | shapes.FloatType) -> str:
         return f"must be {least} to {most}"
     if least is not None and value < least:
         return f"must be at least {least}"
-    return "must be a finite number of double precision"
+    return FINITE
 
 
 def _finite(value: Any) -> bool:

@@ -31,7 +31,10 @@ class Filters(Struct, frozen=True, kw_only=True):
 
 
 class Breadth(Struct, frozen=True):
-    """Whether all is compared, and among how many labels an index would lead to it."""
+    """Whether all is compared, and among how many labels an index would lead to it.
+
+    `among` is SCALE, four times as many, or four times that and so on: the last that is there.
+    """
 
     small: bool
     among: int
@@ -73,6 +76,7 @@ class Breadths:
         among = (await repository.one(SearchScale(), context)).labels
         # In steps: whether all was compared tells callers how many labels others have.
         twice = math.floor(math.log(max(1.0, among / SCALE), 4))
+        among = SCALE * 4**twice
         most = max(-1, self._most * 2**twice)
         counted = await repository.one(
             SearchBreadth(

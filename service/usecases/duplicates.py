@@ -64,8 +64,8 @@ class Duplicates:
         each = self.probes(await repository.many(SearchLabels(identity, LABELS_MAX), context))
         meant = self.search.meaning is None or any(probe.vector is not None for probe in each)
         if not each or not meant:
-            # Its labels are not embedded yet, or by another model.
-            each = await self._computed(context, [entity["name"], *entity["aliases"]])
+            # Its labels are not embedded yet, or by another model: they are still spelled so.
+            each += await self._computed(context, [entity["name"], *entity["aliases"]])
         least = await self.least(repository, context, least)
         kind = entity["entity_type"]
         return (await self.same(repository, context, kind, each, limit, least, identity))[0]

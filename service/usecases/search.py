@@ -102,8 +102,8 @@ class Search:
         """Find the nearest entities that score so much at least, and whether that is all of them.
 
         By the indexes when much is asked about: for more labels where the nearest are of few; what
-        they have too little of is compared whole. `least` ends nothing sooner: what follows in one
-        list may be nearer by both.
+        they have too little of is compared whole. Where the likest label is all that counts, one
+        that scores less than `least` ends it; else what follows in one list may be nearer by both.
         """
         asked: tuple[Any, ...] = (
             *msgspec.structs.astuple(filters),
@@ -119,10 +119,12 @@ class Search:
         breadth = await self._breadths.of(repository, context, filters)
         if not breadth.small:
             near = _near(count, breadth.among)
-            for wider in WIDER:
+            # To compare all is sooner than to look further for many.
+            for wider in WIDER if len(probes.each) == 1 else WIDER[:1]:
                 hits = await repository.many(SearchNear(*(*asked, wider * near)), context)
                 compared, labels = hits[0].led if hits else [0, 0]
-                if compared >= ENOUGH * count:
+                settled = probes.around == 0 and hits and hits[-1].score < least
+                if compared >= ENOUGH * count or settled:
                     return [hit for hit in hits if hit.score >= least], False
                 if labels < wider * near:
                     # No list was full: there are no more.

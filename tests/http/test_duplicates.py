@@ -131,6 +131,40 @@ async def test_what_is_not_embedded_yet_is_compared_by_its_texts(
     assert [[same["id"]]] * 2 == [ids(at_once), ids(in_between)]
 
 
+async def test_what_another_model_has_embedded_is_spelled_as_it_is(
+    by_meaning: Api, superuser: Connection
+) -> None:
+    """All that an entity is called is compared by its characters, also behind the sixteenth."""
+    aliases = [f"{number} of many" for number in range(20)]
+    many = await by_meaning.made("skill", name="a b", aliases=[*aliases, "mend old boats"])
+    same = await by_meaning.made("skill", name="mend old boats.")
+    await embed(superuser, by_meaning.tenant.id, model="fake/2")
+
+    assert [same["id"]] == ids(await duplicates(by_meaning, id=many["id"]))
+
+
+async def test_many_labels_are_looked_for_once(
+    by_meaning: Api, superuser: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an index gives too little all is compared: looking further for each takes longer."""
+    sent: list[str] = []
+    many = Repository.many
+
+    async def noted(self: Repository, query: Any, *more: Any, **how: Any) -> Any:
+        sent.append(type(query).__name__)
+        return await many(self, query, *more, **how)
+
+    aliases = [f"boat {number} of many" for number in range(60)]
+    one = await by_meaning.made("skill", name="boat", aliases=aliases)
+    await by_meaning.made("skill", name="vessel", aliases=[f"vessel {n}" for n in range(60)])
+    await embed(superuser, by_meaning.tenant.id)
+    monkeypatch.setattr(Repository, "many", noted)
+    await duplicates(by_meaning, id=one["id"], min_score=-1, limit=100)
+
+    assert sent.count("SearchNear") <= 1
+    assert 1 == sent.count("SearchExact")
+
+
 async def test_a_callers_vector_wins_over_what_a_name_means(
     by_meaning: Api, superuser: Connection
 ) -> None:

@@ -411,7 +411,7 @@ async def test_a_table_that_somebody_detached_is_named(ground: Ground, labeller:
     )
     with pytest.raises(Detached, match=f"The table app.{ground.name} stands there") as refused:
         await ground.own().isolated()
-    with pytest.raises(Detached, match="plant embed --all"):
+    with pytest.raises(Detached, match="plant embed --tenant … --all"):
         await ground.own().embedded(Wanted(Counted(), 0), unheard)
     tables, ways = await ground.tables(), refused.value.way_out.split("`")
     await ground.superuser.execute(ways[1])
