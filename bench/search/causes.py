@@ -26,9 +26,10 @@ COMPARED: Final = (
 )
 
 
-def cause(asked: Asked) -> str:
-    """Give why it takes so long; empty where that has not been measured."""
-    if asked.apart:
+def cause(asked: Asked, count: int) -> str:
+    """Give why it takes so long in a table of so many; empty where that has not been measured."""
+    mostly_own = not asked.filtered and asked.labels * 2 > count
+    if asked.apart or mostly_own:
         return ""
     if asked.exact * 2 > len(asked.recalls):
         return COMPARED

@@ -152,7 +152,7 @@ def rows(count: int, asked: Sequence[Asked]) -> list[Row]:
                 most=GOALS_MS.get(count),
                 how=TIMES,
                 beside=beside,
-                cause=cause(one),
+                cause=cause(one, count),
             ),
         ]
     return found

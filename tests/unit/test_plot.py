@@ -74,8 +74,9 @@ def test_a_time_that_misses_says_why_by_the_way_that_was_gone() -> None:
         led,
         structs.replace(led, filtered=True),
         structs.replace(led, apart=True),
+        structs.replace(led, labels=8_890),
     ]
 
-    assert [COMPARED, SHARED, FILTERED, ""] == [
+    assert [COMPARED, SHARED, FILTERED, "", ""] == [
         row.cause for row in rows(10_000, ways) if row.what.endswith("p50")
     ]
