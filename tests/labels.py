@@ -11,10 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from service.embedding.embedder import model_of
 from service.embedding.trigram import Trigram
 from service.model.vector import unit
+from service.repository.base import Repository
 from service.usecases.search import Search
 from tests.factories import Actor
 from tests.sessions import Connection, acting
@@ -74,6 +76,19 @@ def searching(
         similar_min=similar_min,
         monotonic=monotonic,
     )
+
+
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note from now on which statements of many rows are asked for, by their structs' names."""
+    sent: list[str] = []
+    many = Repository.many
+
+    async def noted(self: Repository, query: Any, *more: Any, **how: Any) -> Any:
+        sent.append(type(query).__name__)
+        return await many(self, query, *more, **how)
+
+    monkeypatch.setattr(Repository, "many", noted)
+    return sent
 
 
 HIDDEN = "CASE WHEN status IN ('draft', 'under_review') THEN governance_agent_id END"

@@ -12,7 +12,7 @@ from service.settings import Settings
 from service.usecases import duplicates as duplicates_found
 from tests.api import Answer, Api, serving
 from tests.factories import ActorWith, Tenant, skill_body
-from tests.labels import MODEL, Fake, embed, found, lexical, meaning, searching
+from tests.labels import MODEL, Fake, asked_for, embed, found, lexical, meaning, searching
 from tests.postgres import Server
 from tests.sessions import Connection
 
@@ -147,18 +147,11 @@ async def test_many_labels_are_looked_for_once(
     by_meaning: Api, superuser: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where an index gives too little all is compared: looking further for each takes longer."""
-    sent: list[str] = []
-    many = Repository.many
-
-    async def noted(self: Repository, query: Any, *more: Any, **how: Any) -> Any:
-        sent.append(type(query).__name__)
-        return await many(self, query, *more, **how)
-
     aliases = [f"boat {number} of many" for number in range(60)]
     one = await by_meaning.made("skill", name="boat", aliases=aliases)
     await by_meaning.made("skill", name="vessel", aliases=[f"vessel {n}" for n in range(60)])
     await embed(superuser, by_meaning.tenant.id)
-    monkeypatch.setattr(Repository, "many", noted)
+    sent = asked_for(monkeypatch)
     await duplicates(by_meaning, id=one["id"], min_score=-1, limit=100)
 
     assert sent.count("SearchNear") <= 1

@@ -8,12 +8,11 @@ import pytest
 import pytest_asyncio
 
 import service.usecases.search as search_module
-from service.repository.base import Repository
 from service.settings import Settings
 from service.usecases.probes import WORDS as WEIGHT
 from tests.api import Api, serving
 from tests.factories import ActorWith, Tenant, unique
-from tests.labels import MODEL, WORDS, Fake, embed, found, lexical, meaning, searching
+from tests.labels import MODEL, WORDS, Fake, asked_for, embed, found, lexical, meaning, searching
 from tests.postgres import Server
 from tests.sessions import Connection
 
@@ -377,13 +376,6 @@ async def test_what_the_indexes_have_no_more_of_is_asked_for_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fewer labels than asked for are all there are: then everything is compared."""
-    sent: list[str] = []
-    many = Repository.many
-
-    async def noted(self: Repository, query: Any, *more: Any, **how: Any) -> Any:
-        sent.append(type(query).__name__)
-        return await many(self, query, *more, **how)
-
     made = searching(Fake(), exact_max=0)
     async with (
         serving(settings, cluster.url("app", database), searching=made) as url,
@@ -392,7 +384,7 @@ async def test_what_the_indexes_have_no_more_of_is_asked_for_once(
         for name in ("boat", "wall", "tree"):
             await api.made("skill", "active", name=name)
         await embed(superuser, tenant.id)
-        monkeypatch.setattr(Repository, "many", noted)
+        sent = asked_for(monkeypatch)
         found = await search(api, text="boat", limit=3)
         nothing = await search(api, embedding_384=VECTOR, model="caller")
 
