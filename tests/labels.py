@@ -78,13 +78,13 @@ def searching(
     )
 
 
-def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Note from now on which statements of many rows are asked for, by their structs' names."""
-    sent: list[str] = []
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Note from now on which statements of many rows are asked for."""
+    sent: list[Any] = []
     many = Repository.many
 
     async def noted(self: Repository, query: Any, *more: Any, **how: Any) -> Any:
-        sent.append(type(query).__name__)
+        sent.append(query)
         return await many(self, query, *more, **how)
 
     monkeypatch.setattr(Repository, "many", noted)

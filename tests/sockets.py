@@ -9,6 +9,7 @@ from tests.api import Answer
 
 ANSWER_S = 15.0
 """Longer than the service may take for anything: beyond it is a hang."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 async def exchange(
@@ -16,7 +17,7 @@ async def exchange(
 ) -> bytes:
     """Send bytes and read until the server closes, or is quiet after it has said something.
 
-    Raises: TimeoutError when nothing comes at all within `patience_s`.
+    Raises: TimeoutError when no answer begins within `patience_s`; leave to go on is none.
     """
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -27,13 +28,13 @@ async def exchange(
             await writer.drain()
             while True:
                 wait_s = ANSWER_S if _is_open(found) else quiet_s
-                async with asyncio.timeout(wait_s if found else patience_s):
+                async with asyncio.timeout(wait_s if _is_final(found) else patience_s):
                     piece = await reader.read(65536)
                 if not piece:
                     break
                 found += piece
     except TimeoutError:
-        if not found:
+        if not _is_final(found):
             raise
     finally:
         writer.close()
@@ -42,17 +43,28 @@ async def exchange(
     return found
 
 
+def _is_final(said: bytes) -> bool:
+    """Say whether a server has begun an answer, and not only said that a body may come."""
+    return bool(said) and said != CONTINUE
+
+
 def _is_open(said: bytes) -> bool:
     """Say whether a server has begun chunks and owes the last one, however long it pauses."""
     return b"\nTransfer-Encoding: chunked\r\n" in said and not said.endswith(b"0\r\n\r\n")
 
 
 def is_whole(data: bytes) -> bool:
-    """Say whether a server has all of a request, so that it owes an answer."""
+    """Say whether a server has all of a request, so that it owes an answer.
+
+    Neither an upgrade that it does not know nor an expectation is a reason to owe none.
+    """
     end = re.search(rb"\r?\n\r?\n", data)
-    if end is None or re.search(rb"(?i)\n(transfer-encoding|upgrade|expect):", data):
+    if end is None:
         return False
-    length = re.search(rb"(?i)\ncontent-length:[ \t]*(\d+)", data[: end.start()])
+    head = data[: end.start()]
+    if re.search(rb"(?i)\ntransfer-encoding:", head):
+        return data.endswith(b"\r\n0\r\n\r\n")
+    length = re.search(rb"(?i)\ncontent-length:[ \t]*(\d+)", head)
     return length is None or int(length[1]) <= len(data) - end.end()
 
 

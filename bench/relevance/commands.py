@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
-from bench.ground import Command
+from bench.ground import Command, Ground, embedded
 from bench.pgbench import BenchError
 from bench.relevance.session import Session
-from bench.relevance.stock import TENANT
+from bench.relevance.stock import TENANT, import_files
 from bench.result import Outcome, Row
+from bench.running import room
 
 GOAL_S: Final = 300.0
 """What is promised of embedding: about five minutes on two cores."""
@@ -19,21 +20,16 @@ LOOK_S: Final = 0.1
 
 
 def measure(session: Session) -> Outcome:
-    """Take all labels away, and have the command make them; wants to be the last measurement."""
-    session.tell("embedding all labels by the command")
-    session.ground.run("TRUNCATE app.entity_label")
-    begun = time.perf_counter()
-    with session.ground.plant("embed", "--tenant", TENANT, "--json").running() as command:
-        phases = _phases(command)
-        code, answer = command.end()
-    took = time.perf_counter() - begun
-    if code:
-        raise BenchError(f"plant embed ends with {code}: {answer[:2000]}{command.said()}")
-    labels = msgspec.json.decode(answer)["items"][0]["labels"]
+    """Have the commands fill an empty server, which runs beside that of the session."""
+    session.tell("the files imported and their labels embedded by the commands")
+    with room() as directory, embedded(directory) as ground:
+        begun = time.perf_counter()
+        import_files(ground, session.data)
+        imported = time.perf_counter() - begun
+        took, phases, labels = _embedded(ground)
+        entities = ground.run("SELECT count(*) FROM app.base_entity")[0][0]
     if labels != len(session.stock.labels):
         raise BenchError(f"{labels} labels were embedded, of {len(session.stock.labels)}.")
-    entities = session.ground.run("SELECT count(*) FROM app.base_entity")[0][0]
-    imported = session.stock.took_s["import"]
     rows = [
         Row(
             what="the files imported: `plant import --from esco`",
@@ -54,6 +50,17 @@ def measure(session: Session) -> Outcome:
         ),
     ]
     return Outcome(rows, {"took_s": {"import": imported, "embed": took, "phases": phases}})
+
+
+def _embedded(ground: Ground) -> tuple[float, dict[str, float], int]:
+    begun = time.perf_counter()
+    with ground.plant("embed", "--tenant", TENANT, "--json").running() as command:
+        phases = _phases(command)
+        code, answer = command.end()
+    took = time.perf_counter() - begun
+    if code:
+        raise BenchError(f"plant embed ends with {code}: {answer[:2000]}{command.said()}")
+    return took, phases, msgspec.json.decode(answer)["items"][0]["labels"]
 
 
 def _phases(command: Command) -> dict[str, float]:

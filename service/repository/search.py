@@ -63,9 +63,10 @@ class Breadth(Struct, frozen=True):
 
 
 class Scale(Struct, frozen=True):
-    """How many labels the indexes lead through, as it was estimated last."""
+    """How many labels the indexes lead through, as it was estimated last; own: all the tenant's."""
 
     labels: int
+    own: bool
 
 
 class Threshold(Struct, frozen=True):

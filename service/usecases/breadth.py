@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from service.model.search import IN_FORCE, KINDS
 from service.repository.base import Context, Repository
 from service.repository.search import SearchBreadth, SearchScale
 
@@ -30,17 +31,23 @@ class Filters(Struct, frozen=True, kw_only=True):
     industry_ids: tuple[str, ...] = ()
 
 
+EVERYTHING: Final = Filters(kinds=KINDS, statuses=IN_FORCE)
+"""What is asked about where nothing else is said."""
+
+
 class Breadth(Struct, frozen=True):
     """Whether all is compared, and among how many labels an index would lead to it.
 
     `among` is SCALE, four times as many, or four times that and so on: the last that is there.
+    alone: the index leads past nothing else, neither other tenants' nor what a filter leaves out.
     """
 
     small: bool
     among: int
+    alone: bool
 
 
-UNKNOWN: Final = (-math.inf, Breadth(small=False, among=0))
+UNKNOWN: Final = (-math.inf, Breadth(small=False, among=0, alone=False))
 
 _Key = tuple[str, str, Filters]
 
@@ -73,9 +80,9 @@ class Breadths:
         return breadth
 
     async def _counted(self, repository: Repository, context: Context, filters: Filters) -> Breadth:
-        among = (await repository.one(SearchScale(), context)).labels
+        scale = await repository.one(SearchScale(), context)
         # In steps: whether all was compared tells callers how many labels others have.
-        twice = math.floor(math.log(max(1.0, among / SCALE), 4))
+        twice = math.floor(math.log(max(1.0, scale.labels / SCALE), 4))
         among = SCALE * 4**twice
         most = max(-1, self._most * 2**twice)
         counted = await repository.one(
@@ -89,4 +96,4 @@ class Breadths:
             ),
             context,
         )
-        return Breadth(counted.labels <= most, among)
+        return Breadth(counted.labels <= most, among, scale.own and filters == EVERYTHING)

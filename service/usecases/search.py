@@ -16,7 +16,7 @@ from service.model.search import IN_FORCE, KINDS, SearchBody, several
 from service.model.vector import unit, wire
 from service.repository.base import Context, Repository
 from service.repository.search import Hit, SearchExact, SearchNear
-from service.usecases.breadth import Breadths, Filters
+from service.usecases.breadth import Breadth, Breadths, Filters
 from service.usecases.probes import CALLER, Meaning, Probe, Probes, Words, asker
 
 Mode = Literal["hybrid", "vector", "lexical"]
@@ -26,8 +26,12 @@ NEAR_FACTOR: Final = 5
 """Labels that an index is asked for: so many for each entity that is wanted, of which several may
 be of one."""
 NEAR_AMONG: Final = 100_000
-"""Labels of a table up to which so many do; ten times as many of them take twice as many, since
-the nearest to a probe are more alike then, and an index misses more of them."""
+"""Labels of a table up to which so many do. In a larger one the nearest to a probe are more alike,
+and an index misses more of them."""
+MORE_ALONE: Final = 1.0
+MORE_PAST_OTHERS: Final = 2.5
+"""How many times as many more of ten times the labels: where an index leads to nothing else, and
+where it leads past others, by which it comes late to some of the nearest."""
 ENOUGH: Final = 1.2
 """How many entities these labels have to be of, for each that is wanted."""
 WIDER: Final = (1, 3, 9)
@@ -118,7 +122,7 @@ class Search:
         )
         breadth = await self._breadths.of(repository, context, filters)
         if not breadth.small:
-            near = _near(count, breadth.among)
+            near = _near(count, breadth)
             # To compare all is sooner than to look further for many.
             for wider in WIDER if len(probes.each) == 1 else WIDER[:1]:
                 hits = await repository.many(SearchNear(*(*asked, wider * near)), context)
@@ -163,6 +167,7 @@ class Search:
         )
 
 
-def _near(count: int, among: int) -> int:
-    large = 1 + math.log10(max(1.0, among / NEAR_AMONG))
-    return math.ceil(large * max(NEAR_MIN, NEAR_FACTOR * count))
+def _near(count: int, breadth: Breadth) -> int:
+    tenfold = math.log10(max(1.0, breadth.among / NEAR_AMONG))
+    more = MORE_ALONE if breadth.alone else MORE_PAST_OTHERS
+    return math.ceil((1 + more * tenfold) * max(NEAR_MIN, NEAR_FACTOR * count))

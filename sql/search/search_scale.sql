@@ -1,16 +1,18 @@
 -- name: search_scale :one
 -- Estimate how many labels the indexes lead through: those of the tenant where it has a table of
--- its own, else those of all.
+-- its own, as `own` says, else those of all.
 --
 -- It is what VACUUM, ANALYZE or CREATE INDEX counted last; 0 before they did. A tenant's tables are
 -- named as app.label_partition has it.
 --
--- returns: labels bigint
+-- returns: labels bigint, own boolean
 -- raises: -
 -- isolation: read committed
 -- call: function
 -- role: app
-SELECT greatest(pg_class.reltuples, 0)::bigint AS labels
+SELECT
+    greatest(pg_class.reltuples, 0)::bigint AS labels,
+    pg_class.relname <> 'entity_label_default' AS own
 FROM
     pg_catalog.pg_class,
     replace(current_setting('app.tenant_id'), '-', '') AS tenant (hex)

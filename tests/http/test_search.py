@@ -8,7 +8,9 @@ import pytest
 import pytest_asyncio
 
 import service.usecases.search as search_module
+from service.repository.search import SearchExact, SearchNear
 from service.settings import Settings
+from service.usecases.breadth import Breadth, Breadths
 from service.usecases.probes import WORDS as WEIGHT
 from tests.api import Api, serving
 from tests.factories import ActorWith, Tenant, unique
@@ -390,7 +392,8 @@ async def test_what_the_indexes_have_no_more_of_is_asked_for_once(
 
     assert [3, True] == [len(found["items"]), found["exact"]]
     assert [0, True] == [len(nothing["items"]), nothing["exact"]]
-    assert ["SearchNear", "SearchExact"] * 2 == [one for one in sent if one.startswith("Search")]
+    ways = [type(one) for one in sent if isinstance(one, SearchNear | SearchExact)]
+    assert [SearchNear, SearchExact] * 2 == ways
 
 
 async def test_in_a_large_table_more_of_the_nearest_are_compared(
@@ -423,6 +426,33 @@ async def test_in_a_large_table_more_of_the_nearest_are_compared(
         [first, second.removesuffix(second[6:]) if second.startswith("vessel") else second]
         for first, second in names
     ]
+
+
+@pytest.mark.parametrize(
+    "among, alone, near",
+    [
+        (100_000, False, 50),
+        (1_000_000, True, 100),
+        (1_000_000, False, 175),
+    ],
+)
+async def test_a_larger_index_is_asked_for_more_and_past_others_for_still_more(
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    among: int,
+    alone: bool,  # noqa: FBT001 - pytest's way
+    near: int,
+) -> None:
+    """An index that leads past other tenants' labels comes late to some of the nearest."""
+
+    async def breadth(*_: Any) -> Breadth:
+        return Breadth(small=False, among=among, alone=alone)
+
+    monkeypatch.setattr(Breadths, "of", breadth)
+    sent = asked_for(monkeypatch)
+    await search(api, text="boat", limit=1)
+
+    assert near == sent[0].near
 
 
 VECTOR = [1.0, *[0.0] * 383]

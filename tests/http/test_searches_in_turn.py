@@ -126,7 +126,7 @@ async def test_a_match_of_many_phrases_lets_another_tenant_go_in_between(
     """Whether all labels are compared or an index leads: ten phrases are one turn."""
 
     async def breadth(*_: Any) -> Breadth:
-        return Breadth(small, 0)
+        return Breadth(small, 0, alone=False)
 
     monkeypatch.setattr(Breadths, "of", breadth)
     done: list[asyncio.Task[Answer]] = []

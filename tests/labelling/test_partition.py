@@ -1,6 +1,7 @@
 """A tenant's labels in a table of their own: what is found, what changes meanwhile, what ends."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,10 +12,12 @@ from msgspec import structs
 from service.database.lone import Lone
 from service.labelling import partition
 from service.labelling.partition import Detached, NotMoved, OwnPartition, Wanted
+from service.model.search import IN_FORCE, KINDS
 from service.model.vector import wire
 from service.repository.base import Many, Repository
 from service.repository.doctor import ServerClock
 from service.repository.search import SearchExact, SearchNear, SearchScale
+from service.usecases.breadth import Breadths, Filters
 from tests.erasing import erased
 from tests.factories import Actor, Tenant, active_skill, amend, create, skill_body, step
 from tests.labelling.ground import Counted, Meddling, Worker, of_meaning, of_spelling
@@ -134,10 +137,10 @@ async def test_a_search_knows_how_large_the_table_is_that_it_goes_through(
     """That of all; once isolated, and isolated again, that of its own, and for others the rest."""
     actors = (ground.tenant.reader, other_tenant.reader)
 
-    async def scales() -> list[int]:
+    async def scales() -> list[tuple[int, bool]]:
         await ground.superuser.execute("ANALYZE app.entity_label")
         found = [await ground.repository.one(SearchScale(), each.context) for each in actors]
-        return [scale.labels for scale in found]
+        return [(scale.labels, scale.own) for scale in found]
 
     for tenant, count in ((ground.tenant, 1), (other_tenant, 2)):
         for _ in range(count):
@@ -150,8 +153,32 @@ async def test_a_search_knows_how_large_the_table_is_that_it_goes_through(
         await ground.own().isolated()
         apart.append(await scales())
 
-    assert together[0] == together[1] >= own + others
-    assert [[own, together[0] - own]] * 2 == apart
+    assert together[0] == together[1] >= (own + others, False)
+    assert [[(own, True), (together[0][0] - own, False)]] * 2 == apart
+
+
+async def test_an_index_leads_to_nothing_else_where_all_of_an_own_table_is_searched(
+    ground: Ground,
+) -> None:
+    """Not in the table of all, and not where a filter leaves something out."""
+    everything = Filters(kinds=KINDS, statuses=IN_FORCE)
+    narrower = [
+        structs.replace(everything, **{name: (one,)})
+        for name, one in (
+            *(("kinds", "skill"), ("statuses", "active"), ("categories", "technical")),
+            *(("tags", "a"), ("industry_ids", str(ground.tenant.id))),
+        )
+    ]
+
+    async def alone(filters: Filters) -> bool:
+        breadths = Breadths(0, time.monotonic)
+        return (await breadths.of(ground.repository, ground.tenant.reader.context, filters)).alone
+
+    shared = await alone(everything)
+    await ground.own().isolated()
+
+    assert [False, True] == [shared, await alone(everything)]
+    assert [False] * 5 == [await alone(filters) for filters in narrower]
 
 
 async def test_an_isolated_tenant_has_the_same_labels_and_others_keep_theirs(

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 from msgspec import structs
 
 from bench.search.asked import Asked
-from bench.search.causes import COMPARED, FILTERED, SHARED
+from bench.search.causes import APART, COMPARED, FILTERED, MOSTLY_OWN, SHARED
 from bench.search.plot import drawn, lines
 from bench.search.tenants import beside_naive, rows
 
@@ -75,8 +75,17 @@ def test_a_time_that_misses_says_why_by_the_way_that_was_gone() -> None:
         structs.replace(led, filtered=True),
         structs.replace(led, apart=True),
         structs.replace(led, labels=8_890),
+        structs.replace(asked("a", 2.0, 40.0), filtered=True),
     ]
 
-    assert [COMPARED, SHARED, FILTERED, "", ""] == [
+    assert [COMPARED + APART, SHARED, FILTERED, "", "", COMPARED] == [
         row.cause for row in rows(10_000, ways) if row.what.endswith("p50")
     ]
+
+
+def test_who_has_most_of_a_shared_table_is_slow_for_what_a_large_one_is_asked_for() -> None:
+    """Of 100,000 labels it is asked for no more than an own table."""
+    led = structs.replace(asked("a", 2.0, 40.0), exact=0)
+    found = [rows(count, [structs.replace(led, labels=count)])[2] for count in (100_000, 1_000_000)]
+
+    assert ["", MOSTLY_OWN] == [row.cause for row in found]
