@@ -1,8 +1,10 @@
 """What else one would do with PostgreSQL: full text, and ranks fused instead of scores."""
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from statistics import stdev
 from typing import Final
 from uuid import UUID
 
@@ -68,6 +70,10 @@ ITEMS: Final = (
     "trigrams of the name."
 )
 LABELS: Final = "One of each for every label, as Plant has them; a skill's rank is its first."
+UNSURE: Final = (
+    "Another {count:,} questions would give another number: the standard error of the difference "
+    "is {error:.1f} points."
+)
 FUSED: Final = {
     "items": ("item meaning", "item any word", "item trigrams"),
     "items, all words": ("item meaning", "item all words", "item trigrams"),
@@ -141,6 +147,12 @@ def fused(rankings: Iterable[Sequence[UUID]]) -> list[UUID]:
     return sorted(scores, key=lambda one: (-scores[one], one))
 
 
+def standard_error(one: Places, other: Places) -> float:
+    """Give how sure the difference of two shares is that stood first, of the same questions."""
+    more = [(a == 1) - (b == 1) for a, b in zip(one.places, other.places, strict=True)]
+    return stdev(more) / math.sqrt(len(more))
+
+
 def _place(ranking: Sequence[UUID], wanted: UUID) -> int | None:
     return ranking.index(wanted) + 1 if wanted in ranking[:FIRST] else None
 
@@ -158,6 +170,10 @@ def _rows(ways: dict[str, Places]) -> list[Row]:
             beside=", ".join(
                 f"{name} {first[name + mark]:.3f}"
                 for name in ("search", f"fused {way}", *FUSED[way])
+            ),
+            cause=UNSURE.format(
+                count=len(ways[f"search{mark}"].places),
+                error=100 * standard_error(ways[f"search{mark}"], ways[f"fused {way}{mark}"]),
             ),
         )
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.relevance import matching, named, queries
 from bench.relevance.finding import Places
-from bench.relevance.rivals import fused
+from bench.relevance.rivals import fused, standard_error
 from bench.relevance.typos import mistyped
 from tests.source_folders import CUT
 
@@ -109,3 +109,12 @@ def test_ranks_are_fused_by_their_reciprocals() -> None:
 
     assert [two, one, three] == fused([[one, two], [two], [three]])[:3]
     assert [one, three] == fused([[three], [one]])
+
+
+def test_a_difference_of_the_same_questions_is_surer_than_of_others() -> None:
+    """Questions that both answer say nothing of how sure it is."""
+    one = Places([], [1, 1, 1, None])
+    other = Places([], [1, 2, None, None])
+
+    assert 0 == standard_error(one, one)
+    assert standard_error(one, other) == pytest.approx((1 / 3) ** 0.5 / 2)
