@@ -574,7 +574,7 @@ async def test_who_waits_is_asked_again_and_no_other_import_answers(
     lines = [line("skill", "s:top"), line("skill", "s:low", parent_ids=[ref("s:top")])]
     made = await imported(repository, tenant, lines, active=True)
     free = await create(repository, tenant.author, "skill", skill_body())
-    own, other = await superuser.fetchrow("SELECT uuidv7(), uuidv7()")
+    own, other = [await superuser.fetchval("SELECT uuidv7()") for _ in range(2)]
     author = tenant.author.context.governance_agent_id
     for run, identity in ((other, free.id), (own, made[1].id)):
         await superuser.execute(ONE, tenant.id, run, identity, author)
@@ -595,7 +595,8 @@ async def test_a_session_keeps_nothing_of_an_import(
 ) -> None:
     """What tells triggers whose work it is ends with the transaction: the next one is another's."""
     await create(repository, tenant.author, "skill", skill_body(external_id="s:old"))
-    run, now = await superuser.fetchrow("SELECT uuidv7(), clock_timestamp()")
+    run = await superuser.fetchval("SELECT uuidv7()")
+    now = await superuser.fetchval("SELECT clock_timestamp()")
     given = json.dumps(
         [{"line": 1, "kind": "skill", "external_id": "s:new", "body": line("skill", "s:new")}]
     )

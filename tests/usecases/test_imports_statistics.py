@@ -8,7 +8,7 @@ import pytest_asyncio
 from service.repository.base import Repository
 from service.usecases.importing import LARGE
 from tests.factories import Tenant
-from tests.imports import imported, line, many, needs, ref
+from tests.imports import imported, line, many, needs
 from tests.postgres import Server
 from tests.sessions import Connect, connections
 
@@ -84,25 +84,6 @@ async def test_tables_are_counted_as_they_outgrow_what_is_known_of_them(
         found = await imported(repository, tenant, many(lines))
         assert lines == found.totals["created"]
         assert {"import_line": 1} == await counted(superuser, before)
-
-
-async def test_whoever_asks_is_told_how_many_tables_were_counted(
-    repository: Repository, tenant: Tenant, superuser: asyncpg.Connection, connect: Connect
-) -> None:
-    """Of those of a kind that have outgrown what is known of them; the second time of none."""
-    tops = many(4)
-    above = [ref(top["external_id"]) for top in tops]
-    await imported(repository, tenant, tops)
-    below = [one | {"parent_ids": above} for one in many(LARGE)]
-    assert LARGE == (await imported(repository, tenant, below)).totals["created"]
-    asking = await connect()
-    for name in ("some", "none"):
-        before = await counts(superuser)
-
-        told = await asking.fetchval("SELECT app.import_analyse_kind('skill')")
-
-        seen = await counted(superuser, before)
-        assert (told, name == "some") == (len(seen), "entity_parent" in seen)
 
 
 async def test_the_release_before_counts_by_its_own_call(
