@@ -279,6 +279,30 @@ class TestBodies:
         assert ([world.team], ["one"]) == (found["parent_ids"], found["tags"])
 
 
+class TestInUse:
+    """What in force depends on an entity."""
+
+    async def test_twenty_of_many_are_named_in_the_order_of_their_ids(
+        self, repository: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """However each refers to it; all are counted, and of each is told what an answer has."""
+        needed = str((await active_skill(repository, tenant)).id)
+        made = []
+        for _ in range(11):
+            role = await create(repository, tenant.author, "job_role", job_role_body([needed]))
+            await raise_to(repository, tenant, "job_role", role.id, "certified")
+            below = await active_skill(repository, tenant, parent_ids=[needed])
+            made += [(str(role.id), "essential_skill"), (str(below.id), "parent")]
+        found = json.loads(
+            await _as(superuser, tenant, "plant_writer", "SELECT app.dependents($1)", needed)
+        )
+
+        assert len(made) == found["count"]
+        assert made[:20] == [(one["id"], one["relation"]) for one in found["dependents"]]
+        members = {"id", "entity_type", "name", "status", "relation"}
+        assert {frozenset(members)} == set(map(frozenset, found["dependents"]))
+
+
 class TestTaken:
     """What is in a create's way though its caller does not see it."""
 

@@ -536,10 +536,13 @@ class TestAsActive:
     async def test_a_bad_member_goes_out_alone(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
     ) -> None:
-        """Its team and the other members of this and of other teams are in."""
+        """Its team and the other members of this and of other teams are in.
+
+        Whatever is wrong with it, and also where its team's first try was with it.
+        """
         lines = workshop()
         have = {"skill_ids": [ref("weld"), ref("cut")]}
-        for number in range(5):
+        for number in range(6):
             lines.append(line("team", f"t{number}", **staff("welder", "metal")))
             lines += [
                 line("agent", f"a{number}-{one}",
@@ -548,17 +551,42 @@ class TestAsActive:
             ]  # fmt: skip
         numbers = {one["external_id"]: number for number, one in enumerate(lines, 1)}
         lines[numbers["a1-0"] - 1]["skill_ids"] = []
+        lines[numbers["a2-0"] - 1]["name"] = "agent robot-1"
         lines[numbers["a3-2"] - 1]["name"] = lines[numbers["a3-1"] - 1]["name"]
         lines[numbers["a4-1"] - 1]["skill_ids"] = [ref("none")]
+        lines[numbers["a5-0"] - 1]["skill_ids"] = [ref("none")]
+        lines[numbers["a5-1"] - 1]["name"] = "agent robot-2"
 
         found = await imported(repository, tenant, lines, active=True)
 
-        rejected = {one.external_id for one in found.lines if one.outcome == "rejected"}
-        assert {"a1-0", "a3-2", "a4-1"} == rejected
-        assert "rule-violated" == found.reason(numbers["a1-0"])[0]
-        assert "name-taken" == found.reason(numbers["a3-2"])[0]
-        assert "reference-not-found" == found.reason(numbers["a4-1"])[0]
-        assert len(lines) - 3 == len(await state(superuser, tenant))
+        assert {
+            "a1-0": "rule-violated", "a2-0": "name-taken", "a3-2": "name-taken",
+            "a4-1": "reference-not-found", "a5-0": "reference-not-found", "a5-1": "name-taken",
+        } == {
+            one.external_id: found.reason(one.line)[0]
+            for one in found.lines
+            if one.outcome == "rejected"
+        }  # fmt: skip
+        assert NOTHING | {"created": len(lines) - 6, "rejected": 6} == found.totals
+        assert len(lines) - 6 == len(await state(superuser, tenant))
+
+    async def test_a_team_in_force_is_changed_whoever_cannot_join_it(
+        self, repository: Repository, tenant: Tenant
+    ) -> None:
+        """What its first new members lack is nothing that the team is refused for."""
+        await imported(repository, tenant, workshop(), active=True)
+        have = {"team_id": ref("hall"), "skill_ids": [ref("weld"), ref("cut")]}
+        lost, named, new = (
+            line("agent", name, **staff("welder", "metal", **have)) for name in "abc"
+        )
+        lost["skill_ids"] = [ref("none")]
+        named["name"] = "agent robot-1"
+        hall = line("team", "hall", **staff("welder", "metal"), description="Larger.")
+
+        found = await imported(repository, tenant, [hall, lost, named, new], active=True)
+
+        assert ["amended", "rejected", "rejected", "created"] == found.outcomes
+        assert ("reference-not-found", "name-taken") == (found.reason(2)[0], found.reason(3)[0])
 
     @pytest.mark.parametrize(
         "bad,slug",
@@ -595,6 +623,34 @@ class TestAsActive:
         for number in (11, 12):
             assert ("reference-not-found", ["/team_id/external_id"]) == found.reason(number)
         assert {"bad", "lost-1", "lost-2"}.isdisjoint(await state(superuser, tenant))
+
+    @pytest.mark.parametrize(
+        "role,name,message",
+        [
+            ("other", "new", "All members must share its job role and industry."),
+            ("welder", "agent robot-1", "A team needs at least one member."),
+        ],
+        ids=["with its member", "without one"],
+    )
+    async def test_a_team_is_told_what_is_wrong_with_it(
+        self, repository: Repository, tenant: Tenant, role: str, name: str, message: str
+    ) -> None:
+        """Together with a member that could come; alone where there is none."""
+        have = {"team_id": ref("bad"), "skill_ids": [ref("weld"), ref("cut")]}
+        lines = [
+            *workshop(),
+            line("job_role", "other", required_skills=needs("cut")),
+            line("team", "bad", **staff(role, "metal")),
+            line("agent", "a", **staff("welder", "metal", **have), name=name),
+        ]
+
+        found = await imported(repository, tenant, lines, active=True)
+
+        assert ["created"] * 8 + ["rejected"] * 2 == found.outcomes
+        assert ["rule-violated", "reference-not-found"] == [found.reason(n)[0] for n in (9, 10)]
+        assert [("L1-TEAM-3", message)] == [
+            (one.rule, one.message) for one in (found[9].problem or {})["errors"]
+        ]
 
     async def test_teams_far_from_their_members(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection

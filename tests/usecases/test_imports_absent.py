@@ -1,6 +1,7 @@
 """What is in the registry and not in the files of an import, and what becomes of it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from itertools import pairwise
 from typing import Any
@@ -29,6 +30,7 @@ from tests.imports import (
     state,
     workshop,
 )
+from tests.leftovers import leftovers
 from tests.postgres import Server
 from tests.sessions import Connect, acting, connections, pid
 
@@ -310,6 +312,7 @@ class TestArchived:
         assert NOTHING | {"created": 1, "archived": 2, "kept": 3} == found.totals
         slug, problem = kept(found, "s:top")
         assert ("in-use", 409, 1) == (slug, problem["status"], problem["count"])
+        assert "Entities in force depend on it." == problem["detail"]
         assert [
             {"id": before["s:low"].id, "entity_type": "skill", "name": "skill s:low",
              "status": "active", "relation": "parent"}
@@ -531,6 +534,13 @@ FROM generate_series(1, 700) AS place
 """
 
 
+ONE = """
+INSERT INTO app.import_line (
+    tenant_id, import_id, line, kind, entity_id, body, governance_agent_id, chunk
+) VALUES ($1, $2, -1, 'skill', $3, '{}', $4, 0)
+"""
+
+
 ANYWHERE = "SET enable_indexscan = off; SET enable_bitmapscan = off"
 FOUND = "SELECT external_id FROM app.import_line WHERE import_id = $1 AND chunk = 0 ORDER BY line"
 
@@ -551,6 +561,63 @@ async def test_what_is_absent_is_numbered_from_the_newest(
         found = [row["external_id"] for row in await session.fetch(FOUND, run)]
 
     assert ["s:1", "s:2", "s:3"] == found
+
+
+async def test_who_waits_is_asked_again_and_no_other_import_answers(
+    repository: Repository,
+    catalog: Catalog,
+    tenant: Tenant,
+    superuser: asyncpg.Connection,
+    connect: Connect,
+) -> None:
+    """Until what depends on it has gone; of another import nothing depends on its first."""
+    lines = [line("skill", "s:top"), line("skill", "s:low", parent_ids=[ref("s:top")])]
+    made = await imported(repository, tenant, lines, active=True)
+    free = await create(repository, tenant.author, "skill", skill_body())
+    own, other = [await superuser.fetchval("SELECT uuidv7()") for _ in range(2)]
+    author = tenant.author.context.governance_agent_id
+    for run, identity in ((other, free.id), (own, made[1].id)):
+        await superuser.execute(ONE, tenant.id, run, identity, author)
+    session = await connect()
+    told = []
+    for gone in (None, None, made[2].id):
+        if gone:
+            await step(repository, tenant.author, "skill", str(gone), "archived")
+        async with acting(session, tenant.author):
+            rows = await session.fetch(catalog["import_archive"].text, own, "skill", 0)
+        told += [(row["line"], row["outcome"]) for row in rows]
+
+    assert [(-1, "waiting"), (-1, "waiting"), (-1, "archived")] == told
+
+
+async def test_a_session_keeps_nothing_of_an_import(
+    repository: Repository, tenant: Tenant, superuser: asyncpg.Connection, connect: Connect
+) -> None:
+    """What tells triggers whose work it is ends with the transaction: the next one is another's."""
+    await create(repository, tenant.author, "skill", skill_body(external_id="s:old"))
+    run = await superuser.fetchval("SELECT uuidv7()")
+    now = await superuser.fetchval("SELECT clock_timestamp()")
+    given = json.dumps(
+        [{"line": 1, "kind": "skill", "external_id": "s:new", "body": line("skill", "s:new")}]
+    )
+    session = await connect()
+    told = []
+    for statement, *more in (
+        ("import_begin",),
+        ("import_stage", given),
+        ("import_arrange", False),
+        ("import_apply", 1, False, True),
+        ("import_find_absent", now),
+        ("import_archive", "skill", 0),
+        ("import_end",),
+    ):
+        async with acting(session, tenant.author):
+            text = ", ".join(f"${place}" for place in range(1, len(more) + 2))
+            rows = await session.fetch(f"SELECT * FROM app.{statement}({text})", run, *more)
+        told += [row["outcome"] for row in rows if "outcome" in row]
+        assert [] == await leftovers(session)
+
+    assert ["created", "archived"] == told
 
 
 @pytest.mark.parametrize("statement", ["import_archive", "import_take_absent"])

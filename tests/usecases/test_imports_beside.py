@@ -4,6 +4,7 @@ The other one has begun and stays: its lines are staged, or arranged too, with t
 ids, the names that this one's lines want, and parents and teams of their own.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,15 +16,19 @@ import pytest_asyncio
 
 from service.repository.base import Repository
 from service.usecases.lines import batches
-from tests.factories import Tenant
+from tests.factories import Tenant, skill_body
 from tests.imports import Line, Outcome, fed, imported, line, needs, ref, staff, workshop
 from tests.postgres import Server
-from tests.sessions import Connect, become, connections
+from tests.sessions import Connect, acting, become, connections, pid
 
 BEGIN = "SELECT app.import_begin($1)"
 STAGE = "SELECT app.import_stage($1, $2)"
 ARRANGE = "SELECT FROM app.import_arrange($1, FALSE)"
 ABSENT = "SELECT FROM app.import_find_absent($1, now())"
+FAMILIES = "SELECT app.import_families($1)"
+FAMILY = "SELECT family FROM app.import_line WHERE import_id = $1 ORDER BY line"
+WAITS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))"
+MAKE = "SELECT app.skill_create(ARRAY[uuidv7()], ARRAY[$1::jsonb], 'draft')"
 AGAIN = "SELECT app.import_again($1, $2, $3, $4, $5, $6)"
 STAGED = "SELECT * FROM app.import_line WHERE tenant_id = $1 ORDER BY import_id, line"
 
@@ -169,3 +174,45 @@ async def test_who_comes_again_brings_nobody_of_another_import(
         await superuser.execute("DELETE FROM app.import_line WHERE tenant_id = $1", tenant.id)
 
     assert [[2], [1, 2]] == [sorted(lines) for lines in again]
+
+
+async def test_a_family_is_of_one_import(superuser: asyncpg.Connection, tenant: Tenant) -> None:
+    """Lines of another import have the numbers of these: what ties those ties none of these."""
+    here = [
+        {"line": 1, "kind": "team", "external_id": "t", "body": {}},
+        {"line": 2, "kind": "agent", "external_id": "a", "body": {"team_id": ref("t")}},
+        {"line": 3, "kind": "agent", "external_id": "b", "body": {}},
+        {"line": 4, "kind": "skill", "external_id": "s", "body": {}},
+    ]
+    there = [one | {"line": number} for number, one in zip((3, 2), here, strict=False)]
+    own, other = uuid4(), uuid4()
+    async with superuser.transaction():
+        await become(superuser, tenant.author)
+        for run, lines in ((own, here), (other, there)):
+            await superuser.execute(STAGE, run, json.dumps(lines))
+        await superuser.execute(FAMILIES, own)
+        mine, theirs = [
+            [row["family"] for row in await superuser.fetch(FAMILY, run)] for run in (own, other)
+        ]
+        await superuser.execute("DELETE FROM app.import_line WHERE tenant_id = $1", tenant.id)
+
+    assert mine[0] == mine[1] is not None
+    assert [None, None] == mine[2:] == theirs
+
+
+async def test_what_is_created_at_the_same_moment_is_looked_at_again(
+    repository: Repository, superuser: asyncpg.Connection, tenant: Tenant, connect: Connect
+) -> None:
+    """The line waits for who is first, and then it is about what that one has made.
+
+    Alone: of several those that were refused together are tried apart in any case.
+    """
+    other = await connect()
+    async with acting(other, tenant.author):
+        await other.fetch(MAKE, json.dumps(skill_body(external_id="same")))
+        task = asyncio.ensure_future(imported(repository, tenant, [line("skill", "same")]))
+        while not await superuser.fetchval(WAITS, pid(other)):
+            assert not task.done(), "it did not wait"
+    found = await task
+
+    assert ["amended"] == found.outcomes

@@ -152,17 +152,20 @@ class TestParents:
             more = {"required_skills": needs(*[f"k{n}" for n in range(links)])}
         names = [f"x{n}" for n in range(count)]
         # An industry is nobody's parent here, whatever it is called.
-        known = [line("industry", "top"), *(line(kind, one) for one in ["top", *names])]
-        await imported(repository, tenant, known)
-        moved = [line(kind, one, parent_ids=[ref("top")], **more) for one in names]
+        known = [line("industry", "top"), *(line(kind, one) for one in ["top", "also", *names])]
+        made = await imported(repository, tenant, known)
+        above = [ref("top"), ref("also")]
+        moved = [line(kind, one, parent_ids=above, **more) for one in names]
 
         arranged = await self.arranged(superuser, tenant, moved)
         found = await imported(repository, tenant, moved)
         again = await self.arranged(superuser, tenant, moved)
+        turned = [one | {"parent_ids": [{"id": str(made[3].id)}, ref("top")]} for one in moved]
+        otherwise = await self.arranged(superuser, tenant, turned)
 
         assert {"amended": count} == {name: n for name, n in found.totals.items() if n}
-        # What is there already changes nothing, and shares as it did.
-        assert (chunks, 1) == (arranged, again)
+        # What is there already changes nothing, however it is said, and shares as it did.
+        assert (chunks, 1, 1) == (arranged, again, otherwise)
 
     @staticmethod
     async def arranged(superuser: asyncpg.Connection, tenant: Tenant, lines: list[Line]) -> int:

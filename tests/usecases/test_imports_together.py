@@ -334,6 +334,21 @@ class TestFamilies:
 
         assert NOTHING | {"created": 9} == found.totals
 
+    async def test_a_name_that_is_given_up_in_another_turn_is_waited_for(
+        self, counted: Counted
+    ) -> None:
+        """Who has it needs a parent first: the second turn is that one's, the third the name's."""
+        await counted(workshop()[:4] + self.agents({1: []}), active=True)
+        lines = [
+            *self.agents({2: []}, name="agent a1"),
+            *self.agents({1: [3]}, name="Other"),
+            *self.agents({3: []}),
+        ]
+
+        found, _ = await counted(lines, active=True)
+
+        assert ["created", "amended", "created"] == found.outcomes
+
     async def test_who_is_refused_hears_nothing_of_another_s_team(self, counted: Counted) -> None:
         """One turn for each set: that another team has come helps no member of this one."""
         await counted(workshop(), active=True)
@@ -421,13 +436,17 @@ class TestFamilies:
 
 
 async def test_names(repository: Repository, superuser: asyncpg.Connection, tenant: Tenant) -> None:
-    """Who wants what another line gives up waits for that line, and nobody waits for himself."""
+    """Who wants what another line gives up waits for that line, and nobody waits for himself.
+
+    Nor for a line that gives nothing up.
+    """
 
     def coded(which: str, code: str, **more: Any) -> Line:
         return line("industry", which, **{"scheme": "S", "code": code, "level": 1} | more)
 
     first = [line("skill", "a"), line("skill", "b"), line("skill", "c", name="Weg")]
-    await imported(repository, tenant, [*first, coded("i", "1"), coded("j", "2")])
+    first += [coded("i", "1"), coded("j", "2"), coded("l", "5"), coded("o", "6")]
+    await imported(repository, tenant, first)
     lines = {
         1: line("skill", "a", name="New"),
         2: line("skill", "b", name="SKILL A"),
@@ -436,6 +455,10 @@ async def test_names(repository: Repository, superuser: asyncpg.Connection, tena
         5: coded("i", "2"),
         6: coded("j", "3"),
         7: coded("k", "9", level=2, name="industry j"),
+        8: coded("l", "5"),
+        9: coded("m", "8", name="industry l"),
+        10: coded("o", "6", name="Newer"),
+        11: coded("n", "7", name="INDUSTRY O"),
     }
     async with superuser.transaction():
         await become(superuser, tenant.author)
@@ -443,7 +466,7 @@ async def test_names(repository: Repository, superuser: asyncpg.Connection, tena
         rows = await superuser.fetch("SELECT * FROM app.import_names($1, $2)", tenant.id, [*lines])
         await superuser.execute("SELECT app.import_end($1)", tenant.id)
 
-    assert {(2, 1), (5, 6)} == {tuple(row) for row in rows}
+    assert {(2, 1), (5, 6), (11, 10)} == {tuple(row) for row in rows}
 
 
 @pytest.mark.parametrize(
