@@ -30,6 +30,14 @@ ALIKE: Final = 1e-9
 """What scores may differ by and still be the same."""
 GOALS_MS: Final = {100_000: 3.0, 1_000_000: 8.0}
 """On the machine of the research."""
+PATIENT: Final = Settings(
+    pool_min=1,
+    pool_max=1,
+    statement_timeout_ms=60_000,
+    command_timeout_ms=70_000,
+    request_timeout_ms=80_000,
+)
+"""To compare all labels of a large table takes longer than a client is let wait."""
 NAIVE_ROWS: Final = 1_000_000
 NAIVE_RATIO: Final = 12.0
 
@@ -66,7 +74,7 @@ def ask(crowd: Crowd, questions: Sequence[Question]) -> list[Asked]:
 
 
 async def _all_asked(crowd: Crowd, questions: Sequence[Question]) -> list[Asked]:
-    pool = Pool(crowd.ground.url("app"), Settings(pool_min=1, pool_max=1), name="bench")
+    pool = Pool(crowd.ground.url("app"), PATIENT, name="bench")
     await pool.open()
     try:
         repository = Repository(load_catalog(), pool)

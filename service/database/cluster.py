@@ -60,6 +60,8 @@ port = 5432
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
 max_connections = 100
+# A search locks each tenant's table of labels and its indexes.
+max_locks_per_transaction = 256
 shared_buffers = {buffers}MB
 work_mem = 8MB
 maintenance_work_mem = 128MB

@@ -15,9 +15,9 @@ from service.http.deadline import extend
 from service.http.leaving import ending_with_client
 from service.http.reading import reading, unhurried
 from service.http.request import NDJSON, raw_query
-from service.http.search import answer_of, item_of, read_once, rounded
+from service.http.search import answer_of, item_of, read_once
 from service.model.query import parameters
-from service.model.search import LIMIT_DEFAULT, PAIRS_DEFAULT, DuplicatesBody
+from service.model.search import LIMIT_DEFAULT, PAIRS_DEFAULT, DuplicatesBody, rounded
 from service.usecases.duplicates import Duplicates
 from service.usecases.pairs import Found, Pairs, Shown, shown
 

@@ -11,14 +11,13 @@ from service.http.caller import caller
 from service.http.reading import reading
 from service.http.request import raw_query, read_json
 from service.model.query import parameters
-from service.model.search import SearchBody
+from service.model.search import SearchBody, rounded
 from service.repository.search import Hit
 from service.usecases.search import Found, Search
 
 SEARCH: Final = web.AppKey("search", Search)
 
 _BODY: Final = web.RequestKey("searched", Struct)
-_DIGITS: Final = 6
 """Of scores: vectors are of single precision."""
 
 T = TypeVar("T", bound=Struct)
@@ -45,12 +44,6 @@ async def read_once(request: web.Request, wanted: type[T]) -> T:
     kept: Struct = body
     request[_BODY] = kept
     return body
-
-
-def rounded(score: float) -> float:
-    """Give a score as answers have it."""
-    # Rounding alone makes some of them a little more than one.
-    return max(-1.0, min(1.0, round(score, _DIGITS)))
 
 
 def _parts(hit: Hit) -> str:

@@ -11,9 +11,9 @@ from service.http.caller import Caller, require
 from service.http.duplicates import DUPLICATES
 from service.http.reading import REPOSITORY
 from service.http.request import raw_query
-from service.http.search import rounded
 from service.model.kinds import Kind
 from service.model.query import parameters
+from service.model.search import rounded
 from service.repository.search import Hit
 
 REFUSE: Final = "refuse"
@@ -59,7 +59,8 @@ async def similar_to(
     near = [_shown(hit) for hit in found]
     more = f" and {len(near) - 1} more" if len(near) > 1 else ""
     return SimilarExists(
-        f"{near[0]['name']}{more} may be the same. Leave `similar=refuse` out to create it anyway.",
+        f"{near[0]['name']}{more} may be the same. Leave `similar=refuse` out to create it "
+        "anyway, under a name that is not taken.",
         extensions={"similar": near},
     )
 

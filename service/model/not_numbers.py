@@ -6,10 +6,7 @@ import re
 from typing import Final, NoReturn
 
 from service.errors import FieldError
-from service.model.pointer import child
-
-STEPS_MAX: Final = 32
-"""Of a pointer to one: deeper than anything that is taken, and short enough to be answered."""
+from service.model.pointer import STEPS_MAX, child, pointer_to, walked
 
 PLACED_MAX: Final = 65_536
 """Characters of a text in which the place is looked for: some 30 ms of a loop that all wait for."""
@@ -62,13 +59,7 @@ def _step(steps: list[str | int], bracket: str) -> None:
 
 def endless(tree: object, pointer: str) -> str | None:
     """Find the first number of a tree that is larger than double precision has, as `1e999`."""
-    left = [(pointer, tree)]
-    while left:
-        pointer, value = left.pop()
+    for value, place in walked(tree):
         if isinstance(value, float) and math.isinf(value):
-            return pointer
-        if isinstance(value, dict):
-            left += [(child(pointer, name), one) for name, one in reversed(value.items())]
-        elif isinstance(value, list):
-            left += [(child(pointer, place), one) for place, one in reversed([*enumerate(value)])]
+            return pointer_to(pointer, place)[0]
     return None

@@ -153,6 +153,7 @@ RULES: dict[str, FieldRule] = {
     "job_role_id": _reference,
     "team_id": _reference,
     "text": _text(line_fault),
+    "model": _text(line_fault),
     "tag": _line_or_lines,
     "skills": given_faults,
 }

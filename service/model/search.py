@@ -23,6 +23,9 @@ PAIRS_DEFAULT: Final = 1_000
 PAIRS_MAX: Final = 10_000
 TEXT_MAX: Final = 1_000
 KINDS: Final = get_args(EntityType)
+SCORE_DIGITS: Final = 6
+HALF_A_DIGIT: Final = 10**-SCORE_DIGITS / 2
+"""How much less a score may be than the one that is shown of it."""
 IN_FORCE: Final = ("certified", "active", "deprecated")
 NOT_ARCHIVED: Final = tuple(one for one in get_args(Status) if one != "archived")
 
@@ -135,6 +138,12 @@ def several(value: object, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     if value is UNSET:
         return default
     return tuple(sorted({str(one) for one in value})) if isinstance(value, list) else (str(value),)
+
+
+def rounded(score: float) -> float:
+    """Give a score as answers have it, and as `min_score` is compared with it."""
+    # Rounding alone makes some of them a little more than one.
+    return max(-1.0, min(1.0, round(score, SCORE_DIGITS)))
 
 
 def search_faults(body: Struct, pointer: str) -> Iterator[FieldError]:

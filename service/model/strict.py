@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from service.errors import FieldError
-from service.model.pointer import child
+from service.model.pointer import pointer_to, walked
 
 _UUID: Final = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNHYPHENED: Final = re.compile(rb'"[0-9a-fA-F]{32}"|\\u00[346]')
@@ -47,17 +47,13 @@ def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def doubled(tree: object, pointer: str) -> Iterator[FieldError]:
     """Name every member of a parsed body that stands more than once in its object."""
-    rest = [(tree, pointer)]
-    while rest:
-        value, at = rest.pop()
-        if isinstance(value, Doubled):
-            for name in value.names:
-                message = "stands more than once in its object"
-                yield FieldError(child(at, name), "member-twice", message)
-        if isinstance(value, dict):
-            rest += [(inner, child(at, name)) for name, inner in reversed(value.items())]
-        elif isinstance(value, list):
-            rest += [(inner, child(at, i)) for i, inner in reversed([*enumerate(value)])]
+    for value, place in walked(tree):
+        if not isinstance(value, Doubled):
+            continue
+        for name in value.names:
+            at, whole = pointer_to(pointer, (place, name))
+            verb = "stands" if whole else "holds a member that stands"
+            yield FieldError(at, "member-twice", f"{verb} more than once in its object")
 
 
 def is_doubtful(body: bytes) -> bool:

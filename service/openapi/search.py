@@ -26,8 +26,9 @@ _Pairs = Annotated[int, Meta(ge=0, le=PAIRS_MAX)]
 _Exact = Annotated[
     bool,
     Meta(
-        description="True: everything was compared with everything. False: some was looked up by "
-        "an index, which may miss a few, or only the nearest of something were taken."
+        description="True: everything that is embedded was compared with everything. False: some "
+        "was looked up by an index, which may miss a few, or only the nearest of something were "
+        "taken."
     ),
 ]
 _Matched = Annotated[str, Meta(description="The name, alias or description that was nearest.")]
@@ -69,8 +70,8 @@ class SearchAnswer(Struct):
     exact: Annotated[
         bool,
         Meta(
-            description="True: everything was compared. False: as far as an index leads, which "
-            "may miss some."
+            description="True: everything that is embedded was compared. False: as far as an "
+            "index leads, which may miss some."
         ),
     ]
     model: Annotated[
@@ -110,7 +111,7 @@ class Pairs(Struct):
 
 
 class PairsClosing(Struct):
-    """The last line behind the pairs of a kind: how many there were."""
+    """The last line behind the pairs of a kind; as many as `limit`: there may be more."""
 
     count: _Pairs
     exact: _Exact
@@ -118,7 +119,7 @@ class PairsClosing(Struct):
 
 _FOUND: Final[dict[str, Any]] = {
     "entity": examples.document("skill", "active", 4),
-    "score": 0.731,
+    "score": 0.661,
     "matched_label": "Wheel throwing",
 }
 

@@ -31,15 +31,11 @@ class Filters(Struct, frozen=True, kw_only=True):
     industry_ids: tuple[str, ...] = ()
 
 
-EVERYTHING: Final = Filters(kinds=KINDS, statuses=IN_FORCE)
-"""What is asked about where nothing else is said."""
-
-
 class Breadth(Struct, frozen=True):
     """Whether all is compared, and among how many labels an index would lead to it.
 
-    `among` is SCALE, four times as many, or four times that and so on: the last that is there.
-    alone: the index leads past nothing else, neither other tenants' nor what a filter leaves out.
+    `among` is SCALE, twice as many, or twice that and so on: the last that is there.
+    alone: the index leads past no other tenant's, nor what a filter leaves out but that of states.
     """
 
     small: bool
@@ -82,9 +78,8 @@ class Breadths:
     async def _counted(self, repository: Repository, context: Context, filters: Filters) -> Breadth:
         scale = await repository.one(SearchScale(), context)
         # In steps: whether all was compared tells callers how many labels others have.
-        twice = math.floor(math.log(max(1.0, scale.labels / SCALE), 4))
-        among = SCALE * 4**twice
-        most = max(-1, self._most * 2**twice)
+        doubled = math.floor(math.log2(max(1.0, scale.labels / SCALE)))
+        most = max(-1, self._most * 2 ** (doubled // 2))
         counted = await repository.one(
             SearchBreadth(
                 filters.kinds,
@@ -96,4 +91,12 @@ class Breadths:
             ),
             context,
         )
-        return Breadth(counted.labels <= most, among, scale.own and filters == EVERYTHING)
+        alone = scale.own and _unfiltered(filters)
+        return Breadth(counted.labels <= most, SCALE * 2**doubled, alone)
+
+
+def _unfiltered(filters: Filters) -> bool:
+    named = set(filters.kinds), set(filters.statuses)
+    return named == (set(KINDS), set(IN_FORCE)) and not (
+        filters.categories or filters.tags or filters.industry_ids
+    )

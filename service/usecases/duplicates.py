@@ -1,5 +1,6 @@
 """Duplicates: what may be the same as an entity, or as one that would be called so."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -147,7 +148,7 @@ class Duplicates:
     ) -> list[Probe]:
         """Make what names are compared by: a caller's vector wins over computed ones."""
         texts = list(texts)[:COMPARED_MAX]
-        spelled = [self.search.lexical(text) for text in texts]
+        spelled = await asyncio.to_thread(lambda: [self.search.lexical(text) for text in texts])
         meaning = self.search.meaning
         if embedding:
             meant: list[bytes | None] = [None] * len(texts)

@@ -1,5 +1,6 @@
 """Which skills in force a phrase, or another skill, may stand for: by meaning and by words."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -76,14 +77,15 @@ class NearSkills:
         Raises: Unavailable.
         """
         whose = asker(context)
-        return [
-            Asked(
-                None if self._meaning is None else wire(await self._meaning.vector(text, whose)),
-                wire(self._words.embed([text])),
-                text=text,
-            )
-            for text in texts
-        ]
+        made: list[Asked] = []
+        for text in texts:
+            meant = None
+            if self._meaning is not None:
+                meant = wire(await self._meaning.vector(text, whose))
+            # Of some texts they take 20 ms, which a loop that all wait for has not.
+            spelled = await asyncio.to_thread(self._words.embed, [text])
+            made.append(Asked(meant, wire(spelled), text=text))
+        return made
 
     def skill(self, skill: NamedSkill) -> Asked:
         """Make a probe of a skill: its words where its vector is of no model that is known."""

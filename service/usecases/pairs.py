@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from service.embedding.comparison import available
-from service.model.search import NOT_ARCHIVED
+from service.model.search import HALF_A_DIGIT, NOT_ARCHIVED, rounded
 from service.repository.base import Context, Repository
 from service.repository.entities import EntitiesById
 from service.repository.search import NAMES, Pair, SearchPairs
@@ -69,13 +69,14 @@ class Pairs:
         taken = repository.comparisons
         with place(taken, context.tenant_id, "comparisons", most=AT_ONCE, each=AT_ONCE):
             least = await self._duplicates.least(repository, context, least)
-            asked = Asked(repository, context, kind, least, limit)
+            asked = Asked(repository, context, kind, least - HALF_A_DIGIT, limit)
             found = None
             if self._in_memory:
                 found = await compared(self._duplicates, asked, COMPARED_MAX)
             if found is None:
                 found = await looked_up(self._duplicates, asked)
-            pairs = [pair async for pair in self._scored(asked, found)]
+            scored = [pair async for pair in self._scored(asked, found)]
+        pairs = [pair for pair in scored if rounded(pair.score) >= least]
         pairs.sort(key=lambda pair: (-pair.score, pair.one_id, pair.other_id))
         return Found(pairs[:limit], found.exact)
 

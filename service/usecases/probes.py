@@ -46,6 +46,11 @@ class Probe(Struct, frozen=True):
     vector: bytes | None
     lexical: bytes | None
 
+    @property
+    def lists(self) -> int:
+        """Give how many lists of labels an index leads to."""
+        return (self.vector is not None) + (self.lexical is not None)
+
 
 class Probes(Struct, frozen=True, kw_only=True):
     """What labels are compared with, and how."""

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from service.errors import FieldError, InvalidBody
-from service.model.search import IN_FORCE, KINDS, SearchBody, several
+from service.model.search import IN_FORCE, KINDS, SearchBody, rounded, several
 from service.model.vector import unit, wire
 from service.repository.base import Context, Repository
 from service.repository.search import Hit, SearchExact, SearchNear
@@ -106,8 +106,8 @@ class Search:
         """Find the nearest entities that score so much at least, and whether that is all of them.
 
         By the indexes when much is asked about: for more labels where the nearest are of few; what
-        they have too little of is compared whole. Where the likest label is all that counts, one
-        that scores less than `least` ends it; else what follows in one list may be nearer by both.
+        they have too little of is compared whole. That one scores less than `least` ends nothing:
+        it says how far one of the lists has come, and another may still be full of what is nearer.
         """
         asked: tuple[Any, ...] = (
             *msgspec.structs.astuple(filters),
@@ -123,18 +123,19 @@ class Search:
         breadth = await self._breadths.of(repository, context, filters)
         if not breadth.small:
             near = _near(count, breadth)
+            lists = sum(probe.lists for probe in probes.each)
             # To compare all is sooner than to look further for many.
             for wider in WIDER if len(probes.each) == 1 else WIDER[:1]:
                 hits = await repository.many(SearchNear(*(*asked, wider * near)), context)
                 compared, labels = hits[0].led if hits else [0, 0]
-                settled = probes.around == 0 and hits and hits[-1].score < least
-                if compared >= ENOUGH * count or settled:
-                    return [hit for hit in hits if hit.score >= least], False
-                if labels < wider * near:
-                    # No list was full: there are no more.
+                # A list that is not full has no more, or ended among what it leads past.
+                trusted = breadth.alone or labels == lists * wider * near
+                if trusted and compared >= ENOUGH * count:
+                    return [hit for hit in hits if rounded(hit.score) >= least], False
+                if not trusted or labels < wider * near:
                     break
         best = await repository.many(SearchExact(*asked), context)
-        return [hit for hit in best if hit.score >= least], True
+        return [hit for hit in best if rounded(hit.score) >= least], True
 
     def lexical(self, text: str) -> bytes:
         """Give what a text is compared by in its characters."""

@@ -2,8 +2,8 @@
 -- Estimate how many labels the indexes lead through: those of the tenant where it has a table of
 -- its own, as `own` says, else those of all.
 --
--- It is what VACUUM, ANALYZE or CREATE INDEX counted last; 0 before they did. A tenant's tables are
--- named as app.label_partition has it.
+-- It is what VACUUM, ANALYZE or CREATE INDEX counted last; 0 before they did, and where somebody
+-- has detached the table of all. A tenant's tables are named as app.label_partition has it.
 --
 -- returns: labels bigint, own boolean
 -- raises: -
@@ -11,8 +11,14 @@
 -- call: function
 -- role: app
 SELECT
-    greatest(pg_class.reltuples, 0)::bigint AS labels,
-    pg_class.relname <> 'entity_label_default' AS own
+    greatest(
+        coalesce(
+            max(pg_class.reltuples) FILTER (WHERE pg_class.relname <> 'entity_label_default'),
+            max(pg_class.reltuples)
+        ),
+        0
+    )::bigint AS labels,
+    coalesce(bool_or(pg_class.relname <> 'entity_label_default'), FALSE) AS own
 FROM
     pg_catalog.pg_class,
     replace(current_setting('app.tenant_id'), '-', '') AS tenant (hex)
@@ -25,6 +31,4 @@ WHERE
             'entity_label_' || tenant.hex,
             'entity_label_' || tenant.hex || '_2'
         ]::name[]
-    )
-ORDER BY pg_class.relname = 'entity_label_default' ASC, pg_class.relname ASC
-LIMIT 1;
+    );

@@ -189,6 +189,24 @@ async def test_nothing_is_left_where_others_embedded_the_rest(
     assert 1 == embedding.said.getvalue().count("nothing is left")
 
 
+async def test_nothing_is_lacking_of_what_brings_its_own_vector(
+    repository: Repository, tenant: Tenant, embedding: Embedding
+) -> None:
+    """What it is called is compared by words alone: such a tenant's table is not made ever anew."""
+    vector = [1.0, *[0.0] * 383]
+    for _ in range(3):
+        body = skill_body(aliases=["One", "Two"], embedding_384=vector)
+        await create(repository, tenant.author, "skill", body)
+    first = await embedding.done(many=9)
+    built = embedding.said.getvalue().count("building indexes")
+    again = await embedding.done(many=1)
+
+    assert first.labels > 9
+    assert 0 == again.labels
+    assert built == embedding.said.getvalue().count("building indexes") == 1
+    assert "nothing is left" not in embedding.said.getvalue()
+
+
 async def test_a_table_that_was_detached_is_named_without_a_stack(
     repository: Repository, superuser: Connection, tenant: Tenant, environ: dict[str, str]
 ) -> None:

@@ -1,6 +1,7 @@
 """What may be there twice: asked for by an entity or a name, refused where a creation says so."""
 
 from collections.abc import AsyncIterator
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -141,6 +142,24 @@ async def test_what_another_model_has_embedded_is_spelled_as_it_is(
     await embed(superuser, by_meaning.tenant.id, model="fake/2")
 
     assert [same["id"]] == ids(await duplicates(by_meaning, id=many["id"]))
+
+
+async def test_one_list_that_is_full_of_less_does_not_hide_what_another_leads_to(
+    by_meaning: Api, superuser: Connection
+) -> None:
+    """Seventy labels mean the same, as many are spelled alike: behind the former is one more."""
+    words = ("mend", "elderly", "vessel", "folk")
+    orders = [" ".join(order) for order in permutations(words)]
+    orders += [order.replace("vessel", "boat") for order in orders]
+    orders += [order.replace("mend", "repair") for order in orders[:24]]
+    same = await by_meaning.made("skill", "active", name="a b", aliases=orders[:65])
+    near = await by_meaning.made("skill", "active", name="mend elderly vessel folk zebra")
+    spelled = [f"repairing olden boating peoples {number}" for number in range(65)]
+    await by_meaning.made("skill", "active", name="c d", aliases=spelled)
+    await embed(superuser, by_meaning.tenant.id)
+    found = await duplicates(by_meaning, kind="skill", text="repair old boat people", min_score=0.8)
+
+    assert [same["id"], near["id"]] == ids(found)
 
 
 async def test_many_labels_are_looked_for_once(

@@ -196,6 +196,20 @@ async def test_a_description_does_not_count(by_meaning: Api, superuser: Connecti
     assert pytest.approx(likeness, abs=1e-5) == found["score"]
 
 
+async def test_a_pair_is_found_from_the_score_on_that_it_shows(
+    by_meaning: Api, superuser: Connection
+) -> None:
+    """Also where the score was rounded up to be shown."""
+    for number in range(6):
+        await by_meaning.made("skill", "active", name=f"mend boat {number} {'x' * (1 + number)}")
+    await embed(superuser, by_meaning.tenant.id)
+    whole = await pairs(by_meaning, min_score=-1)
+    for pair in whole:
+        assert pair in await pairs(by_meaning, min_score=pair["score"])
+
+    assert len({pair["score"] for pair in whole}) > 5
+
+
 async def test_pairs_are_what_their_ends_are_near_to(
     by_meaning: Api, superuser: Connection
 ) -> None:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from itertools import permutations, product
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 import service.usecases.search as search_module
+from service.catalog.load import Catalog
 from service.repository.search import SearchExact, SearchNear
 from service.settings import Settings
 from service.usecases.breadth import Breadth, Breadths
@@ -307,6 +309,21 @@ async def test_min_score_leaves_out_what_scores_less(
     assert whole["items"][:2] == cut["items"]
 
 
+async def test_what_is_shown_with_a_score_is_found_from_that_score_on(
+    by_meaning: Api, superuser: Connection
+) -> None:
+    """Also where the score was rounded up to be shown."""
+    for number in range(12):
+        await by_meaning.made("skill", "active", name=f"mend boat {number} {'x' * (1 + number)}")
+    await embed(superuser, by_meaning.tenant.id)
+    whole = (await search(by_meaning, text="mend boat"))["items"]
+    for item in whole:
+        cut = await search(by_meaning, text="mend boat", min_score=item["score"])
+        assert item in cut["items"]
+
+    assert len({item["score"] for item in whole}) > 5
+
+
 async def test_the_limit_is_kept_and_the_best_come_first(
     by_meaning: Api, superuser: Connection
 ) -> None:
@@ -359,6 +376,7 @@ async def test_what_lies_behind_very_many_labels_of_one_is_found_along_the_index
         await api.made("skill", "active", name="boat", aliases=many)
         await api.made("skill", "active", name="vessel vessel vessel 1")
         await api.made("skill", "active", name="boat boat by far")
+        await api.made("skill", "active", name="wall", aliases=[f"wall {n}" for n in range(150)])
         await embed(superuser, tenant.id)
         found = await search(api, text="boat", limit=2)
         enough = found["items"][-1]["score"] - 0.001
@@ -453,6 +471,50 @@ async def test_a_larger_index_is_asked_for_more_and_past_others_for_still_more(
     await search(api, text="boat", limit=1)
 
     assert near == sent[0].near
+
+
+SCANNED = """
+SELECT format('ALTER FUNCTION %s SET hnsw.max_scan_tuples = ', oid::regprocedure)
+FROM pg_proc WHERE proname = $1
+"""
+
+
+async def test_labels_of_another_tenant_hide_nothing(
+    cluster: Server,
+    database: str,
+    settings: Settings,
+    catalog: Catalog,
+    tenant: Tenant,
+    other_tenant: Tenant,
+    superuser: Connection,
+) -> None:
+    """An index that ends among them has given less than it was asked for: all is compared."""
+    words = product(("mend", "repair"), ("elderly", "old"), ("vessel", "boat"), ("folk", "people"))
+    alike = [" ".join(order) for each in words for order in permutations(each)]
+    scanned = await superuser.fetchval(SCANNED, catalog["search_near"].function)
+    made = searching(Fake(), exact_max=0)
+    try:
+        async with (
+            serving(settings, cluster.url("app", database), searching=made) as url,
+            Api.open(url, tenant) as api,
+        ):
+            for start in (0, 190):
+                labels = alike[start : start + 190]
+                await api.of(other_tenant).made("skill", name=unique("skill"), aliases=labels)
+            same = await api.made("skill", "active", name="mend elderly vessel folk zebra")
+            for number in range(60):
+                spelled = f"repairing olden boating peoples {number}"
+                await api.made("skill", "active", name=spelled)
+            for each in (tenant, other_tenant):
+                await embed(superuser, each.id)
+            # A service does not start with what its files do not say.
+            await superuser.execute(f"{scanned} 100")
+            found = await search(api, text="repair old boat people", limit=1)
+    finally:
+        await superuser.execute(f"{scanned} 20000")
+
+    assert [same["id"]] == [one["entity"]["id"] for one in found["items"]]
+    assert found["exact"] is True
 
 
 VECTOR = [1.0, *[0.0] * 383]
@@ -639,7 +701,8 @@ async def test_how_much_there_is_is_counted_again_after_a_while(
         other = api.by(await actor_with("read", name="other"))
         ways = [(await search(api, text="boat", limit=1))["exact"]]
         for number in range(10):
-            await api.made("skill", "active", name=f"wall {number}")
+            walls = [f"wall {number} {nth}" for nth in range(10)]
+            await api.made("skill", "active", name=f"wall {number}", aliases=walls)
         await embed(superuser, tenant.id)
         ways.append((await search(api, text="boat", limit=1))["exact"])
         ways.append((await search(other, text="boat", limit=1))["exact"])

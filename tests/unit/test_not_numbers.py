@@ -11,7 +11,8 @@ from service.errors import FieldError, InvalidBody, MalformedJson
 from service.model.batch import prepare
 from service.model.decode import decode, decode_line
 from service.model.documents import SkillPatch
-from service.model.not_numbers import PLACED_MAX, STEPS_MAX
+from service.model.not_numbers import PLACED_MAX
+from service.model.pointer import STEPS_MAX
 from service.model.restored import document
 
 MIB = 1024 * 1024
