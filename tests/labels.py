@@ -3,9 +3,11 @@
 import random
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
 from hashlib import sha256
+from itertools import permutations, product
 from math import hypot
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from service.catalog.statement import Statement
 from service.embedding.embedder import model_of
 from service.embedding.trigram import Trigram
 from service.model.vector import unit
@@ -76,6 +79,37 @@ def searching(
         similar_min=similar_min,
         monotonic=monotonic,
     )
+
+
+SAID = "repair old boat people"
+ALIKE = [
+    " ".join(order)
+    for words in product(
+        ("mend", "repair"), ("elderly", "old"), ("vessel", "boat"), ("folk", "people")
+    )
+    for order in permutations(words)
+]
+"""Labels that mean what is said, by whatever words."""
+
+SCANNED = """
+SELECT format('ALTER FUNCTION %s SET hnsw.max_scan_tuples = ', oid::regprocedure)
+FROM pg_proc WHERE proname = $1
+"""
+
+
+@asynccontextmanager
+async def scanning(superuser: Connection, statement: Statement, tuples: int) -> AsyncIterator[None]:
+    """Have a statement's indexes end after so many rows, while a service is running.
+
+    One does not start with what its files do not say.
+    """
+    before = dict(statement.settings)["hnsw.max_scan_tuples"]
+    altered = await superuser.fetchval(SCANNED, statement.function)
+    await superuser.execute(f"{altered} {tuples}")
+    try:
+        yield
+    finally:
+        await superuser.execute(f"{altered} {before}")
 
 
 def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[Any]:

@@ -27,6 +27,19 @@ class NearSkill(Struct, frozen=True):
     similarity: float
 
 
+class LedSkill(Struct, frozen=True):
+    """A skill that an index led to; led: how many labels it gave for the probe, in all its lists.
+
+    The similarity is null where its vectors are of another model.
+    """
+
+    nth: int
+    skill_id: UUID
+    label: str
+    similarity: float | None
+    led: int
+
+
 class FittingAgent(Struct, frozen=True):
     """An agent, what is needed by weight, and what covers it; no document if there is no room."""
 
@@ -74,7 +87,7 @@ class MatchSkillsExact(Many[NearSkill], frozen=True):
     count: int
 
 
-class MatchSkillsNear(Many[NearSkill], frozen=True):
+class MatchSkillsNear(Many[LedSkill], frozen=True):
     """Go as far as the indexes lead."""
 
     effect = "search"
@@ -82,7 +95,6 @@ class MatchSkillsNear(Many[NearSkill], frozen=True):
     vectors: Sequence[bytes | None]
     lexicals: Sequence[bytes | None]
     texts: Sequence[str | None]
-    leasts: Sequence[float]
     models: Sequence[str]
     words: float
     count: int

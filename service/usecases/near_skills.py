@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -102,13 +103,45 @@ class NearSkills:
             return found
         breadth = await self._breadths.of(repository, context, SKILLS)
         for begin in range(0, len(probes), TOGETHER):
-            asked = self._asked(probes[begin : begin + TOGETHER])
-            near = *asked, LABELS_MAX
-            query = MatchSkillsExact(*asked) if breadth.small else MatchSkillsNear(*near)
-            for row in await repository.many(query, context):
-                nth = begin + row.nth - 1
-                if row.skill_id != probes[nth].skill_id and len(found[nth]) < STANDS_FOR_MAX:
-                    found[nth].append(row)
+            part = probes[begin : begin + TOGETHER]
+            nearest = {} if breadth.small else await self._led(repository, context, part)
+            left = [nth for nth in range(len(part)) if nth not in nearest]
+            if left:
+                asked = self._asked([part[nth] for nth in left])
+                for row in await repository.many(MatchSkillsExact(*asked), context):
+                    nearest.setdefault(left[row.nth - 1], []).append(row)
+            for nth, rows in nearest.items():
+                others = [row for row in rows if row.skill_id != part[nth].skill_id]
+                found[begin + nth] = others[:STANDS_FOR_MAX]
+        return found
+
+    async def _led(
+        self, repository: Repository, context: Context, probes: Sequence[Asked]
+    ) -> dict[int, list[NearSkill]]:
+        """Follow the indexes; what they gave too little for is left out, and is to be compared.
+
+        A list that is not full has no more, or ended among other tenants' labels; where all are of
+        few skills, others may lie behind.
+        """
+        query = MatchSkillsNear(
+            [probe.vector for probe in probes],
+            [probe.lexical for probe in probes],
+            [probe.text for probe in probes],
+            self._models,
+            WORDS,
+            STANDS_FOR_MAX + 1,
+            LABELS_MAX,
+        )
+        found: dict[int, list[NearSkill]] = {}
+        rows = await repository.many(query, context)
+        for nth, hits in groupby(rows, lambda row: row.nth - 1):
+            each, probe = list(hits), probes[nth]
+            if len(each) > STANDS_FOR_MAX and each[0].led == probe.lists * LABELS_MAX:
+                found[nth] = [
+                    NearSkill(row.nth, row.skill_id, row.label, row.similarity)
+                    for row in each
+                    if row.similarity is not None and row.similarity >= probe.least
+                ]
         return found
 
     def _asked(self, probes: Sequence[Asked]) -> tuple[Any, ...]:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from service.catalog.load import Catalog
+from service.repository.match import MatchSkillsNear
 from service.settings import Settings
 from tests.api import Api, serving
 from tests.factories import Tenant, unique
-from tests.labels import MODEL, WORDS, Fake
+from tests.labels import ALIKE, MODEL, SAID, WORDS, Fake, asked_for, scanning
 from tests.matching import crowd, embed, ids, near_skills
 from tests.postgres import Server
 from tests.sessions import Connection
@@ -234,6 +236,73 @@ async def test_labels_of_another_model_are_not_in_the_way(
 
     assert [wanted] == ids(found["items"])
     assert [mend] == [one["skill_id"] for one in found["taken"][0]["skills"]]
+
+
+async def test_one_skill_with_many_names_hides_no_other(
+    cluster: Server, database: str, settings: Settings, superuser: Connection, tenant: Tenant
+) -> None:
+    """One has the nearest labels by meaning, another by characters: the rest is compared."""
+    near = near_skills(Fake(), exact_max=0)
+    url = cluster.url("app", database)
+    async with serving(settings, url, near=near) as served, Api.open(served, tenant) as api:
+        one = await api.made("skill", "active", aliases=ALIKE[:65])
+        (behind,) = await skills(api, "mend elderly vessel folk zebra")
+        spelled = [f"repairing olden boating peoples {number}" for number in range(65)]
+        await api.made("skill", "active", aliases=spelled)
+        wanted = await role(api, behind)
+        await embed(superuser, tenant.id)
+        found = await matched(api, skills=[{"text": SAID}])
+
+    assert [wanted] == ids(found["items"])
+    assert [one["id"], behind] == [each["skill_id"] for each in found["taken"][0]["skills"]]
+
+
+async def test_labels_of_another_tenant_hide_nothing(
+    cluster: Server,
+    database: str,
+    settings: Settings,
+    catalog: Catalog,
+    superuser: Connection,
+    tenant: Tenant,
+    other_tenant: Tenant,
+) -> None:
+    """An index that ends among them has given less than it was asked for: all is compared."""
+    near = near_skills(Fake(), exact_max=0)
+    url = cluster.url("app", database)
+    async with serving(settings, url, near=near) as served, Api.open(served, tenant) as api:
+        for start in (0, 190):
+            labels = ALIKE[start : start + 190]
+            await api.of(other_tenant).made("skill", "active", aliases=labels)
+        (same,) = await skills(api, "mend elderly vessel folk zebra")
+        await skills(api, *(f"repairing olden boating peoples {number}" for number in range(70)))
+        wanted = await role(api, same)
+        for each in (tenant, other_tenant):
+            await embed(superuser, each.id)
+        async with scanning(superuser, catalog["match_skills_near"], 100):
+            found = await matched(api, skills=[{"text": SAID}])
+
+    assert [wanted] == ids(found["items"])
+
+
+async def test_what_the_indexes_give_enough_for_is_not_compared(
+    cluster: Server,
+    database: str,
+    settings: Settings,
+    superuser: Connection,
+    tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both lists are full, of more skills than a phrase may stand for."""
+    near = near_skills(Fake(), exact_max=0)
+    url = cluster.url("app", database)
+    async with serving(settings, url, near=near) as served, Api.open(served, tenant) as api:
+        await skills(api, *(f"mend boat {number}" for number in range(70)))
+        await embed(superuser, tenant.id)
+        sent = asked_for(monkeypatch)
+        found = await matched(api, skills=[{"text": "mend boat"}])
+
+    assert 5 == len(found["taken"][0]["skills"])
+    assert [MatchSkillsNear] == [type(one) for one in sent if "MatchSkills" in type(one).__name__]
 
 
 async def test_both_shares_count(api: Api) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -16,7 +15,20 @@ from service.usecases.breadth import Breadth, Breadths
 from service.usecases.probes import WORDS as WEIGHT
 from tests.api import Api, serving
 from tests.factories import ActorWith, Tenant, unique
-from tests.labels import MODEL, WORDS, Fake, asked_for, embed, found, lexical, meaning, searching
+from tests.labels import (
+    ALIKE,
+    MODEL,
+    SAID,
+    WORDS,
+    Fake,
+    asked_for,
+    embed,
+    found,
+    lexical,
+    meaning,
+    scanning,
+    searching,
+)
 from tests.postgres import Server
 from tests.sessions import Connection
 
@@ -473,12 +485,6 @@ async def test_a_larger_index_is_asked_for_more_and_past_others_for_still_more(
     assert near == sent[0].near
 
 
-SCANNED = """
-SELECT format('ALTER FUNCTION %s SET hnsw.max_scan_tuples = ', oid::regprocedure)
-FROM pg_proc WHERE proname = $1
-"""
-
-
 async def test_labels_of_another_tenant_hide_nothing(
     cluster: Server,
     database: str,
@@ -489,29 +495,22 @@ async def test_labels_of_another_tenant_hide_nothing(
     superuser: Connection,
 ) -> None:
     """An index that ends among them has given less than it was asked for: all is compared."""
-    words = product(("mend", "repair"), ("elderly", "old"), ("vessel", "boat"), ("folk", "people"))
-    alike = [" ".join(order) for each in words for order in permutations(each)]
-    scanned = await superuser.fetchval(SCANNED, catalog["search_near"].function)
     made = searching(Fake(), exact_max=0)
-    try:
-        async with (
-            serving(settings, cluster.url("app", database), searching=made) as url,
-            Api.open(url, tenant) as api,
-        ):
-            for start in (0, 190):
-                labels = alike[start : start + 190]
-                await api.of(other_tenant).made("skill", name=unique("skill"), aliases=labels)
-            same = await api.made("skill", "active", name="mend elderly vessel folk zebra")
-            for number in range(60):
-                spelled = f"repairing olden boating peoples {number}"
-                await api.made("skill", "active", name=spelled)
-            for each in (tenant, other_tenant):
-                await embed(superuser, each.id)
-            # A service does not start with what its files do not say.
-            await superuser.execute(f"{scanned} 100")
-            found = await search(api, text="repair old boat people", limit=1)
-    finally:
-        await superuser.execute(f"{scanned} 20000")
+    async with (
+        serving(settings, cluster.url("app", database), searching=made) as url,
+        Api.open(url, tenant) as api,
+    ):
+        for start in (0, 190):
+            labels = ALIKE[start : start + 190]
+            await api.of(other_tenant).made("skill", name=unique("skill"), aliases=labels)
+        same = await api.made("skill", "active", name="mend elderly vessel folk zebra")
+        for number in range(60):
+            spelled = f"repairing olden boating peoples {number}"
+            await api.made("skill", "active", name=spelled)
+        for each in (tenant, other_tenant):
+            await embed(superuser, each.id)
+        async with scanning(superuser, catalog["search_near"], 100):
+            found = await search(api, text=SAID, limit=1)
 
     assert [same["id"]] == [one["entity"]["id"] for one in found["items"]]
     assert found["exact"] is True
