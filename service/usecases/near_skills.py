@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from service.model.search import IN_FORCE
@@ -107,8 +107,8 @@ class NearSkills:
             nearest = {} if breadth.small else await self._led(repository, context, part)
             left = [nth for nth in range(len(part)) if nth not in nearest]
             if left:
-                asked = self._asked([part[nth] for nth in left])
-                for row in await repository.many(MatchSkillsExact(*asked), context):
+                query = self._exact([part[nth] for nth in left])
+                for row in await repository.many(query, context):
                     nearest.setdefault(left[row.nth - 1], []).append(row)
             for nth, rows in nearest.items():
                 others = [row for row in rows if row.skill_id != part[nth].skill_id]
@@ -124,13 +124,7 @@ class NearSkills:
         few skills, others may lie behind.
         """
         query = MatchSkillsNear(
-            [probe.vector for probe in probes],
-            [probe.lexical for probe in probes],
-            [probe.text for probe in probes],
-            self._models,
-            WORDS,
-            STANDS_FOR_MAX + 1,
-            LABELS_MAX,
+            *_given(probes), self._models, WORDS, STANDS_FOR_MAX + 1, LABELS_MAX
         )
         found: dict[int, list[NearSkill]] = {}
         rows = await repository.many(query, context)
@@ -144,13 +138,17 @@ class NearSkills:
                 ]
         return found
 
-    def _asked(self, probes: Sequence[Asked]) -> tuple[Any, ...]:
-        return (
-            [probe.vector for probe in probes],
-            [probe.lexical for probe in probes],
-            [probe.text for probe in probes],
-            [probe.least for probe in probes],
-            self._models,
-            WORDS,
-            STANDS_FOR_MAX + 1,
-        )
+    def _exact(self, probes: Sequence[Asked]) -> MatchSkillsExact:
+        leasts = [probe.least for probe in probes]
+        return MatchSkillsExact(*_given(probes), leasts, self._models, WORDS, STANDS_FOR_MAX + 1)
+
+
+def _given(
+    probes: Sequence[Asked],
+) -> tuple[list[bytes | None], list[bytes | None], list[str | None]]:
+    """Give vectors, characters and texts, as both statements take them."""
+    return (
+        [probe.vector for probe in probes],
+        [probe.lexical for probe in probes],
+        [probe.text for probe in probes],
+    )
