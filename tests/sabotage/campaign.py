@@ -22,7 +22,7 @@ from tests.sabotage.mutant import Mutant
 from tests.sabotage.reach import reach
 from tests.sabotage.record import Record
 from tests.sabotage.report import Made, write
-from tests.sabotage.results import Result, Results
+from tests.sabotage.results import Result, Results, catchers
 
 GROUPS = ("listed", "catalogue", "statement", "line", "service")
 TESTS = (
@@ -71,9 +71,9 @@ class Campaign:
         self._home = home
         self._state = home / ".sabotage"
         self._options = options
-        self._results = Results(
-            self._state / "results.jsonl", None if options.anew else home / "docs/sabotage.json"
-        )
+        committed = home / "docs/sabotage.json"
+        self._results = Results(self._state / "results.jsonl", None if options.anew else committed)
+        self._catchers = catchers(committed)
         self._made: dict[str, Made] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -133,7 +133,8 @@ class Campaign:
             random.Random(statements.SEED).shuffle(every)
         for mutant in (one for ways in every for one in ways):
             known = self._results.of(mutant)
-            hunt.choice.learn(mutant, known.caught_by if known else [])
+            before = self._catchers.get(mutant.id, [])
+            hunt.choice.learn(mutant, known.caught_by if known else before)
         wanted = options.sample or (statements.LINES if group == "line" else len(every))
         part, parts = options.part
         if group != "line":

@@ -83,9 +83,11 @@ class Choice:
         }
         self._rarities: dict[tuple[str, int], float] = {}
         self._caught: dict[str, Counter[str]] = defaultdict(Counter)
+        self._catchers: dict[str, frozenset[str]] = {}
 
     def learn(self, mutant: Mutant, tests: list[str]) -> None:
-        """Remember who caught a mutant: it may catch the next of the same names too."""
+        """Remember who caught a mutant: it comes first again, and for its neighbours early."""
+        self._catchers[mutant.id] = frozenset(tests)
         for name in (f"kind {mutant.kind}", *mutant.names, *(edit.path for edit in mutant.edits)):
             self._caught[name].update(tests)
 
@@ -124,7 +126,7 @@ class Choice:
         words = self._words[item.nodeid]
         file = item.nodeid.partition("::")[0]
         touched = self._record.modules[file].touched
-        score = 0.0
+        score = 1000.0 * (item.nodeid in self._catchers.get(mutant.id, ()))
         for name in mutant.names:
             score += 4.0 * self._rarity(name, self._words) * (name in words)
             score += 2.0 * self._rarity(name, self._reached) * (name in self._reached[item.nodeid])

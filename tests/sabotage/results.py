@@ -58,6 +58,11 @@ class Results:
             file.write(msgspec.json.encode(result) + b"\n")
 
 
+def catchers(committed: Path) -> dict[str, list[str]]:
+    """Give for each mutant that is committed, by its id, the tests that caught it."""
+    return {one.id: one.caught_by for one in _committed(committed)}
+
+
 def _committed(path: Path) -> list[Result]:
     """Read what write() of tests/sabotage/report.py has written."""
     rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])

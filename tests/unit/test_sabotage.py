@@ -10,7 +10,7 @@ from tests.sabotage.fork import forked
 from tests.sabotage.ground import edited, inverse
 from tests.sabotage.mutant import Edit, Mutant
 from tests.sabotage.report import Made, harmless, write
-from tests.sabotage.results import Result, Results
+from tests.sabotage.results import Result, Results, catchers
 from tests.sabotage.sql_text import changes, masked
 
 TREE = Path(__file__).resolve().parents[2]
@@ -168,6 +168,13 @@ class TestResults:
         assert known is not None
         assert ("caught", [self.BY]) == (known.outcome, known.caught_by)
         assert found.of(self.OTHER) is None
+
+    def test_who_caught_it_is_known_to_a_run_that_begins_anew(self, tmp_path: Path) -> None:
+        """By the mutant's name alone: whether it is caught again is tried."""
+        self.written(tmp_path, {})
+
+        expected = {self.SAME.id: [self.BY], self.OTHER.id: [self.BY]}
+        assert expected == catchers(tmp_path / "docs/sabotage.json")
 
     def test_what_is_made_no_longer_is_not_reported(self, tmp_path: Path) -> None:
         """Nor is what is made otherwise; a class that was not looked at stays as it is."""
