@@ -21,6 +21,9 @@ WORD = re.compile(r"\w+")
 FILE_S = 1.0
 """What the database and the service of a file of tests take to come and go."""
 
+FURTHER_CASE = 0.85
+"""What a case of a test counts for, of what the case before it does."""
+
 # Seconds that the tests of a batch took on the sound database, and from how many files they come.
 BATCHES = ((4.0, 2), (12.0, 6))
 
@@ -83,6 +86,7 @@ class Choice:
         }
         self._rarities: dict[tuple[str, int], float] = {}
         self._caught: dict[str, Counter[str]] = defaultdict(Counter)
+        self._families: dict[str, Counter[str]] = defaultdict(Counter)
         self._catchers: dict[str, frozenset[str]] = {}
 
     def learn(self, mutant: Mutant, tests: list[str]) -> None:
@@ -90,6 +94,7 @@ class Choice:
         self._catchers[mutant.id] = frozenset(tests)
         for name in (f"kind {mutant.kind}", *mutant.names, *(edit.path for edit in mutant.edits)):
             self._caught[name].update(tests)
+            self._families[name].update(test.partition("[")[0] for test in tests)
 
     def batches(self, mutant: Mutant, patience: float) -> list[list[pytest.Item]]:
         """Give the tests in the order to run them; the last batch may take `patience` seconds."""
@@ -97,7 +102,7 @@ class Choice:
             ((self._score(mutant, item, seen), item, seen) for item, seen in self._fit(mutant)),
             key=lambda one: (-one[0], one[2].seconds),
         )
-        rest = _varied([(item, seen) for _, item, seen in ranked])
+        rest = _varied(ranked)
         batches = []
         for seconds, files in (*BATCHES, (patience, len(ranked))):
             batch, rest = _filled(rest, seconds, files)
@@ -131,9 +136,9 @@ class Choice:
             score += 4.0 * self._rarity(name, self._words) * (name in words)
             score += 2.0 * self._rarity(name, self._reached) * (name in self._reached[item.nodeid])
             score += 1.0 * (name in touched)
-            score += 8.0 * min(self._caught[name][item.nodeid], 3)
-        for edit in mutant.edits:
-            score += 8.0 * min(self._caught[edit.path][item.nodeid], 3)
+        for name in (*mutant.names, *(edit.path for edit in mutant.edits)):
+            score += 6.0 * min(self._caught[name][item.nodeid], 3)
+            score += 2.0 * min(self._families[name][_test(item)], 3)
         if hinted(mutant, item.nodeid):
             score += 30.0
         return score + 5.0 * min(self._caught[f"kind {mutant.kind}"][item.nodeid], 4)
@@ -147,17 +152,21 @@ class Choice:
         return known
 
 
-def _varied(ranked: list[tuple[pytest.Item, Seen]]) -> list[tuple[pytest.Item, Seen]]:
-    """Put the first case of every test before the second of any."""
+def _varied(
+    ranked: list[tuple[float, pytest.Item, Seen]],
+) -> list[tuple[pytest.Item, Seen]]:
+    """Let each further case of a test count for less, so that other tests have a turn."""
     cases: Counter[str] = Counter()
-    turns: list[list[tuple[pytest.Item, Seen]]] = []
-    for item, seen in ranked:
-        turn = cases[item.nodeid.partition("[")[0]]
-        cases[item.nodeid.partition("[")[0]] += 1
-        if turn == len(turns):
-            turns.append([])
-        turns[turn].append((item, seen))
-    return [one for turn in turns for one in turn]
+    weighed = []
+    for score, item, seen in ranked:
+        weighed.append((score * FURTHER_CASE ** cases[_test(item)], item, seen))
+        cases[_test(item)] += 1
+    weighed.sort(key=lambda one: -one[0])
+    return [(item, seen) for _, item, seen in weighed]
+
+
+def _test(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
 
 
 def _filled(
