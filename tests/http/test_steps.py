@@ -376,14 +376,17 @@ class TestDependents:
             assert found.body == (await api.get(at(world[kind]))).body
 
     async def test_of_many_twenty_are_listed_and_all_counted(self, api: Api) -> None:
-        """The first by id; drafts are none of them."""
+        """The first by id, however they depend on it; drafts are none of them."""
         skill = await api.made("skill", "active")
         needed: dict[str, Any] = {"required_skills": [{"id": skill["id"]}]}
-        roles = [await api.made("job_role", "active", **needed) for _ in range(22)]
+        made = []
+        for _ in range(11):
+            made.append(await api.made("job_role", "active", **needed))
+            made.append(await api.made("skill", "active", parent_ids=[skill["id"]]))
         await api.made("job_role", **needed)
         answers = [await api.step(at(skill), to, "*") for to in ("archived", "deprecated")]
 
-        first = sorted(role["id"] for role in roles)[:20]
+        first = sorted(one["id"] for one in made)[:20]
         assert [(22, first)] * 2 == [
             (answer.json["count"], [one["id"] for one in answer.json["dependents"]])
             for answer in answers
