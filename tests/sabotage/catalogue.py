@@ -35,7 +35,7 @@ def mutants(ground: Ground) -> Iterator[Mutant]:
     yield from _functions(ground)
 
 
-def _one(path: str, what: str, *sql: str, names: tuple[str, ...]) -> Mutant:
+def _one(path: str, what: str, *sql: str, names: tuple[str, ...], called: str = "") -> Mutant:
     short = tuple(name.rpartition(".")[2] for name in names)
     return Mutant(
         id=f"catalogue/{path}",
@@ -43,6 +43,7 @@ def _one(path: str, what: str, *sql: str, names: tuple[str, ...]) -> Mutant:
         what=what,
         sql=sql,
         names=tuple(dict.fromkeys((*short, *names))),
+        called=called,
     )
 
 
@@ -209,4 +210,5 @@ def _bodies(signature: str, name: str, text: str) -> Iterator[Mutant]:
                 f" → {change.after.strip()!r}",
                 text[: start + change.start] + change.after + text[start + change.end :],
                 names=(name,),
+                called=name if "LANGUAGE plpgsql" in text[:start] else "",
             )

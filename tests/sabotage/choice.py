@@ -69,7 +69,6 @@ class Choice:
         tree: Path,
         reached: dict[str, frozenset[str]],
     ) -> None:
-        self._record = record
         self._tree = tree
         self._items: list[tuple[pytest.Item, Seen]] = []
         for item in session.items:
@@ -84,6 +83,7 @@ class Choice:
             item.nodeid: frozenset[str]().union(*(reached.get(one, ()) for one in seen.statements))
             for item, seen in self._items
         }
+        self._touches = {file: frozenset(module.touched) for file, module in record.modules.items()}
         self._rarities: dict[tuple[str, int], float] = {}
         self._caught: dict[str, Counter[str]] = defaultdict(Counter)
         self._families: dict[str, Counter[str]] = defaultdict(Counter)
@@ -117,6 +117,9 @@ class Choice:
         if mutant.edits and mutant.remade == "nothing":
             return [one for one in self._items if one[0].nodeid.startswith("tests/migrations/")]
         cloned = [one for one in self._items if "template" in getattr(one[0], "fixturenames", ())]
+        callers = [one for one in cloned if mutant.called in self._touched(one[0])]
+        if callers:
+            return callers
         stems = {Path(edit.path).stem for edit in mutant.edits if edit.path.startswith("sql/")}
         sent = [one for one in cloned if not stems.isdisjoint(one[1].statements)]
         # Who runs the text of a file in a session of its own was not seen to send it.
@@ -129,19 +132,21 @@ class Choice:
 
     def _score(self, mutant: Mutant, item: pytest.Item, seen: Seen) -> float:
         words = self._words[item.nodeid]
-        file = item.nodeid.partition("::")[0]
-        touched = self._record.modules[file].touched
+        touched = self._touched(item)
         score = 1000.0 * (item.nodeid in self._catchers.get(mutant.id, ()))
         for name in mutant.names:
             score += 4.0 * self._rarity(name, self._words) * (name in words)
             score += 2.0 * self._rarity(name, self._reached) * (name in self._reached[item.nodeid])
-            score += 1.0 * (name in touched)
+            score += 2.0 * self._rarity(name, self._touches) * (name in touched)
         for name in (*mutant.names, *(edit.path for edit in mutant.edits)):
             score += 6.0 * min(self._caught[name][item.nodeid], 3)
             score += 2.0 * min(self._families[name][_test(item)], 3)
         if hinted(mutant, item.nodeid):
             score += 30.0
         return score + 5.0 * min(self._caught[f"kind {mutant.kind}"][item.nodeid], 4)
+
+    def _touched(self, item: pytest.Item) -> frozenset[str]:
+        return self._touches[item.nodeid.partition("::")[0]]
 
     def _rarity(self, name: str, where: dict[str, frozenset[str]]) -> float:
         """Say how telling it is that a test has a name: the fewer have it, the more."""

@@ -28,7 +28,8 @@ class Mutant(Struct, frozen=True, kw_only=True):
     """Something broken: by statements on a clone of the template, by edits of the tree, or both.
 
     `names` are the words by which tests that may notice are found: tables, functions,
-    constraints, statement files. `remade` says what of a database an edit has to make anew.
+    constraints, statement files. `called` is a function of which the server counts the calls: who
+    never calls it cannot notice. `remade` says what of a database an edit has to make anew.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Mutant(Struct, frozen=True, kw_only=True):
     edits: tuple[Edit, ...] = ()
     remade: Remade = "nothing"
     names: tuple[str, ...] = ()
+    called: str = ""
 
     @property
     def digest(self) -> str:
