@@ -461,6 +461,21 @@ class TestMerge:
             found
         )
 
+    async def test_what_it_refers_to_is_shown_in_the_order_of_ids(
+        self, superuser: Connection
+    ) -> None:
+        """However the patch has it: as the entity will be shown."""
+        given = [f"0000000{digit}-0000-7000-8000-000000000000" for digit in (2, 3, 1)]
+        source = {"parent_ids": [], "skill_ids": []}
+        found = await superuser.fetchval(
+            "SELECT app.amendment_document(NULL, $1, $2)",
+            json.dumps(source),
+            json.dumps(dict.fromkeys(source, given)),
+        )
+
+        shown = json.loads(found)
+        assert [sorted(given)] * 2 == [shown["parent_ids"], shown["skill_ids"]]
+
 
 class TestRaces:
     """Two at once: one wins, the other finds what it left."""
