@@ -21,7 +21,7 @@ from tests.sabotage.hunt import Hunt
 from tests.sabotage.mutant import Mutant
 from tests.sabotage.reach import reach
 from tests.sabotage.record import Record
-from tests.sabotage.report import Made, write
+from tests.sabotage.report import Made, harmless, write
 from tests.sabotage.results import Result, Results, catchers
 
 GROUPS = ("listed", "catalogue", "statement", "line", "service")
@@ -45,6 +45,9 @@ PYTEST = (
     *("-q", "-s", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"),
     *("--no-cov", "--timeout", "60", "--tb=line", "--no-showlocals"),
 )
+EXCUSED_S = 2.0
+"""Patience with a mutant that has a reason to survive."""
+
 DRAWS_MAX = 20 * statements.LINES
 """Lines that are looked at, most of which say what a later migration says anew."""
 
@@ -122,8 +125,11 @@ class Campaign:
         """Have a result for the first of these mutants that is one."""
         for mutant in ways:
             result = self._results.of(mutant)
-            if result is None or (self._options.again and result.outcome == "survived"):
-                result = hunt.end_of(mutant, self._options.patience)
+            if result is None or (
+                self._options.again and result.outcome == "survived" and not _is_excused(mutant)
+            ):
+                patience = EXCUSED_S if _is_excused(mutant) else self._options.patience
+                result = hunt.end_of(mutant, patience)
                 self._results.add(result)
                 _say(result)
             if result.outcome != "stillborn":
@@ -173,6 +179,10 @@ def every_of(group: str, found: Ground, tree: Path) -> Iterator[list[Mutant]]:
             yield from ([mutant] for mutant in made if mutant.digest not in taken)
 
 
+def _is_excused(mutant: Mutant) -> bool:
+    return bool(harmless(Result(mutant.id, mutant.digest, mutant.what, "survived")))
+
+
 def _say(result: Result) -> None:
     by = result.caught_by[0] if result.caught_by else result.why
     sys.stdout.write(f"{result.seconds:6.1f} s  {result.outcome:9}  {result.id}  {by}\n")
@@ -198,7 +208,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
         help="try these alone and keep no result: what would they catch?",
     )
     parser.add_argument("--sample", type=int, metavar="N", help="so many of each class")
-    parser.add_argument("--again", action="store_true", help="hunt survivors once more")
+    parser.add_argument(
+        "--again", action="store_true", help="hunt survivors without a reason once more"
+    )
     parser.add_argument(
         "--part", type=_part, default=(1, 1), metavar="K/N", help="a part, beside N - 1 other runs"
     )
