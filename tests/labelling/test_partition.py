@@ -39,6 +39,17 @@ AND (relname LIKE '%' || replace($1, '-', '') || '%') ORDER BY 1
 """
 CURSOR = "SELECT pos FROM app.label_cursor WHERE tenant_id = $1 AND embedder = $2"
 DEFAULT = "app.entity_label_default"
+NOBODY = "00000000-0000-0000-0000-000000000000"
+OF_A_TENANT = (
+    "app.label_versions($1)",
+    "app.copy_labels($1, 'meaning/1', 'words/1', '-infinity')",
+    f"app.due_label_page($1, '{NOBODY}', 10, 0, 'meaning/1', 'words/1', '-infinity')",
+    "app.mend_labels($1, '{}', '{}')",
+    "app.clear_labels($1)",
+    "app.move_label_cursor($1, 'meaning/1', 1)",
+    "app.write_labels($1, 'meaning/1', 1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
+)
+"""Calls that name the tenant they are for."""
 
 
 def unheard(_: object) -> None:
@@ -516,6 +527,22 @@ async def test_a_turn_that_somebody_has_is_waited_for(ground: Ground, labeller: 
     await theirs.left()
 
     assert 2 == (await moving).labels
+
+
+@pytest.mark.parametrize("call", OF_A_TENANT, ids=lambda call: call.partition("(")[0])
+async def test_what_is_called_for_a_tenant_leaves_the_session_its_own(
+    ground: Ground, connect: Connect, other_tenant: Tenant, call: str
+) -> None:
+    """Whom the transaction acts for after it is who it was, and after its end it is nobody."""
+    session = await connect("superuser")
+    set_to = "SELECT current_setting('app.tenant_id', TRUE)"
+    async with session.transaction():
+        await become(session, other_tenant.author)
+        await session.fetch("SELECT app.begin_label_partition($1)", ground.tenant.id)
+        await session.execute(f"SELECT FROM {call}", ground.tenant.id)
+        inside = await session.fetchval(set_to)
+
+    assert (str(other_tenant.id), "") == (inside, await session.fetchval(set_to))
 
 
 async def test_the_table_is_as_the_one_of_all(ground: Ground, labeller: Worker) -> None:
