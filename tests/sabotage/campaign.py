@@ -4,6 +4,7 @@ Started by `python -m tests.sabotage`, which hands over the arguments.
 """
 
 import argparse
+import gc
 import os
 import random
 import signal
@@ -93,6 +94,9 @@ class Campaign:
             hunt = Hunt(
                 session, found, Choice(session, record, tree, reach(found, tree)), tree, log
             )
+            # Whoever collects garbage in a fork would copy every page of what is kept here.
+            gc.collect()
+            gc.freeze()
             if not self._options.tests:
                 self._controlled(hunt)
             every = {group: list(every_of(group, found, tree)) for group in GROUPS}

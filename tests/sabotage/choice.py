@@ -21,6 +21,7 @@ WORD = re.compile(r"\w+")
 FILE_S = 1.0
 """What the database and the service of a file of tests take to come and go."""
 
+HINTED = 30.0
 FURTHER_CASE = 0.85
 """What a case of a test counts for, of what the case before it does."""
 
@@ -47,16 +48,19 @@ def hints() -> list[dict[str, Any]]:
     return found
 
 
-def hinted(mutant: Mutant, test: str) -> bool:
-    """Say whether a rule puts a test first for a mutant, by its kind or by its id."""
-    return any(
-        fnmatch.fnmatchcase(test, hint["tests"])
-        and (
-            any(fnmatch.fnmatchcase(mutant.kind, one) for one in hint.get("kinds", ()))
-            or any(fnmatch.fnmatchcase(mutant.id, one) for one in hint.get("mutants", ()))
-        )
+def hinted(mutant: Mutant) -> list[str]:
+    """Give patterns of the tests that rules put first for a mutant, by its kind or by its id."""
+    return [
+        str(hint["tests"])
         for hint in hints()
-    )
+        if any(fnmatch.fnmatchcase(mutant.kind, one) for one in hint.get("kinds", ()))
+        or any(fnmatch.fnmatchcase(mutant.id, one) for one in hint.get("mutants", ()))
+    ]
+
+
+def fits(test: str, patterns: list[str]) -> bool:
+    """Say whether a test is one of those that patterns name."""
+    return any(fnmatch.fnmatchcase(test, pattern) for pattern in patterns)
 
 
 class Choice:
@@ -98,8 +102,12 @@ class Choice:
 
     def batches(self, mutant: Mutant, patience: float) -> list[list[pytest.Item]]:
         """Give the tests in the order to run them; the last batch may take `patience` seconds."""
+        rules = hinted(mutant)
         ranked = sorted(
-            ((self._score(mutant, item, seen), item, seen) for item, seen in self._fit(mutant)),
+            (
+                (self._score(mutant, item) + HINTED * fits(item.nodeid, rules), item, seen)
+                for item, seen in self._fit(mutant, rules)
+            ),
             key=lambda one: (-one[0], one[2].seconds),
         )
         rest = _varied(ranked)
@@ -109,7 +117,7 @@ class Choice:
             batches.append(_by_file(batch))
         return [batch for batch in batches if batch]
 
-    def _fit(self, mutant: Mutant) -> list[tuple[pytest.Item, Seen]]:
+    def _fit(self, mutant: Mutant, rules: list[str]) -> list[tuple[pytest.Item, Seen]]:
         """Leave out tests that cannot notice."""
         ran = {name for edit in mutant.code for name in self._owners(edit.path, edit.line)}
         if ran and mutant.remade == "nothing":
@@ -123,14 +131,14 @@ class Choice:
         stems = {Path(edit.path).stem for edit in mutant.edits if edit.path.startswith("sql/")}
         sent = [one for one in cloned if not stems.isdisjoint(one[1].statements)]
         # Who runs the text of a file in a session of its own was not seen to send it.
-        rest = [one for one in cloned if hinted(mutant, one[0].nodeid) and one not in sent]
+        rest = [one for one in cloned if fits(one[0].nodeid, rules) and one not in sent]
         return [*sent, *rest] if sent else cloned
 
     def _owners(self, path: str, line: int) -> list[str]:
         owner = functions(self._tree / path).get(line)
         return [f"{Path(path).name}:{owner}"] if owner else []
 
-    def _score(self, mutant: Mutant, item: pytest.Item, seen: Seen) -> float:
+    def _score(self, mutant: Mutant, item: pytest.Item) -> float:
         words = self._words[item.nodeid]
         touched = self._touched(item)
         score = 1000.0 * (item.nodeid in self._catchers.get(mutant.id, ()))
@@ -141,8 +149,6 @@ class Choice:
         for name in (*mutant.names, *(edit.path for edit in mutant.edits)):
             score += 6.0 * min(self._caught[name][item.nodeid], 3)
             score += 2.0 * min(self._families[name][_test(item)], 3)
-        if hinted(mutant, item.nodeid):
-            score += 30.0
         return score + 5.0 * min(self._caught[f"kind {mutant.kind}"][item.nodeid], 4)
 
     def _touched(self, item: pytest.Item) -> frozenset[str]:

@@ -162,6 +162,8 @@ def put_in_place(tree: Path, edit: Edit) -> None:
         for code in _codes(compile(text, str(path), "exec"))
     }
     done = 0
+    # What is frozen is not listed.
+    gc.unfreeze()
     for function in gc.get_objects():
         if isinstance(function, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no other name
             # What the sound code has answered is forgotten.

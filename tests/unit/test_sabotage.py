@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.sabotage import listed, python_code
-from tests.sabotage.choice import hinted
+from tests.sabotage.choice import fits, hinted
 from tests.sabotage.fork import forked
 from tests.sabotage.ground import edited, inverse
 from tests.sabotage.mutant import Edit, Mutant
@@ -207,4 +207,4 @@ class TestRules:
             (Mutant(id="statement/sql/list/a.sql:1/order-1", group="statement", what=""), [1, 0]),
             (Mutant(id="catalogue/grant/table/a", group="catalogue", what=""), [0, 1]),
         ):
-            assert expected == [int(hinted(mutant, test)) for test in tests]
+            assert expected == [int(fits(test, hinted(mutant))) for test in tests]
