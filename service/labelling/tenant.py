@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import count
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -105,7 +106,7 @@ class TenantLabels:
             async for found in ahead:
                 until = found.batch.until
                 if found.batch.ids or until.pos > after.pos:
-                    done = await self._one(self._write(found))
+                    done = await self._written(self._write(found))
                     written += done.written
                     if tell:
                         tell(done.written)
@@ -166,6 +167,16 @@ class TenantLabels:
             embeddings=found.meanings,
             lexicals=found.words,
         )
+
+    async def _written(self, query: One[R]) -> R:
+        """Run a write that is a transaction of its own; what failed without effect is repeated."""
+        for attempt in count(1):
+            try:
+                return await self._one(query)
+            except Exception as error:
+                if await self._repository.given_up(error, attempt, committing=True):
+                    raise
+        raise AssertionError  # the last attempt returns or raises
 
     async def _one(self, query: One[R]) -> R:
         return await self._repository.one(query, connection=self._lone.connection)

@@ -473,3 +473,37 @@ async def test_a_session_is_not_silent_while_vectors_are_computed(
         return "label_cursor" not in str(await superuser.fetchval(asked, backend))
 
     assert 2 == await labeller.embedded(tenant, Slow(silent))
+
+
+async def test_a_deadlock_is_no_failure_but_another_try(
+    cluster: Server,
+    database: str,
+    repository: Repository,
+    superuser: Connection,
+    tenant: Tenant,
+    connect: Connect,
+    settings: Settings,
+) -> None:
+    """Whoever changes the same entities in another order: what was undone is written at once."""
+    made = [await create(repository, tenant.author, "skill", skill_body()) for _ in range(3)]
+    lock = "SELECT FROM app.base_entity WHERE id = $1 FOR UPDATE"
+    middle, last = await connect("superuser"), await connect("superuser")
+    for session in (middle, last):
+        await session.execute("SET deadlock_timeout = '1min'; BEGIN")
+    await middle.execute(lock, made[1].id)
+    await last.execute(lock, made[2].id)
+    # The worker alone looks at once whether it is in a circle, and is what the server ends.
+    await superuser.execute(f"ALTER DATABASE {database} SET deadlock_timeout = '10ms'")
+    async with worker(cluster, database, settings) as hasty:
+        await superuser.execute(f"ALTER DATABASE {database} RESET deadlock_timeout")
+        session = hasty.lone.connection
+        written = asyncio.ensure_future(hasty.embedded(tenant, Counted()))
+        await until_blocked(superuser, session, middle, written)
+        wanted = asyncio.ensure_future(last.execute(lock, made[0].id))
+        await until_blocked(superuser, last, session, wanted)
+        await middle.execute("ROLLBACK")
+        await wanted
+        await last.execute("ROLLBACK")
+
+        assert 6 == await written
+        assert {"deadlock": 1} == {kind: n for kind, n in hasty.repository.retries.items() if n}
