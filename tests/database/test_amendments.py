@@ -466,7 +466,7 @@ class TestMerge:
     ) -> None:
         """However the patch has it: as the entity will be shown."""
         given = [f"0000000{digit}-0000-7000-8000-000000000000" for digit in (2, 3, 1)]
-        source = {"parent_ids": [], "skill_ids": []}
+        source: dict[str, list[str]] = {"parent_ids": [], "skill_ids": []}
         found = await superuser.fetchval(
             "SELECT app.amendment_document(NULL, $1, $2)",
             json.dumps(source),

@@ -35,7 +35,7 @@ from tests.factories import (
     unique,
 )
 from tests.postgres import Server
-from tests.sessions import Connect, Connection, acting, connections, until_blocked
+from tests.sessions import Connect, Connection, Savepoint, acting, connections, until_blocked
 
 pytestmark = pytest.mark.database
 
@@ -166,6 +166,19 @@ class TestAmendments:
         act = Act(tenant.author, IMPORT, (made.id, json.dumps({"description": "Two."})))
 
         await waits_without(one, made.id, act, AMENDMENT, made.id)
+
+    async def test_an_import_changes_nothing_that_went_under_review_meanwhile(
+        self, repository: Repository, tenant: Tenant, connect: Connect
+    ) -> None:
+        """It says so, whoever submitted it since the import looked."""
+        made = await active_skill(repository, tenant)
+        await reviewed(repository, tenant, "skill", made.id, {"description": "One."})
+        async with acting(await connect("superuser"), tenant.author) as session:
+            state = await Savepoint(session).state(
+                IMPORT, made.id, json.dumps({"description": "Two."})
+            )
+
+        assert "PL022" == state
 
     async def test_an_import_leaves_what_is_closed_to_others(
         self, repository: Repository, tenant: Tenant, connect: Connect, pair: Pair

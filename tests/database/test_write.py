@@ -243,7 +243,11 @@ class TestByHand:
 
     async def test_every_fault_is_pointed_at(self, repository: Repository, tenant: Tenant) -> None:
         """Unknown fields and lists that are too long, of a new entity and of a change."""
-        bad: dict[str, Any] = {"tags": [f"t{n}" for n in range(60)], "colour": "red", "a/b~": 1}
+        bad: dict[str, Any] = {
+            "tags": [f"t{n}" for n in range(60)],
+            "colour": "red",
+            "another/b~": 1,
+        }
         with pytest.raises(InvalidBody) as created:
             await create(repository, tenant.author, "skill", skill_body(**bad))
         made = await create(repository, tenant.author, "skill", skill_body())
@@ -252,7 +256,7 @@ class TestByHand:
 
         for caught in (created, amended):
             assert [
-                ("/a~1b~0", "unknown-field", "is not known here"),
+                ("/another~1b~0", "unknown-field", "is not known here"),
                 ("/colour", "unknown-field", "is not known here"),
                 ("/tags", "max-length", "must have at most 50 elements"),
             ] == [(one.pointer, one.rule, one.message) for one in caught.value.errors]

@@ -529,6 +529,21 @@ async def test_a_turn_that_somebody_has_is_waited_for(ground: Ground, labeller: 
     assert 2 == (await moving).labels
 
 
+async def test_the_cursor_of_a_model_does_not_go_back(ground: Ground, connect: Connect) -> None:
+    """Whoever is late moves nothing, and that of another model begins anew."""
+    session = await connect("superuser")
+    for model, pos in (("old/1", 5), ("meaning/1", 7), ("meaning/1", 3)):
+        await session.execute(
+            "SELECT app.move_label_cursor($1, $2, $3)", ground.tenant.id, model, pos
+        )
+    found = {
+        model: await session.fetchval(CURSOR, ground.tenant.id, model)
+        for model in ("old/1", "meaning/1")
+    }
+
+    assert {"old/1": 0, "meaning/1": 7} == found
+
+
 @pytest.mark.parametrize("call", OF_A_TENANT, ids=lambda call: call.partition("(")[0])
 async def test_what_is_called_for_a_tenant_leaves_the_session_its_own(
     ground: Ground, connect: Connect, other_tenant: Tenant, call: str

@@ -8,8 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from service.database.vectors import as_bytes
 from service.errors import Unavailable
-from service.model.vector import unit
+from service.model.vector import unit, wire
 from service.repository.base import Repository
 from service.repository.erasure import EntityErase
 from service.settings import Settings
@@ -28,7 +29,7 @@ from tests.labelling.ground import WORDS, Counted, Meddling, Worker, of_meaning,
 from tests.labels import seen_by
 from tests.placed import place_all
 from tests.postgres import Server
-from tests.sessions import Connect, Connection, pid, sent, until_blocked
+from tests.sessions import Connect, Connection, acting, pid, sent, until_blocked
 
 
 async def labels(superuser: Connection, identity: object) -> list[Any]:
@@ -507,3 +508,23 @@ async def test_a_deadlock_is_no_failure_but_another_try(
 
         assert 6 == await written
         assert {"deadlock": 1} == {kind: n for kind, n in hasty.repository.retries.items() if n}
+
+
+async def test_the_nearest_labels_are_of_skills_in_force(
+    repository: Repository, tenant: Tenant, connect: Connect, labeller: Worker
+) -> None:
+    """By meaning and by characters; one's own draft is none of them, nor is another kind."""
+    await create(repository, tenant.author, "skill", skill_body(name="Theme"))
+    await create(repository, tenant.author, "industry", industry_body(name="Three"))
+    wanted = await active_skill(repository, tenant, name="Three")
+    await labeller.embedded(tenant, Counted())
+    near = "SELECT skill_id FROM app.skill_labels_near($1, $2, '{meaning/1}', 9)"
+    meaning, spelling = wire(of_meaning("Three")), wire(of_spelling("Three"))
+    async with acting(await connect(), tenant.author) as session:
+        await as_bytes(session)
+        found = [
+            [row["skill_id"] for row in await session.fetch(near, *given)]
+            for given in ((meaning, None), (None, spelling))
+        ]
+
+    assert [[wanted.id]] * 2 == found

@@ -275,6 +275,7 @@ class TestProposed:
         found = await imported(repository, tenant, [one | {"description": "New."}])
 
         assert "amendment-open" == found.reason(1)[0]
+        assert "under review" in str((found[1].problem or {})["detail"])
         assert before == await amendments(superuser, tenant)
 
     async def test_a_draft_whose_entity_moved_on_is_brought_up_to_date(
