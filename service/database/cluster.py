@@ -35,6 +35,12 @@ INITDB = (
     "--auth=trust",
 )
 
+# In every database that is made here: what no row security covers is no place to write to.
+NO_LARGE_OBJECTS = (
+    "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea)"
+    " FROM PUBLIC"
+)
+
 ACCESS = """\
 # Local sockets only (plant.conf listens on no address), and a password for everybody.
 local all         all      scram-sha-256
@@ -145,6 +151,7 @@ class Cluster:
         # number pg_dump takes for a part of every empty database, and leaves out: our extension.
         self._run([self.programs / "pg_resetwal", f"--next-oid={FIRST_OF_USERS}", "-D", draft])
         owner = [
+            NO_LARGE_OBJECTS,
             self._password(SUPERUSER),
             f"CREATE ROLE {OWNER} LOGIN CREATEROLE",
             self._password(OWNER),

@@ -100,6 +100,18 @@ def test_a_first_start_makes_what_plant_needs(
     assert expected == ask(server.url("plant_owner"), statement)
 
 
+@pytest.mark.parametrize(
+    "statement", ["SELECT lo_creat(-1)", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'secret')"]
+)
+def test_nobody_writes_where_no_row_security_is(server: EmbeddedServer, statement: str) -> None:
+    """Large objects are of no tenant; in a database that is made later there are none either."""
+    ask(server.url("postgres"), "CREATE DATABASE later OWNER plant_owner")
+    for url in (server.url("plant_owner"), server.url("plant_owner").replace("/plant?", "/later?")):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            ask(url, statement)
+    ask(server.url("postgres"), "DROP DATABASE later")
+
+
 def test_psql_takes_the_address_as_it_is(server: EmbeddedServer) -> None:
     """The address that asyncpg takes is one that psql takes, for the superuser too."""
     command = [
