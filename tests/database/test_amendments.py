@@ -388,6 +388,22 @@ class TestDoor:
         assert ["create", "amend"] == [row["operation"] for row in rows]
         assert made.version == json.loads(rows[-1]["body"])["base_version"]
 
+    async def test_who_writes_what_is_under_review_is_told_what_is_left(
+        self, repository: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """By hand, as through the service: the steps of its author."""
+        made = await active_skill(repository, tenant)
+        await reviewed(repository, tenant, "skill", made.id, PATCH)
+        write = "UPDATE app.amendment SET patch = '{}' WHERE entity_id = $1"
+        async with acting(superuser, tenant.author):
+            error = await Savepoint(superuser).error(write, made.id)
+
+        assert isinstance(error, asyncpg.PostgresError)
+        assert ("PL003", {"allowed": ["draft", "withdrawn"]}) == (
+            error.sqlstate,
+            json.loads(str(error.detail)),
+        )
+
     async def test_an_older_snapshot_writes_nothing(
         self, repository: Repository, tenant: Tenant, connect: Connect
     ) -> None:

@@ -50,6 +50,7 @@ IMPORT = "SELECT app.import_propose(ARRAY[$1::uuid], ARRAY[$2::jsonb])"
 IMPORTS = "SELECT app.import_propose($1::uuid[], $2::jsonb[])"
 MAKE_AGENTS = "SELECT app.agent_create(ARRAY[uuidv7(), uuidv7()], $1::jsonb[], 'draft')"
 BATCH = "SELECT app.batch_once($1, 'null')"
+PUT = "SELECT app.put_once($1, $2, NULL, FALSE, $3, 'null')"
 ARCHIVE = "SELECT * FROM app.import_archive_try($1, ARRAY[1, 2])"
 STAGED = """
 INSERT INTO app.import_line (
@@ -332,6 +333,18 @@ class TestEntities:
 
         await waits_without(pair, None, act, ENTITY, made.id)
 
+    async def test_a_put_that_changes_parents_waits_with_nothing_in_hand(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """As any other change of them."""
+        top = await create(repository, tenant.author, "skill", skill_body())
+        body = skill_body(external_id=unique("put"))
+        made = await create(repository, tenant.author, "skill", body)
+        below = json.dumps(body | {"parent_ids": [str(top.id)]})
+        act = Act(tenant.author, PUT, ("skill", body["external_id"], below))
+
+        await waits_without(pair, None, act, ENTITY, made.id)
+
     async def test_who_is_new_below_another_keeps_nobody_from_changing_parents(
         self, repository: Repository, tenant: Tenant, pair: Pair
     ) -> None:
@@ -402,3 +415,18 @@ class TestBatches:
         act = self.batch(tenant.author, enter | {"patch": {"team_id": str(team.id)}})
 
         await waits_without(pair, team.id, act, ENTITY, agent.id)
+
+    async def test_what_one_changes_is_locked_in_the_order_of_ids(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """Before any of it is changed, whatever comes first in the batch."""
+        first, second = [
+            await create(repository, tenant.author, "skill", skill_body()) for _ in "ab"
+        ]
+        amends = [
+            {"op": "amend", "kind": "skill", "id": str(one.id), "if_match": "*"}
+            | {"patch": {"tags": ["changed"]}}
+            for one in (second, first)
+        ]
+
+        await waits_without(pair, first.id, self.batch(tenant.author, *amends), ENTITY, second.id)

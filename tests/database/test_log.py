@@ -759,6 +759,41 @@ class TestAppendOnly:
 
         assert {"PL013"} == set(states)
 
+    @pytest.mark.parametrize("replica", [False, True])
+    async def test_a_tile_only_grows(self, superuser: Connection, *, replica: bool) -> None:
+        """To the one who adds to it: not shorter, as long, of another beginning, nor elsewhere."""
+        made = "INSERT INTO audit.tile VALUES (7, 5, sha256('a') || sha256('b'))"
+        change = "UPDATE audit.tile SET {} WHERE level = 7 AND index = 5"
+        nodes = {
+            "nodes || sha256('c')": None,
+            "nodes || sha256('c') || sha256('d')": None,
+            "nodes": "PL013",
+            "substr(nodes, 1, 32)": "PL013",
+            "substr(nodes, 33) || substr(nodes, 1, 32)": "PL013",
+            "sha256('c') || nodes": "PL013",
+        }
+        places = ("level = 6", "index = 6", "level = 6, index = 6")
+        undone = superuser.transaction()
+        await undone.start()
+        try:
+            if replica:
+                await superuser.execute("SET LOCAL session_replication_role = replica")
+            await superuser.execute(made)
+            moved = [
+                await Savepoint(superuser).state(change.format(f"{one}, nodes = nodes || nodes"))
+                for one in places
+            ]
+            await superuser.execute("SET LOCAL ROLE plant_worker")
+            found = {
+                one: await Savepoint(superuser).state(change.format(f"nodes = {one}"))
+                for one in nodes
+            }
+        finally:
+            await undone.rollback()
+
+        assert nodes == found
+        assert ["PL013"] * 3 == moved
+
 
 # What may be emptied, and why.
 EMPTIED = {"app.import_line": "lines of running imports are nobody's history"}

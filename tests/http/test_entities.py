@@ -407,6 +407,20 @@ class TestCreateReferences:
             "/required_skills/2/external_id",
         } == {error["pointer"] for error in answer.json["errors"]}
 
+    async def test_what_a_list_misses_is_named_in_its_order(self, api: Api) -> None:
+        """However many there are, by id or by external id."""
+        there = (await api.made("skill"))["id"]
+        gone = [
+            {"id": NEVER[:-2] + f"{n:02}"} if n % 3 else {"external_id": f"no-{n}"}
+            for n in range(30)
+        ]
+        body = await api.body("job_role", required_skills=[*gone, {"id": there}])
+        answer = await api.post("/v1/job-roles", body)
+
+        assert [f"/required_skills/{n}/{'id' if n % 3 else 'external_id'}" for n in range(30)] == [
+            error["pointer"] for error in answer.json["errors"]
+        ]
+
     async def test_skills_are_named_by_external_id_too(self, api: Api) -> None:
         """The document shows the id; the relation is essential unless it is said."""
         one = await api.made("skill", external_id="a/b")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import jwt
 import pytest
 import pytest_asyncio
@@ -225,6 +226,32 @@ class TestTaken:
 
         assert 401 == (await me(client, token)).status
         assert 401 == (await create(client, token)).status
+
+    async def test_a_row_is_used_in_its_tenant_alone(
+        self,
+        client: Api,
+        tenant: Tenant,
+        other_tenant: Tenant,
+        owner: Repository,
+        superuser: asyncpg.Connection,
+        issuer: Issuer,
+    ) -> None:
+        """Whatever its id: another tenant may have a row with the same one."""
+        for each in (tenant, other_tenant):
+            await admit_tokens(owner, ISSUER, each.name, "dave", ["read"])
+        rows = "FROM app.governance_agent AS agent WHERE agent.name = 'dave'"
+        rows += " AND api_key.governance_agent_id = agent.id"
+        await superuser.execute(
+            f"UPDATE app.api_key SET id = '01900000-0000-7000-8000-00000000dade' {rows}"
+        )
+        answer = await me(client, issuer.token(tenant, sub="dave"))
+        used = await superuser.fetch(
+            "SELECT tenant_id FROM app.api_key"
+            " WHERE id = '01900000-0000-7000-8000-00000000dade' AND last_used_at IS NOT NULL"
+        )
+
+        assert 200 == answer.status
+        assert [tenant.id] == [row["tenant_id"] for row in used]
 
     async def test_a_key_of_the_service_works_beside_it(self, client: Api) -> None:
         """Tokens are a second way, not another one."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -16,11 +17,12 @@ from service.model.search import IN_FORCE, KINDS
 from service.model.vector import wire
 from service.repository.base import Many, Repository
 from service.repository.doctor import ServerClock
+from service.repository.partitions import LabelPartitionBegin, LabelPartitionMend, LabelVersions
 from service.repository.search import SearchExact, SearchNear, SearchScale
 from service.usecases.breadth import Breadths, Filters
 from tests.erasing import erased
 from tests.factories import Actor, Tenant, active_skill, amend, create, skill_body, step
-from tests.labelling.ground import Counted, Meddling, Worker, of_meaning, of_spelling
+from tests.labelling.ground import WORDS, Counted, Meddling, Worker, of_meaning, of_spelling
 from tests.labels import seen_by
 from tests.placed import place_all
 from tests.sessions import Connect, Connection, become, until_blocked
@@ -266,6 +268,22 @@ async def test_everything_is_computed_anew_when_it_is_asked_for(
     assert [[f"{ground.name}_2"], [ground.name]] == names
 
 
+async def test_who_has_no_model_leaves_the_vectors_of_one(ground: Ground, labeller: Worker) -> None:
+    """But not beside a vector of the caller, where nothing else has a meaning."""
+    made = [await create(ground.repository, ground.tenant.author, "skill", skill_body())
+            for _ in range(2)]  # fmt: skip
+    await labeller.embedded(ground.tenant, Counted())
+    brought = {"embedding_384": [1.0, *[0.0] * 383]}
+    await amend(ground.repository, ground.tenant.author, "skill", made[1].id, brought)
+    found = await ground.own().embedded(Wanted(Counted(WORDS), 0), unheard)
+    rows = await ground.rows()
+
+    assert 3 == found.computed
+    assert [["meaning/1"] * 2, ["caller", WORDS, WORDS]] == [
+        sorted(row["embedder"] for row in rows if row["entity_id"] == one.id) for one in made
+    ]
+
+
 async def test_a_model_whose_vectors_had_to_go_begins_at_the_beginning(
     ground: Ground, labeller: Worker
 ) -> None:
@@ -392,6 +410,32 @@ async def test_what_changes_while_labels_are_moved_is_right_at_once(
     assert [("description", "What it is.")] == await ground.said()
     assert [("description", "What it is.")] == await ground.seen(made.id)
     assert {ground.name} == await ground.places()
+
+
+async def test_what_has_changed_since_is_told_by_its_version(
+    ground: Ground, other_tenant: Tenant
+) -> None:
+    """Entities of the tenant alone, each with its own: what has the same was not touched."""
+    made = [await create(ground.repository, ground.tenant.author, "skill", skill_body())
+            for _ in range(3)]  # fmt: skip
+    await create(ground.repository, other_tenant.author, "skill", skill_body())
+    undone = ground.builder.connection.transaction()
+    await undone.start()
+    one = partial(ground.repository.one, connection=ground.builder.connection)
+    await one(LabelPartitionBegin(ground.tenant.id))
+    before = await one(LabelVersions(ground.tenant.id))
+    await _renamed(ground, made[0])
+    await _born(ground, None)
+    now = await one(LabelVersions(ground.tenant.id))
+    changed = [
+        (await one(LabelPartitionMend(ground.tenant.id, then.ids, then.versions))).changed
+        for then in (before, now)
+    ]
+    await undone.rollback()
+
+    assert {each.id: 1 for each in made} == dict(zip(before.ids, before.versions, strict=True))
+    assert [2, 1, 1, 1] == now.versions
+    assert [2, 0] == changed
 
 
 async def test_who_is_amid_changing_an_entity_is_waited_for(

@@ -49,7 +49,7 @@ async def counted(superuser: asyncpg.Connection, before: dict[str, int]) -> dict
 
 
 async def test_tables_are_counted_as_they_outgrow_what_is_known_of_them(
-    repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
+    repository: Repository, tenant: Tenant, superuser: asyncpg.Connection, connect: Connect
 ) -> None:
     """From empty, what the kinds of the import fill; into what was counted, its lines alone."""
     await superuser.execute(
@@ -84,6 +84,15 @@ async def test_tables_are_counted_as_they_outgrow_what_is_known_of_them(
         found = await imported(repository, tenant, many(lines))
         assert lines == found.totals["created"]
         assert {"import_line": 1} == await counted(superuser, before)
+
+    for forgotten in (["base_entity", "skill_entity"], ["skill_entity"], []):
+        await superuser.execute(
+            "SELECT pg_clear_relation_stats('app', name) FROM unnest($1::text[]) AS name",
+            forgotten,
+        )
+        before = await counts(superuser)
+        said = await (await connect()).fetchval("SELECT app.import_analyse_kind('skill')")
+        assert (said, forgotten) == (len(forgotten), sorted(await counted(superuser, before)))
 
 
 async def test_the_release_before_counts_by_its_own_call(

@@ -17,6 +17,24 @@ from tests.sessions import become
 PARENTS = "SELECT pg_advisory_xact_lock(hashtextextended('plant parents ' || app.tenant_id(), 0))"
 STAGE = "SELECT app.import_stage(app.tenant_id(), $1)"
 ARRANGE = "SELECT FROM app.import_arrange(app.tenant_id(), FALSE)"
+APPLY = """
+SELECT applied.outcome
+FROM (SELECT DISTINCT chunk FROM app.import_line WHERE import_id = app.tenant_id()) AS part
+CROSS JOIN LATERAL app.import_apply(app.tenant_id(), part.chunk, FALSE, TRUE) AS applied
+"""
+TRIES = """
+SELECT coalesce(sum(calls), 0)::integer FROM pg_stat_xact_user_functions
+WHERE funcname = 'import_try'
+"""
+
+
+def staged(lines: list[Line]) -> str:
+    """Write lines as they are staged."""
+    given = [
+        {"line": n, "kind": one["kind"], "external_id": one["external_id"], "body": one}
+        for n, one in enumerate(lines)
+    ]
+    return json.dumps(given)
 
 
 def told(found: Outcome) -> list[Any]:
@@ -110,6 +128,46 @@ async def test_who_is_hidden_has_what_he_has(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("turned", [False, True])
+async def test_each_line_is_told_what_is_in_its_own_way(
+    repository: Repository, tenant: Tenant, *, turned: bool
+) -> None:
+    """One that changes an entity is tried as that, beside one whose external id is taken."""
+    body = skill_body(name="Hush", external_id="held")
+    await create(repository, tenant.certifier, "skill", body)
+    await imported(repository, tenant, [line("skill", "own")])
+    lines = [line("skill", "held"), {"kind": "skill", "external_id": "own", "name": "Hush"}]
+    found = await imported(repository, tenant, lines[::-1] if turned else lines)
+    slugs = [found.reason(number)[0] for number in (1, 2)]
+
+    assert ["external-id-taken", "name-taken"] == (slugs[::-1] if turned else slugs)
+
+
+@pytest.mark.parametrize("kind", ["skill", "industry"])
+async def test_what_is_taken_is_not_looked_for_by_halves(
+    repository: Repository, tenant: Tenant, superuser: asyncpg.Connection, kind: str
+) -> None:
+    """All lines whose names others have are told at once, however many there are."""
+
+    def named(which: str, n: int) -> Line:
+        more = {"scheme": "S", "code": f"{which}{n}", "level": 1} if kind == "industry" else {}
+        return line(kind, f"{which}{n}", name=f"Name {n}", **more)
+
+    await imported(repository, tenant, [named("first", n) for n in range(16)])
+    transaction = superuser.transaction()
+    await transaction.start()
+    await become(superuser, tenant.author)
+    await superuser.execute("SET LOCAL track_functions = 'all'")
+    await superuser.execute(STAGE, staged([named("second", n) for n in range(16)]))
+    await superuser.execute(ARRANGE)
+    outcomes = [row["outcome"] for row in await superuser.fetch(APPLY)]
+    tries = await superuser.fetchval(TRIES)
+    await transaction.rollback()
+
+    assert ["rejected"] * 16 == outcomes
+    assert 0 < tries < 5
+
+
 async def test_what_is_in_force_is_proposed_though_the_names_go_round(
     repository: Repository, tenant: Tenant
 ) -> None:
@@ -170,14 +228,10 @@ class TestParents:
     @staticmethod
     async def arranged(superuser: asyncpg.Connection, tenant: Tenant, lines: list[Line]) -> int:
         """Tell into how many chunks lines are arranged."""
-        staged = [
-            {"line": n, "kind": one["kind"], "external_id": one["external_id"], "body": one}
-            for n, one in enumerate(lines)
-        ]
         transaction = superuser.transaction()
         await transaction.start()
         await become(superuser, tenant.author)
-        await superuser.execute(STAGE, json.dumps(staged))
+        await superuser.execute(STAGE, staged(lines))
         found = await superuser.fetch(ARRANGE)
         await transaction.rollback()
         return len(found)

@@ -295,6 +295,30 @@ class TestRefusals:
         assert (0, 1) == await remains(superuser, into)
 
     @pytest.mark.parametrize(
+        "change, words",
+        [
+            ({"tags": ["b", "a"]}, "is not written as an export writes it"),
+            ({"embedding_sha256": "0" * 64}, "the line does not have: export with embeddings"),
+        ],
+        ids=str,
+    )
+    async def test_it_says_what_is_wrong_with_a_field(
+        self,
+        repository: Repository,
+        tenant: Tenant,
+        into: Empty,
+        change: dict[str, object],
+        words: str,
+    ) -> None:
+        """A vector that is not there has a way out of its own."""
+        await create(repository, tenant.author, "skill", skill_body())
+        lines = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        with pytest.raises(LineRefused) as refused:
+            await restored(repository, into, closed([changed(lines[0], **change)]), named(tenant))
+
+        assert [words] == [error.message[-len(words) :] for error in refused.value.problem.errors]
+
+    @pytest.mark.parametrize(
         "spoil",
         [
             lambda line: line.replace(b'"version":', b'"version": '),
