@@ -388,6 +388,17 @@ class TestDoor:
         assert ["create", "amend"] == [row["operation"] for row in rows]
         assert made.version == json.loads(rows[-1]["body"])["base_version"]
 
+    async def test_what_was_certified_of_one_entity_concerns_no_other(
+        self, repository: Repository, tenant: Tenant
+    ) -> None:
+        """Whoever may write changes one that has the version that was certified."""
+        one, other = [await active_skill(repository, tenant) for _ in "ab"]
+        await amended(repository, tenant, "skill", one.id, PATCH)
+        changed = await amend(repository, tenant.author, "skill", other.id, {"tags": ["x"]})
+
+        assert one.version == other.version
+        assert ["x"] == json.loads(changed.document)["tags"]
+
     async def test_who_writes_what_is_under_review_is_told_what_is_left(
         self, repository: Repository, superuser: Connection, tenant: Tenant
     ) -> None:

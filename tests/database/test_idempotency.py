@@ -180,6 +180,26 @@ class TestByHand:
 
         assert ("PL019", made[0].id) == (state, found["id"])
 
+    async def test_what_is_forgotten_is_written_over(
+        self, superuser: Connection, tenant: Tenant, repository: Repository
+    ) -> None:
+        """As soon as it is not found any more: between the two is no moment."""
+        made = await create(repository, tenant.author, "skill", skill_body())
+        found = []
+        async with acting(superuser, tenant.author):
+            await superuser.execute(KEEP, request(), made.audit_id)
+            for age in ("23:59:59.999999", "24:00:00"):
+                await superuser.execute(
+                    "UPDATE app.idempotency SET created_at = now() - $2::text::interval"
+                    " WHERE tenant_id = $1",
+                    tenant.id,
+                    age,
+                )
+                known = len(await superuser.fetch(ASK, request()))
+                found.append((known, await Savepoint(superuser).state(KEEP, request(), made.id)))
+
+        assert [(1, "PL019"), (0, None)] == found
+
     async def test_several_entries_come_in_their_order(
         self, connect: Connect, tenant: Tenant, repository: Repository
     ) -> None:

@@ -103,9 +103,11 @@ async def worker(cluster: Server, database: str, settings: Settings) -> AsyncIte
 
 
 @asynccontextmanager
-async def building(cluster: Server, database: str, settings: Settings) -> AsyncIterator[Lone]:
-    """Have a session of the owner that makes partitions."""
-    url = cluster.url("owner", database)
+async def building(
+    cluster: Server, database: str, settings: Settings, who: str = "owner"
+) -> AsyncIterator[Lone]:
+    """Have a session that makes partitions, by default of the owner."""
+    url = cluster.url(who, database)
     lone = Lone(url, settings, name="building", vectors=True, patient=True)
     await lone.open()
     try:

@@ -528,3 +528,22 @@ async def test_the_nearest_labels_are_of_skills_in_force(
         ]
 
     assert [[wanted.id]] * 2 == found
+
+
+async def test_so_many_labels_are_the_nearest(
+    repository: Repository, tenant: Tenant, connect: Connect, labeller: Worker
+) -> None:
+    """As many as are asked for by meaning, and as many by characters."""
+    for name in ("Three", "There", "Those"):
+        await active_skill(repository, tenant, name=name)
+    await labeller.embedded(tenant, Counted())
+    near = "SELECT count(*) FROM app.skill_labels_near($1, $2, '{meaning/1}', 2)"
+    meaning, spelling = wire(of_meaning("Three")), wire(of_spelling("Three"))
+    async with acting(await connect(), tenant.author) as session:
+        await as_bytes(session)
+        found = [
+            await session.fetchval(near, *given)
+            for given in ((meaning, None), (None, spelling), (meaning, spelling))
+        ]
+
+    assert [2, 2, 4] == found

@@ -132,15 +132,16 @@ async def test_who_is_hidden_has_what_he_has(
 async def test_each_line_is_told_what_is_in_its_own_way(
     repository: Repository, tenant: Tenant, *, turned: bool
 ) -> None:
-    """One that changes an entity is tried as that, beside one whose external id is taken."""
+    """What is under review stays that, beside one whose external id is taken."""
     body = skill_body(name="Hush", external_id="held")
     await create(repository, tenant.certifier, "skill", body)
-    await imported(repository, tenant, [line("skill", "own")])
-    lines = [line("skill", "held"), {"kind": "skill", "external_id": "own", "name": "Hush"}]
+    made = await create(repository, tenant.author, "skill", skill_body(external_id="review"))
+    await raise_to(repository, tenant, "skill", made.id, "under_review")
+    lines = [line("skill", "held"), line("skill", "review", name="Hush")]
     found = await imported(repository, tenant, lines[::-1] if turned else lines)
     slugs = [found.reason(number)[0] for number in (1, 2)]
 
-    assert ["external-id-taken", "name-taken"] == (slugs[::-1] if turned else slugs)
+    assert ["external-id-taken", "certified-is-immutable"] == (slugs[::-1] if turned else slugs)
 
 
 @pytest.mark.parametrize("kind", ["skill", "industry"])

@@ -49,6 +49,7 @@ from tests.restoring import (
     named,
     restored,
 )
+from tests.sessions import Savepoint, acting
 from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
@@ -617,6 +618,21 @@ class TestAfterwards:
         assert ["restore", "amend"] == [row["operation"] for row in times]
         assert times[0]["at"] < times[1]["at"]
         assert await superuser.fetchval(f"SELECT {ahead} > uuid_extract_timestamp($1)", tomorrow)
+        # Of the same millisecond it is not: there is room between the two.
+        assert await superuser.fetchval(
+            "SELECT app.next_time(its, $1) = its + interval '1 microsecond'"
+            " FROM uuid_extract_timestamp($1) AS its",
+            tomorrow,
+        )
+
+    async def test_what_has_not_begun_has_no_end(
+        self, into: Empty, superuser: asyncpg.Connection
+    ) -> None:
+        """In an empty tenant too, where nothing would be found amiss."""
+        async with acting(superuser, into.admin):
+            state = await Savepoint(superuser).state("SELECT app.restore_end()")
+
+        assert "PL013" == state
 
     async def test_no_hand_restores(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
