@@ -22,7 +22,7 @@ from service.usecases.history import WALK_MAX
 from tests.factories import Actor, Tenant, make_tenant, skill_body, unique
 from tests.plans import Plan, explained
 from tests.postgres import Server
-from tests.sessions import Connection, acting, become
+from tests.sessions import Connection, acting, become, connections
 from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
@@ -649,6 +649,13 @@ $$
 """
 """No table of the service is looked after by autovacuum."""
 
+CREATE = (
+    "SELECT app.skill_create(ARRAY(SELECT uuidv7() FROM unnest($1::jsonb[])), $1::jsonb[], 'draft')"
+)
+TAKEN = """
+SELECT FROM app.taken_among('{skill}', '{NULL}', '{x}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')
+"""
+
 
 class TestFresh:
     """A database that fills from nothing keeps its look-ups by index."""
@@ -715,6 +722,36 @@ class TestFresh:
         assert last <= 1.5 * first + 300, (first, last)
         # A change rewrites row, document, tags and the entries of nine indexes.
         assert {} == {name: blocks for name, blocks in each.items() if blocks > 200}, each
+
+    async def test_what_is_taken_is_looked_up_by_its_key(
+        self, fresh: Repository, cluster: Server, catalog: Catalog, settings: Settings
+    ) -> None:
+        """However many drafts others have, with a plan that was made while there were none."""
+        database = await self.database(fresh)
+        keys = Pool(cluster.url("owner", database), settings, name="owner")
+        await keys.open()
+        tenant = await make_tenant(Repository(catalog, keys))
+        await keys.close()
+        bodies = [json.dumps(skill_body(external_id=unique("e"))) for _ in range(600)]
+        async with connections(cluster, database) as connect:
+            session = await connect("superuser")
+            await self.taken(session, tenant.certifier)
+            async with acting(session, tenant.author):
+                # Nothing is counted meanwhile, as in an import.
+                await session.execute("SET LOCAL app.importing = 'yes'")
+                await session.execute(CREATE, bodies)
+            before = await self.touched(session)
+            await self.taken(session, tenant.certifier)
+            blocks = await self.touched(session) - before
+
+        assert 0 < blocks / 10 < 20
+
+    async def taken(self, session: Connection, actor: Actor) -> None:
+        """Ask ten times for an external id that nobody has."""
+        async with acting(session, actor):
+            await session.execute("SET LOCAL ROLE plant_rules")
+            for _ in range(10):
+                assert [] == await session.fetch(TAKEN)
 
     def operations(
         self, catalog: Catalog, tenant: Tenant, ids: list[Any]
