@@ -53,7 +53,9 @@ def exceeds(body: bytes, most: int = VALUES_MAX) -> bool:
         return False
     if body.count(b",") + body.count(b"[") + body.count(b"{") < most:
         return False
-    return counted(body) > most
+    # A value has one name at most, and two quotation marks around either.
+    marks = body.count(b'"') - body.count(rb"\"")
+    return marks > 4 * most or counted(body) > most
 
 
 def excess(body: bytes, known: shapes.StructType | None, pointer: str, whole: str) -> FieldError:
@@ -112,7 +114,7 @@ def _beyond(name: str, raw: bytes, wanted: shapes.Type, pointer: str) -> FieldEr
     elif not raw.startswith(b"{"):
         return None
     elif name == ATTRIBUTES:
-        if counted(raw) <= ATTRIBUTES_SIZE_MAX // BYTES_EACH:
+        if not exceeds(raw, ATTRIBUTES_SIZE_MAX // BYTES_EACH):
             return None
         size = len(msgspec.json.format(raw, indent=-1))
         message = f"is {size:,} bytes as compact JSON; at most {ATTRIBUTES_SIZE_MAX:,} fit"

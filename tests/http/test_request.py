@@ -15,7 +15,7 @@ from aiohttp import web
 from service import errors
 from service.catalog.load import load
 from service.database.pool import Pool
-from service.http import middleware, request, sent
+from service.http import bodies, middleware, request, sent
 from service.http.accept import accepted
 from service.http.metrics import METRICS, Metrics
 from service.http.reading import REPOSITORY
@@ -26,6 +26,7 @@ from service.model.kinds import KINDS
 from service.model.query import list_query
 from service.repository.base import Repository
 from service.settings import Settings
+from service.usecases.large import Large
 from tests.catalogued import strays
 
 ID = "0190a1b2-0000-7000-8000-000000000001"
@@ -117,12 +118,12 @@ def refuse(problem: errors.Problem | Exception, *before: Callable[[web.Request],
 
 async def create(http: web.Request) -> web.Response:
     """Read a body of JSON."""
-    return web.Response(body=payload(await request.read_json(http, SkillCreate)))
+    return web.Response(body=payload(await bodies.read_json(http, SkillCreate)))
 
 
 async def patch(http: web.Request) -> web.Response:
     """Read a merge patch."""
-    body = await request.read_json(http, SkillPatch, request.MERGE_PATCH, 1000)
+    body = await bodies.read_json(http, SkillPatch, request.MERGE_PATCH, 1000)
     return web.Response(body=payload(body))
 
 
@@ -193,6 +194,7 @@ def build() -> web.Application:
     # What the door in front of it asks; nothing here needs a connection.
     repository = Repository(load(), Pool("postgresql://nowhere/nothing", Settings()))
     app[REPOSITORY], app[METRICS] = repository, Metrics(repository)
+    app[bodies.LARGE] = Large()
     middleware.install(app)
     add = app.router.add_route
     add("POST", "/create", create)
