@@ -25,7 +25,7 @@ from service.http import problems
 from service.http.counted import counted
 from service.http.framing import Request
 from service.http.metrics import METRICS
-from service.http.reading import REPOSITORY, compares, searches
+from service.http.reading import REPOSITORY, checks, compares, searches
 from service.http.request import request_id, usable_id
 from service.http.short_way import SHORT
 from service.http.wire import framed, parts
@@ -94,7 +94,7 @@ class Door:
         repository = self._repository
         # The router takes the same path written in other ways.
         target = unquote(target) if "%" in target else target
-        if searches(method, target) or compares(method, target):
+        if any(takes_turns(method, target) for takes_turns in (searches, compares, checks)):
             return repository.reads, repository.searches.entrance
         pool = repository.reads if method in problems.SAFE_METHODS else repository.pool
         return pool, pool.entrance
