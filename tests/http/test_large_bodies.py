@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from service.http import bodies
+from service.model.decode import decode
 from service.settings import Settings
 from service.usecases import large, lines
 from service.usecases.large import SMALL_BYTES, Large
@@ -72,7 +73,7 @@ class Readings:
 def readings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Readings]:
     """Note what is read."""
     found = Readings()
-    monkeypatch.setattr(bodies, "decode", found.noting(bodies.decode, 0))
+    monkeypatch.setattr(bodies, "decode", found.noting(decode, 0))
     monkeypatch.setattr(lines, "_checked", found.noting(lines._checked, 1))  # noqa: SLF001
     yield found
     found.may.release(1_000)
