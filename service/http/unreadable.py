@@ -31,8 +31,8 @@ def check_framing(request: web.BaseRequest) -> None:
 
     Raises: OtherVersion, OtherCoding.
     """
-    if request.version not in VERSIONS:
-        # It is what the answer would begin with.
+    # What is asked for once is kept, and the answer would begin with it.
+    if request._version not in VERSIONS:  # noqa: SLF001
         request._version = HttpVersion11  # noqa: SLF001
         raise OtherVersion
     # Who has packed the chunks is told so: as the body they would be no JSON.
