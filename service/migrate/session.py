@@ -57,6 +57,7 @@ Kind = Literal[
     "access",
     "applied",
     "bootstrap",
+    "differs",
     "function",
     "repaired",
     "retry",
