@@ -62,7 +62,8 @@ def facts(connection: Connection) -> dict[str, str]:
     """
     with connection.transaction():
         connection.execute(_CONFIGURE, (list(_SETTINGS), list(_SETTINGS.values())))
-        found = dict(connection.execute(_RULES, {"schemas": list(SCHEMAS)}).fetchall())
+        rows = connection.execute(_RULES, {"schemas": list(SCHEMAS)}).fetchall()
+        found: dict[str, str] = dict(rows)
         for table, query in _ROWS.items():
             if table in found:
                 found |= dict(connection.execute(query).fetchall())

@@ -72,7 +72,8 @@ _STATISTICS: Final = """
 SELECT
     'statistics ' || quote_ident(nspname) || '.' || quote_ident(stxname),
     concat_ws(
-        ' ', 'owner', stxowner::regrole, pg_get_statisticsobjdef(pg_statistic_ext.oid), stxstattarget
+        ' ', 'owner', stxowner::regrole, stxstattarget,
+        pg_get_statisticsobjdef(pg_statistic_ext.oid)
     )
 FROM pg_statistic_ext INNER JOIN home ON home.oid = stxnamespace
 """

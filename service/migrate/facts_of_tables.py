@@ -20,7 +20,7 @@ SELECT
             SELECT string_agg(option, ' ' ORDER BY option COLLATE "C")
             FROM unnest(reloptions || ARRAY(
                 SELECT 'toast.' || option FROM pg_class AS toast, unnest(toast.reloptions) AS option
-                WHERE toast.oid = reltoastrelid
+                WHERE toast.oid = relation.reltoastrelid
             )) AS option
         )
     )
@@ -40,7 +40,7 @@ SELECT
     CASE relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || named,
     concat_ws(
         ' ', 'owner', relowner::regrole,
-        (SELECT string_agg(option, ' ' ORDER BY option COLLATE "C") FROM unnest(reloptions) AS option),
+        (SELECT string_agg(one, ' ' ORDER BY one COLLATE "C") FROM unnest(reloptions) AS one),
         'as', pg_get_viewdef(oid)
     )
 FROM relation WHERE relkind IN ('m', 'v')
@@ -71,10 +71,11 @@ SELECT
             WHERE conrelid = attrelid AND contype = 'n' AND conkey = ARRAY[attnum]
                 AND NOT convalidated
         ),
-        'identity ' || nullif(attidentity::text, ''), 'generated ' || nullif(attgenerated::text, ''),
+        'identity ' || nullif(attidentity::text, ''),
+        'generated ' || nullif(attgenerated::text, ''),
         'default ' || pg_get_expr(adbin, adrelid), 'storage ' || attstorage::text,
         'compression ' || nullif(attcompression::text, ''), 'statistics ' || attstattarget::text,
-        (SELECT string_agg(option, ' ' ORDER BY option COLLATE "C") FROM unnest(attoptions) AS option)
+        (SELECT string_agg(one, ' ' ORDER BY one COLLATE "C") FROM unnest(attoptions) AS one)
     )
 FROM relation
 INNER JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
@@ -110,7 +111,9 @@ SELECT
         CASE WHEN NOT indisready OR NOT indislive THEN 'not ready' END,
         CASE WHEN NOT indimmediate THEN 'deferred' END,
         (
-            SELECT 'statistics ' || string_agg(coalesce(attstattarget, -1)::text, ' ' ORDER BY attnum)
+            SELECT
+                'statistics '
+                || string_agg(coalesce(attstattarget, -1)::text, ' ' ORDER BY attnum)
             FROM pg_attribute WHERE attrelid = indexrelid
         )
     )

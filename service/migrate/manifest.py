@@ -1,6 +1,8 @@
-"""Owns the file that says which rules the migrations make: a digest of each, in name order. Pure.
+"""Owns the file that says which rules the migrations make: digests of each, in name order. Pure.
 
 There is one for each major version of PostgreSQL, as each writes definitions in words of its own.
+What was dumped and restored may be written in other words once more (`a AND (b AND c)` comes back
+as `a AND b AND c`), so that a rule may have two digests, of which a database has one.
 """
 
 import re
@@ -15,7 +17,9 @@ from service.migrate.refusals import BadMigrations
 
 NAMED: Final = "rules.{}.manifest"
 _FILE: Final = re.compile(r"rules\.(\d+)\.manifest")
-_TITLE: Final = "# SHA-256 of the definition of each rule that these migrations make: tox -e rules"
+_TITLE: Final = (
+    "# SHA-256 of each rule that these migrations make, as made and as restored: tox -e rules"
+)
 _NEWEST: Final = "# newest migration: "
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
@@ -23,12 +27,12 @@ _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 class Manifest(msgspec.Struct, frozen=True):
     """The rules that migrations up to `newest` make on a major version of PostgreSQL.
 
-    `digests`: of each its SHA-256 in hex, by what it is and its name.
+    `digests`: SHA-256 in hex, by what it is and its name; of two any will do.
     """
 
     major: int
     newest: str
-    digests: dict[str, str]
+    digests: dict[str, set[str]]
 
     @property
     def file(self) -> str:
@@ -41,10 +45,11 @@ def digest(definition: str) -> str:
     return sha256(definition.encode()).hexdigest()
 
 
-def written(newest: str, found: Mapping[str, str]) -> str:
-    """Write the manifest of the rules of a database."""
-    lines = [f"{digest(text)}  {name}" for name, text in sorted(found.items())]
-    return "\n".join([_TITLE, _NEWEST + newest, *lines, ""])
+def written(newest: str, *databases: Mapping[str, str]) -> str:
+    """Write the manifest of the rules that a database has, just migrated or restored."""
+    lines = {(name, digest(text)) for found in databases for name, text in found.items()}
+    rules = [f"{digest}  {name}" for name, digest in sorted(lines)]
+    return "\n".join([_TITLE, _NEWEST + newest, *rules, ""])
 
 
 def read(directory: Path) -> tuple[Manifest, ...]:
@@ -58,9 +63,12 @@ def read(directory: Path) -> tuple[Manifest, ...]:
 
 
 def _manifest(path: Path, major: int) -> Manifest:
-    title, newest, *lines = [*path.read_text(encoding="utf-8").splitlines(), "", ""][:-1]
+    title, newest, *lines = (path.read_text(encoding="utf-8") + "\n").split("\n")
     rules = [_LINE.fullmatch(line) for line in lines if line]
-    digests = {rule[2]: rule[1] for rule in rules if rule}
-    if title != _TITLE or not newest.startswith(_NEWEST) or not 0 < len(digests) == len(rules):
+    digests: dict[str, set[str]] = {}
+    for rule in rules:
+        if rule:
+            digests.setdefault(rule[2], set()).add(rule[1])
+    if title != _TITLE or not newest.startswith(_NEWEST) or not rules or None in rules:
         raise BadMigrations([f"{path.name}: is no manifest; write it again: tox -e rules"])
     return Manifest(major, newest.removeprefix(_NEWEST), digests)

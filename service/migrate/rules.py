@@ -1,7 +1,7 @@
 """Owns the comparison of a database's rules with those that this release makes.
 
-Rules are whatever stands in our schemas but rows: how each is written down says service.migrate.facts,
-what it should be says the manifest beside the migrations.
+Rules are whatever stands in our schemas but rows: how each is written down says service.migrate's
+`facts`, what it should be says the manifest beside the migrations.
 """
 
 import re
@@ -17,7 +17,7 @@ from service.migrate.session import Connection
 
 SHOWN_MAX: Final = 200
 _SUBJECT: Final = "rules"
-_WHOLES: Final = ("table ", "view ", "sequence ", "type ", "function ", "schema ")
+_WHOLE: Final = re.compile(r"(?:table|(?:materialized )?view|sequence|type|function|schema)( .+)")
 # A tenant's labels in a table of their own are kept as those of all others are.
 _SHARED: Final = "entity_label_default"
 _OWN: Final = re.compile(r"app\.(entity_label_([0-9a-f]{32})(?:_2)?)(?!\w)")
@@ -66,16 +66,16 @@ def _general(text: str, own: re.Match[str]) -> str:
     return text.replace(own[1], _SHARED).replace(bound, "DEFAULT")
 
 
-def _compare(found: Mapping[str, str], expected: Mapping[str, str]) -> Iterator[Finding]:
+def _compare(found: Mapping[str, str], expected: Mapping[str, set[str]]) -> Iterator[Finding]:
     apart = found.keys() ^ expected.keys()
     # Of what is not there, or should not be, its parts need not be named.
-    parts = tuple(f" {name.partition(' ')[2]}" for name in apart if name.startswith(_WHOLES))
+    ends = tuple(match[1] for name in apart if (match := _WHOLE.fullmatch(name)))
     for name in sorted(found.keys() | expected.keys()):
         if name in apart:
-            if name.startswith(_WHOLES) or not name.endswith(parts):
+            if _WHOLE.fullmatch(name) or not name.endswith(ends):
                 text = "is not of this release" if name in found else "is missing"
                 yield Finding("rule", name, text)
-        elif digest(found[name]) != expected[name]:
+        elif digest(found[name]) not in expected[name]:
             yield Finding("rule", name, "is not as this release makes it" + _shown(found[name]))
 
 

@@ -1,12 +1,22 @@
 """What somebody with an owner's or a superuser's address can do to the rules, and its name."""
 
 NOTHING = "AS $$ BEGIN RETURN coalesce(new, old); END $$"
-TRIGGER = "RETURNS trigger LANGUAGE plpgsql SET search_path TO 'pg_catalog', 'pg_temp'"
-AS_RULES = "SET ROLE plant_rules; {}; RESET ROLE"
+PATH = "SET search_path TO 'pg_catalog', 'pg_temp'"
+TRIGGER = f"RETURNS trigger LANGUAGE plpgsql {PATH}"
+AS_RULES = (
+    "GRANT CREATE ON SCHEMA app TO plant_rules; SET ROLE plant_rules; {}; RESET ROLE;"
+    "REVOKE CREATE ON SCHEMA app FROM plant_rules"
+)
 ERASE = "app.entity_erase(text,uuid)"
 GUARD = "app.base_entity_guard()"
 AUTHOR = "app.require_other_author(uuid,uuid,uuid,uuid)"
+ARGUMENTS = "p_tenant_id uuid, p_id uuid, p_certifier uuid, p_writer uuid"
+AGENT = "base_entity_governance_agent_fkey"
 STEP = "'draft', 'active', 'activate', 'write'"
+OTHER_AUTHOR = f"""
+CREATE OR REPLACE FUNCTION app.require_other_author({ARGUMENTS}) RETURNS void
+LANGUAGE plpgsql {PATH} AS $$ BEGIN END $$
+"""
 
 # As plant_owner, nothing switched off but by the statement; each with all that has to be named.
 BY_OWNER: list[tuple[str, ...]] = [
@@ -22,9 +32,7 @@ BY_OWNER: list[tuple[str, ...]] = [
         f"function {GUARD}",
     ),
     (
-        "CREATE OR REPLACE FUNCTION app.require_other_author(p_tenant_id uuid, p_id uuid,"
-        " p_certifier uuid, p_writer uuid) RETURNS void LANGUAGE plpgsql"
-        " SET search_path TO 'pg_catalog', 'pg_temp' AS $$ BEGIN END $$",
+        OTHER_AUTHOR,
         f"function {AUTHOR}",
     ),
     (
@@ -136,8 +144,7 @@ BY_OWNER: list[tuple[str, ...]] = [
         "constraint base_entity_governance_agent_fkey of app.base_entity",
     ),
     (
-        "ALTER TABLE app.base_entity ALTER CONSTRAINT base_entity_governance_agent_fkey"
-        " NOT ENFORCED",
+        f"ALTER TABLE app.base_entity ALTER CONSTRAINT {AGENT} NOT ENFORCED",
         "constraint base_entity_governance_agent_fkey of app.base_entity",
     ),
     (
@@ -168,8 +175,7 @@ BY_OWNER: list[tuple[str, ...]] = [
         "trigger entry_append_only on audit.entry",
     ),
     (
-        "CREATE TRIGGER planted BEFORE DELETE ON app.tenant EXECUTE FUNCTION"
-        " audit.refuse_change()",
+        "CREATE TRIGGER planted BEFORE DELETE ON app.tenant EXECUTE FUNCTION audit.refuse_change()",
         "trigger planted on app.tenant",
     ),
     (
@@ -207,8 +213,7 @@ BY_SUPERUSER: list[tuple[str, ...]] = [
     ("ALTER VIEW app.wanted_label OWNER TO plant_rules", "view app.wanted_label"),
     ("ALTER TYPE app.answer OWNER TO plant_rules", "type app.answer"),
     (
-        "ALTER TABLE app.governance_agent DISABLE TRIGGER ALL;"
-        "ALTER TABLE app.governance_agent ENABLE ALWAYS TRIGGER USER",
+        "ALTER TABLE app.governance_agent DISABLE TRIGGER ALL",
         "constraint base_entity_governance_agent_fkey of app.base_entity",
     ),
 ]
