@@ -71,9 +71,9 @@ class Server:
         """Dump a database and restore it into one of its own; who may connect no dump holds."""
         full, programs = self.create(name), wheel_programs()
         of, to = (self.url("superuser", database) for database in (source, full))
-        dump = [programs / "pg_dump", "--format=custom", "--dbname", of]
+        dump = [str(programs / "pg_dump"), "--format=custom", "--dbname", of]
         dumped = subprocess.run(dump, check=True, stdout=subprocess.PIPE).stdout
-        restore = [programs / "pg_restore", "--exit-on-error", "--dbname", to]
+        restore = [str(programs / "pg_restore"), "--exit-on-error", "--dbname", to]
         subprocess.run(restore, input=dumped, check=True)
         return full
 
