@@ -49,15 +49,13 @@ Exit code: 0 done, 1 refused or failed, 2 could not tell, 64 nobody said yes, or
 VERIFY = """\
 Compare the database with this release: applied files, who may connect, functions, and every rule.
 
-Rules are all that stands in the schemas app, audit, q and plant_migrate but rows: tables, columns,
-constraints, indexes, views, sequences, types, functions, triggers, policies, row security,
-privileges, owners. What is missing, not of this release or not as it makes it is named.
+Rules are what stands in the schemas app, audit, q and plant_migrate but rows: tables, indexes,
+functions, triggers, policies, privileges, owners and so on. Each that differs is named.
 
 Exit code: 0 they agree, 1 they differ (and where), 2 could not tell (the rules, on a version of
 PostgreSQL that this release does not know)."""
 
-UNSEEN = 2
-"""Exit code where nothing differs and not all could be compared."""
+UNSEEN = 2  # exit code where nothing differs, as far as could be compared
 
 REVIEW = """\
 Print every line of SQL that apply would run, for a DBA to read. Nothing is changed."""
@@ -217,9 +215,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         found = verify(url)
         lines = [str(finding) for finding in found]
         output.answer(found, lines or [f"Database and release {release_name()} agree"])
-    if any(finding.kind != "unseen" for finding in found):
-        return 1
-    return UNSEEN if found else 0
+    differ = any(finding.kind != "unseen" for finding in found)
+    return 1 if differ else UNSEEN if found else 0
 
 
 def _review(_: argparse.Namespace) -> int:
