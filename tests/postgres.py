@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
@@ -12,6 +13,7 @@ import asyncpg
 from service.database.address import USERS, Role
 from service.database.embedded import embedded_server
 from service.database.passwords import verifier
+from service.database.place import wheel_programs
 from service.settings import Settings
 from tests.servers import room
 
@@ -64,6 +66,16 @@ class Server:
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} OWNER plant_owner")
         self._close(name)
         return name
+
+    def restore(self, source: str, name: str) -> str:
+        """Dump a database and restore it into one of its own; who may connect no dump holds."""
+        full, programs = self.create(name), wheel_programs()
+        of, to = (self.url("superuser", database) for database in (source, full))
+        dump = [str(programs / "pg_dump"), "--format=custom", "--dbname", of]
+        dumped = subprocess.run(dump, check=True, stdout=subprocess.PIPE).stdout
+        restore = [str(programs / "pg_restore"), "--exit-on-error", "--dbname", to]
+        subprocess.run(restore, input=dumped, check=True)
+        return full
 
     def _close(self, name: str) -> None:
         """Let in who logs in and nobody else, as an apply does: a copy has no rights of its own."""

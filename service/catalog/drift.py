@@ -14,6 +14,8 @@ LISTING: Final = "q_functions"
 
 OWNER: Final = "plant_owner"
 PUBLIC: Final = "public"
+NATURE: Final = "sql f v u f f t"
+"""Language, kind, volatility, parallel, strict, leakproof, set: what every CREATE FUNCTION says."""
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +27,7 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     settings: list[str]
     owner: str
     definer: bool
+    nature: str
     executors: list[str]
 
 
@@ -62,6 +65,8 @@ def compare(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> tuple[Drift,
     for function in (one for group in installed.values() for one in group):
         if not function.source.startswith(context(function.arity - len(CONTEXT))):
             drifts.append(Drift(function.name, "was not generated: it does not set the context"))
+        else:
+            drifts += [Drift(function.name, fault) for fault in _made_otherwise(function)]
     return tuple(drifts)
 
 
@@ -83,11 +88,20 @@ def _faults(statement: Statement, found: list[Installed]) -> Iterable[str]:
         yield "has other arguments than its file"
     if function.settings != [f"{name}={value}" for name, value in statement.settings]:
         yield f"has other settings than its file: {', '.join(function.settings) or 'none'}"
+    yield from _made_otherwise(function)
+    if statement.database_role not in function.executors:
+        yield f"may not be executed by {statement.database_role}"
+    if others := sorted({*function.executors} - {OWNER, PUBLIC, statement.database_role}):
+        yield f"may be executed by {', '.join(others)}, too"
+
+
+def _made_otherwise(function: Installed) -> Iterable[str]:
+    """Say what no release makes so."""
     if function.owner != OWNER:
         yield f"is owned by {function.owner}, not {OWNER}"
     if function.definer:
         yield "runs with its owner's rights"
+    if function.nature != NATURE:
+        yield f"is of another nature than its file's ({NATURE}): {function.nature}"
     if PUBLIC in function.executors:
         yield "may be executed by everybody"
-    if statement.database_role not in function.executors:
-        yield f"may not be executed by {statement.database_role}"

@@ -74,7 +74,7 @@ def migrate(target: Target, tell: Callable[[str], None]) -> None:
     from service.migrate.runner import apply
 
     def hear(event: "Event") -> None:
-        if event.kind in {"repaired", "waiting", "warning"}:
+        if event.kind in {"differs", "repaired", "waiting", "warning"}:
             tell(f"migrations: {event.kind} {event.subject} {event.detail}".rstrip())
 
     report = apply(target.url("owner"), progress=hear)

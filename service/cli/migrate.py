@@ -47,9 +47,15 @@ along with --lose-data only.
 Exit code: 0 done, 1 refused or failed, 2 could not tell, 64 nobody said yes, or --lose-data."""
 
 VERIFY = """\
-Compare the database with this release: applied files, functions, indexes.
+Compare the database with this release: applied files, who may connect, functions, and every rule.
 
-Exit code: 0 they agree, 1 they differ (and where), 2 could not tell."""
+Rules are what stands in the schemas app, audit, q and plant_migrate but rows: tables, indexes,
+functions, triggers, policies, privileges, owners and so on. Each that differs is named.
+
+Exit code: 0 they agree, 1 they differ (and where), 2 could not tell (the rules, on a version of
+PostgreSQL that this release does not know)."""
+
+UNSEEN = 2  # exit code where nothing differs, as far as could be compared
 
 REVIEW = """\
 Print every line of SQL that apply would run, for a DBA to read. Nothing is changed."""
@@ -209,7 +215,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         found = verify(url)
         lines = [str(finding) for finding in found]
         output.answer(found, lines or [f"Database and release {release_name()} agree"])
-    return 1 if found else 0
+    differ = any(finding.kind != "unseen" for finding in found)
+    return 1 if differ else UNSEEN if found else 0
 
 
 def _review(_: argparse.Namespace) -> int:
@@ -227,6 +234,7 @@ def _teller(output: Output) -> Progress:
         line = {
             "bootstrap": f"bootstrap: {event.subject}",
             "access": f"access: {event.subject}",
+            "differs": f"differs, and is left so: {event.subject}",
             "statement": f"running {event.subject}: {event.total} statements",
             "waiting": f"waiting: another migration runs, {event.subject}",
             "retry": f"{event.subject}: attempt {event.number} gave way: {event.detail}",

@@ -1,5 +1,7 @@
 """Connections for searches, which take long: tenants take turns, and other reads go past them.
 
+What asks for compliance counts as one: it takes as long.
+
 All connections for reads but one are theirs at most, and all of these but one a tenant's: another
 one's next search need not wait until one of theirs has ended. Who waits for a turn is not in the
 queue of the pool, nor counted at the door among those who read: nobody who wants one entity is

@@ -13,6 +13,7 @@ OF_SERVER: Final = (
     "vector",
     "migrations",
     "functions",
+    "rules",
     "roles",
     "logins",
     "row_security",

@@ -135,7 +135,7 @@ def triggers(tables: list[Table]) -> Check:
     if missing:
         return bad("triggers", f"missing: {', '.join(missing)}", RESTORE)
     count = sum(len(table.awake) for table in tables)
-    return good("triggers", f"{count}, all ENABLE ALWAYS; history is append-only")
+    return good("triggers", f"{count}, all ENABLE ALWAYS; what they do, see rules")
 
 
 def keys(seen: Seen) -> Check:

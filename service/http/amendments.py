@@ -10,10 +10,11 @@ from aiohttp import web
 
 from service.errors import NotFound
 from service.http.answers import document, entry_header, rehearsed
+from service.http.bodies import read_json
 from service.http.caller import caller
 from service.http.conflicts import certifying, explained
 from service.http.reading import REPOSITORY, reading
-from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
+from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query
 from service.http.writing import Write
 from service.model.amendments import AmendmentStatusStep
 from service.model.decode import payload

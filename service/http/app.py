@@ -18,6 +18,7 @@ from service.embedding.trigram import Trigram
 from service.http import (
     amendments,
     batch,
+    bodies,
     compliance,
     console,
     counts,
@@ -62,6 +63,7 @@ from service.repository.registry import check_all
 from service.sealing.standing import Standing
 from service.settings import Settings
 from service.usecases.duplicates import Duplicates
+from service.usecases.large import Large
 from service.usecases.near_skills import NearSkills
 from service.usecases.pairs import Pairs
 from service.usecases.probes import Meaning
@@ -157,6 +159,7 @@ def build_app(
     app[duplicates.PAIRS] = Pairs(app[duplicates.DUPLICATES])
     app[SHORT] = Short(ShortReads(app), ShortAnswers(app))
     _prove(app, repository, public=settings.audit_public == "on")
+    app[bodies.LARGE] = Large()
     app[batch.TURNS] = Turns(batch.AT_ONCE)
     app[batch.ROOM] = Room(batch.ROOM_BYTES)
     middleware.install(app)

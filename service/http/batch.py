@@ -1,6 +1,6 @@
 """POST /v1/batch: several operations, all of them or none."""
 
-import asyncio
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -34,6 +34,7 @@ from service.model.query import parameters
 from service.repository.base import Repository
 from service.repository.batch import BatchDone, BatchRun
 from service.sqlstate import operation_of
+from service.usecases.large import in_thread
 
 BODY_MAX: Final = 16 * 1024 * 1024
 AT_ONCE: Final = 2
@@ -79,7 +80,7 @@ async def batch(request: web.Request) -> web.StreamResponse:
         body = await read_body(request, BODY_MAX, take=take)
         async with request.app[TURNS].turn(PLACES, whose):
             # In a thread: 16 MiB take longer to check than others should wait.
-            batch, sent = await _prepared(body)
+            batch, sent = await in_thread(partial(_prepared, body))
             operations = batch.operations
             query = BatchRun(sent.decode(), write.request_json(batch.canonical(sent)))
             try:
@@ -89,19 +90,10 @@ async def batch(request: web.Request) -> web.StreamResponse:
     return _answer(write, operations, done)
 
 
-async def _prepared(body: bytes) -> tuple[Batch, bytes]:
-    """Check the operations in a thread; whoever gives up has their turn until that has ended."""
-
-    def prepared() -> tuple[Batch, bytes]:
-        batch = prepare(body)
-        return batch, batch.encoded()
-
-    task = asyncio.ensure_future(asyncio.to_thread(prepared))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+def _prepared(body: bytes) -> tuple[Batch, bytes]:
+    """Check the operations, and encode them."""
+    batch = prepare(body)
+    return batch, batch.encoded()
 
 
 async def _pointed(

@@ -25,9 +25,10 @@ from service.http import problems
 from service.http.counted import counted
 from service.http.framing import Request
 from service.http.metrics import METRICS
-from service.http.reading import REPOSITORY, compares, searches
+from service.http.reading import REPOSITORY, checks, compares, searches
 from service.http.request import request_id, usable_id
 from service.http.short_way import SHORT
+from service.http.unreadable import check_framing
 from service.http.wire import framed, parts
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Door:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Refuse a request that is parsed, or pass it on."""
+        check_framing(request)
         # What the router takes for the same path is refused as it is.
         if request.rel_url.path.startswith(GUARDED):
             pool, entrance = self._queue(request.method, request.rel_url.path_qs)
@@ -94,7 +96,7 @@ class Door:
         repository = self._repository
         # The router takes the same path written in other ways.
         target = unquote(target) if "%" in target else target
-        if searches(method, target) or compares(method, target):
+        if any(takes_turns(method, target) for takes_turns in (searches, compares, checks)):
             return repository.reads, repository.searches.entrance
         pool = repository.reads if method in problems.SAFE_METHODS else repository.pool
         return pool, pool.entrance

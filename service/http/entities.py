@@ -7,12 +7,13 @@ from msgspec import UNSET
 
 from service.http import contents
 from service.http.answers import document, shown
+from service.http.bodies import read_json
 from service.http.caller import caller
 from service.http.conflicts import explained, stepping
 from service.http.contents import Entity
 from service.http.cursors import CURSORS
 from service.http.reading import REPOSITORY, reading
-from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query, read_json
+from service.http.request import MERGE_PATCH, if_none_match, path_id, raw_query
 from service.http.similar import refuses_similar, similar_to
 from service.http.writing import Write
 from service.model.decode import payload

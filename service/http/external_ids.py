@@ -15,10 +15,11 @@ from service.errors import (
     PreconditionRequired,
 )
 from service.http.answers import document
+from service.http.bodies import read_json
 from service.http.caller import Caller, caller
 from service.http.conflicts import Refused, explained
 from service.http.reading import REPOSITORY, reading
-from service.http.request import if_none_match, raw_query, read_json
+from service.http.request import if_none_match, raw_query
 from service.http.writing import Write
 from service.model.decode import payload
 from service.model.etag import if_none_match as condition_of

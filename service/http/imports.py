@@ -16,6 +16,7 @@ from service.errors import (
     Unauthenticated,
 )
 from service.http import sent
+from service.http.bodies import LARGE
 from service.http.caller import AUTHENTICATOR, Caller, caller, require
 from service.http.clock import CLOCK
 from service.http.counted import counted
@@ -61,7 +62,13 @@ async def imports(request: web.Request) -> web.StreamResponse:
         raise MalformedRequest(NO_TRIAL)
     check_media(request, NDJSON)
     context = await _certified(request, who) if as_active else who.context
-    run = Import(request.app[REPOSITORY], context, as_active=as_active, absent=chosen.get("absent"))
+    run = Import(
+        request.app[REPOSITORY],
+        context,
+        as_active=as_active,
+        absent=chosen.get("absent"),
+        large=request.app[LARGE],
+    )
     # It commits by the chunk.
     sent.begin(request)
     # Whatever happens here, the connection of the import and its place come back at once.

@@ -9,10 +9,11 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from service.http.bodies import read_json
 from service.http.caller import caller
 from service.http.conflicts import explained
 from service.http.reading import REPOSITORY
-from service.http.request import path_id, raw_query, read_json
+from service.http.request import path_id, raw_query
 from service.http.writing import Write
 from service.model.decode import payload
 from service.model.links import LINKED, Linked

@@ -7,9 +7,10 @@ from aiohttp import web
 from msgspec import UNSET
 
 from service.http.answers import JSON, PRIVATE, require_room
+from service.http.bodies import read_json
 from service.http.caller import caller
 from service.http.reading import reading
-from service.http.request import raw_query, read_json
+from service.http.request import raw_query
 from service.model.match import MatchBody
 from service.model.query import parameters
 from service.usecases.match import Fit, Taken, match_agents, match_job_roles

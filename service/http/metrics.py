@@ -82,7 +82,7 @@ class _DatabaseCollector(Collector):
     def _of_searches(self) -> Metric:
         return GaugeMetricFamily(
             "plant_searches_waiting",
-            "Searches that wait for their turn.",
+            "Searches, and requests for compliance, that wait for their turn.",
             value=self._repository.searches.waiting,
         )
 

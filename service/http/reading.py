@@ -53,6 +53,11 @@ def compares(method: str, target: str) -> bool:
     return method == "POST" and "similar=" in query and path.removeprefix("/v1/") in KINDS
 
 
+def checks(method: str, target: str) -> bool:
+    """Say whether a request asks for compliance, which takes long, as a search does."""
+    return method in SAFE_METHODS and target.partition("?")[0].endswith("/compliance")
+
+
 def only_reads(method: str, target: str) -> bool:
     """Say whether a request changes nothing."""
     return method in SAFE_METHODS or searches(method, target)

@@ -6,15 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Final
 
 from aiohttp import web
 from aiohttp.helpers import parse_mimetype
-from msgspec import Struct
 
 from service.errors import (
     BodyTooLarge,
-    MalformedJson,
     MalformedRequest,
     NotFound,
     Unauthenticated,
@@ -22,11 +20,8 @@ from service.errors import (
     shown,
 )
 from service.model import etag
-from service.model.decode import decode
 from service.model.kinds import KINDS, Kind
 from service.model.strict import is_uuid
-
-T = TypeVar("T", bound=Struct)
 
 BODY_MAX: Final = 1024 * 1024
 
@@ -201,19 +196,6 @@ async def read_body(
         # Also what becomes of a chunk that is none: the framework leaves its reader waiting.
         raise MalformedRequest(f"The body did not arrive within {within_s:g} seconds.") from None
     return bytes(body)
-
-
-async def read_json(
-    request: web.BaseRequest, wanted: type[T], media: tuple[str, ...] = JSON, limit: int = BODY_MAX
-) -> T:
-    """Read a JSON body as one struct.
-
-    Raises: UnsupportedMediaType, BodyTooLarge, MalformedRequest, MalformedJson, InvalidBody.
-    """
-    if not request.can_read_body:
-        raise MalformedJson("The body is empty.")
-    check_media(request, media)
-    return decode(await read_body(request, limit), wanted)
 
 
 def _too_large(limit: int) -> BodyTooLarge:

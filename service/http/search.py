@@ -7,9 +7,10 @@ from aiohttp import web
 from msgspec import Struct
 
 from service.http.answers import JSON, PRIVATE, require_room
+from service.http.bodies import read_json
 from service.http.caller import caller
 from service.http.reading import reading
-from service.http.request import raw_query, read_json
+from service.http.request import raw_query
 from service.model.query import parameters
 from service.model.search import SearchBody, rounded
 from service.repository.search import Hit

@@ -4,6 +4,8 @@ import re
 from typing import Final
 
 from aiohttp import http_exceptions as http
+from aiohttp import web
+from aiohttp.http import HttpVersion10, HttpVersion11
 
 from service.http import patience
 
@@ -12,8 +14,36 @@ class LateHead(http.HttpProcessingError):
     """A request began and its headers did not come."""
 
 
+class OtherVersion(http.HttpProcessingError):
+    """A request of a version of HTTP that is not spoken here, or of none."""
+
+
+class OtherCoding(http.HttpProcessingError):
+    """A body in a transfer coding beside chunks."""
+
+
+VERSIONS: Final = (HttpVersion11, HttpVersion10)
+CHUNKED: Final = "chunked"
+
+
+def check_framing(request: web.BaseRequest) -> None:
+    """Refuse what the parser takes, and nobody here would understand.
+
+    Raises: OtherVersion, OtherCoding.
+    """
+    # What is asked for once is kept, and the answer would begin with it.
+    if request._version not in VERSIONS:  # noqa: SLF001
+        request._version = HttpVersion11  # noqa: SLF001
+        raise OtherVersion
+    # Who has packed the chunks is told so: as the body they would be no JSON.
+    if request.headers.get("Transfer-Encoding", CHUNKED).strip().lower() != CHUNKED:
+        raise OtherCoding
+
+
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (LateHead, f"The headers did not come within {patience.HEAD_S:g} seconds."),
+    (OtherVersion, "The request must be one of HTTP/1.1 or HTTP/1.0."),
+    (OtherCoding, "The only transfer coding taken is chunked: send the body uncompressed."),
     (http.BadHttpMethod, "The request line has no valid method."),
     (http.BadStatusLine, "The request line cannot be read."),
     (http.InvalidURLError, "The request target is not a valid URL."),

@@ -17,8 +17,10 @@ Kind = Literal[
     "late",
     "newer",
     "pending",
+    "rule",
     "server",
     "unfinished",
+    "unseen",
     "foreign",
 ]
 
@@ -27,7 +29,7 @@ REFUSED: Final[frozenset[Kind]] = frozenset({"edited", "foreign", "gone", "late"
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One difference between this release and the database."""
+    """One difference between this release and the database; `unseen` is what was not compared."""
 
     kind: Kind
     subject: str

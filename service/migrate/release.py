@@ -7,7 +7,10 @@ import msgspec
 
 from service.catalog.load import Catalog, load
 from service.catalog.place import place
+from service.migrate import manifest
 from service.migrate.files import Migration, read
+from service.migrate.manifest import Manifest
+from service.migrate.refusals import BadMigrations
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -16,6 +19,7 @@ class Release(msgspec.Struct, frozen=True):
     migrations: tuple[Migration, ...]
     catalog: Catalog
     name: str
+    manifests: tuple[Manifest, ...] = ()
 
 
 def release(migrations: Path | None = None, statements: Path | None = None) -> Release:
@@ -23,8 +27,11 @@ def release(migrations: Path | None = None, statements: Path | None = None) -> R
 
     Raises: BadMigrations, BadCatalog.
     """
-    files = read(migrations or place("migrations"))
-    return Release(files, load(statements), name())
+    directory = migrations or place("migrations")
+    files, manifests = read(directory), manifest.read(directory)
+    if migrations is None and not manifests:
+        raise BadMigrations([f"{manifest.NAMED.format('*')}: is missing: what rules there are"])
+    return Release(files, load(statements), name(), manifests)
 
 
 def name() -> str:

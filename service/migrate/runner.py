@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from service.migrate import access, bootstrap, execute, functions
+from service.migrate import access, bootstrap, execute, functions, rules
 from service.migrate.compare import REFUSED, findings, pending
 from service.migrate.compare import Kind as FindingKind
 from service.migrate.files import Migration
@@ -17,7 +17,7 @@ from service.migrate.session import Event, Kind, Limits, Progress, Turn, silent,
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run did, in order."""
+    """What a run did, in order; `differing` names rules that it left as somebody else made them."""
 
     bootstrap: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
@@ -25,6 +25,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rolled_back: tuple[str, ...] = ()
     access: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
     newest: str | None = None
 
 
@@ -36,6 +37,8 @@ def apply(
     brings: Release | None = None,
 ) -> Report:
     """Bring a database to this release: bootstrap, migrations, access, functions. Repeatable.
+
+    Rules that somebody changed are told of, and left as they are.
 
     Raises: Refused, Failed, Unreachable, BadMigrations, BadCatalog.
     """
@@ -55,6 +58,7 @@ def apply(
             repaired=tuple(repaired),
             access=closed,
             functions=installed,
+            differing=run.differing(brings),
             newest=max((item.id for item in brings.migrations), default=None),
         )
 
@@ -168,6 +172,14 @@ class _Run:
         if not self.files:
             return ()
         return self.turn.transaction("Closing the database", lambda: access.close(self.turn))
+
+    def differing(self, brings: Release) -> tuple[str, ...]:
+        """Tell of rules that are not those of the release; what they should be no apply knows."""
+        found = rules.compared(self.turn.connection, brings, at_release=True)
+        wrong = [finding for finding in found if finding.kind == "rule"]
+        for finding in wrong:
+            self.turn.progress(Event(kind="differs", subject=str(finding)))
+        return tuple(finding.subject for finding in wrong)
 
     def undo(self, migration: Migration, record: Record) -> None:
         """Roll one migration back."""

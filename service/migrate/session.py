@@ -31,6 +31,7 @@ _SETTINGS: Final = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "idle_in_transaction_session_timeout": "10min",
+    "quote_all_identifiers": "off",
     "standard_conforming_strings": "on",
     "TimeZone": "UTC",
 }
@@ -57,6 +58,7 @@ Kind = Literal[
     "access",
     "applied",
     "bootstrap",
+    "differs",
     "function",
     "repaired",
     "retry",

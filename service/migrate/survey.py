@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from service.catalog.drift import compare
-from service.migrate import access, bootstrap, functions
+from service.migrate import access, bootstrap, functions, rules
 from service.migrate.bootstrap import Step
 from service.migrate.compare import REFUSED, Finding, findings, pending
 from service.migrate.files import Migration
@@ -73,26 +73,33 @@ def planned(connection: Connection, brings: Release) -> Plan:
 def verify(owner_url: str, *, brings: Release | None = None) -> tuple[Finding, ...]:
     """Compare a database with this release; nothing found is agreement.
 
+    What is `unseen` alone is neither: nothing differs, as far as could be compared.
+
     Raises: Refused, Unreachable, BadMigrations, BadCatalog.
     """
-    brings = brings or release()
     with reading(owner_url) as connection:
-        steps = bootstrap.missing(connection)
-        remembered = known(connection, steps)
-        found = [Finding("server", "server", f"{step.why}: {step.statement}") for step in steps]
-        found += findings(brings.migrations, remembered)
-        waits = any(item.kind == "pending" for item in found)
-        if not waits and not steps:
-            found += [
-                Finding("access", "database", f"{step.why}: {step.statement}")
-                for step in access.missing(connection)
-            ]
-        for drift in compare(brings.catalog, functions.listed(connection, brings.catalog)):
-            # An apply makes the missing ones after the migrations: one finding is enough.
-            if not (waits and drift.missing):
-                found.append(Finding("function", drift.function, drift.fault))
-        found += _invalid_indexes(connection)
-    return tuple(found)
+        return verified(connection, brings or release())
+
+
+def verified(connection: Connection, brings: Release) -> tuple[Finding, ...]:
+    """Compare a database with a release, in a session that can read the ledger."""
+    steps = bootstrap.missing(connection)
+    remembered = known(connection, steps)
+    found = [Finding("server", "server", f"{step.why}: {step.statement}") for step in steps]
+    found += findings(brings.migrations, remembered)
+    at_release = not found
+    waits = any(item.kind == "pending" for item in found)
+    if not waits and not steps:
+        found += [
+            Finding("access", "database", f"{step.why}: {step.statement}")
+            for step in access.missing(connection)
+        ]
+    for drift in compare(brings.catalog, functions.listed(connection, brings.catalog)):
+        # An apply makes the missing ones after the migrations: one finding is enough.
+        if not (waits and drift.missing):
+            found.append(Finding("function", drift.function, drift.fault))
+    found += rules.compared(connection, brings, at_release=at_release)
+    return (*found, *_invalid_indexes(connection))
 
 
 @contextmanager

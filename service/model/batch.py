@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct, structs
 
 from service.errors import FieldError, MalformedJson
 from service.model.batch_operation import ID_FIELDS, Prepared, Reading
+from service.model.bounds import VALUES_MAX
 from service.model.decode import decode, refusal
 from service.model.operations import OPERATIONS_MAX
 
@@ -81,7 +82,7 @@ def _cut(body: bytes) -> list[bytes]:
     """
     small = len(body) <= OPERATION_BYTES_MAX
     if small:
-        decode(body, _Outer)
+        decode(body, _Outer, values_max=OPERATIONS_MAX * VALUES_MAX)
     try:
         raws = [bytes(raw) for raw in msgspec.json.decode(body, type=_Raw).operations]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -5,20 +5,20 @@ rules of the struct. Only what is refused or doubtful is parsed again, to name e
 pointer. Numbers of custom_attributes: see `attributes`.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
-from math import inf
-from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
+from typing import Any, Final, Generic, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
+from msgspec import inspect as shapes
 
 from service.errors import FieldError, InvalidBody, MalformedJson
-from service.model import not_numbers, shape, strict
+from service.model import bounds, not_numbers, shape, strict
 from service.model.documents import IndustryCreate, IndustryPatch, StatusStep
 from service.model.lines import IndustryLine, Line
 from service.model.match import MatchBody, match_faults
+from service.model.parsing import parse
 from service.model.plain import is_plain
 from service.model.puts import IndustryPut
 from service.model.rules import (
@@ -33,9 +33,6 @@ T = TypeVar("T", bound=Struct)
 
 ERRORS_MAX: Final = 50
 """Faults that one answer lists at most."""
-
-DIGITS_MAX: Final = 100
-"""A longer integer is out of every range: it is not worth converting."""
 
 BETWEEN_FIELDS: Final[dict[type[Struct], Callable[[Struct, str], Iterator[FieldError]]]] = {
     IndustryCreate: classification_faults,
@@ -54,12 +51,22 @@ _LINE_DECODER: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
 _LINES: Final[dict[object, type[Line]]] = {cls.__struct_config__.tag: cls for cls in get_args(Line)}
 
 
-def decode(body: bytes, wanted: type[T], pointer: str = "") -> T:
+class _Kind(Struct, frozen=True):
+    kind: Any
+
+
+def decode(
+    body: bytes, wanted: type[T], pointer: str = "", *, values_max: int = bounds.VALUES_MAX
+) -> T:
     """Read a JSON body as one struct; pointers of errors begin with `pointer`.
+
+    What holds more than `values_max` values is refused for that, and not read.
 
     Raises: MalformedJson, InvalidBody.
     """
     codec = codec_of(wanted)
+    if bounds.exceeds(body, values_max):
+        raise refusal([bounds.excess(body, codec.shape, pointer, "body")])
     try:
         value = codec.decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -77,6 +84,8 @@ def decode_line(body: bytes) -> tuple[Line, bytes]:
 
     Raises: MalformedJson, InvalidBody.
     """
+    if bounds.exceeds(body):
+        raise refusal([bounds.excess(body, _line_shape(body), "", "line")], "The line")
     try:
         line = _LINE_DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -103,6 +112,16 @@ def _unread(tree: object, body: bytes, pointer: str) -> MalformedJson | InvalidB
     return refusal([FieldError(found, "number-range", shape.FINITE)])
 
 
+def _line_shape(body: bytes) -> shapes.StructType | None:
+    """Find what a line should have been, without reading it."""
+    try:
+        kind = msgspec.json.decode(body, type=_Kind).kind
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    wanted = _LINES.get(kind) if isinstance(kind, str) else None
+    return None if wanted is None else codec_of(wanted).shape
+
+
 def _line_struct(tree: object) -> type[Line]:
     """Find the struct of a refused line by its kind.
 
@@ -125,57 +144,11 @@ def payload(body: Struct) -> bytes:
     return _ENCODER.encode(body)
 
 
-def parse(body: bytes, whole: str = "body", pointer: str = "") -> object:
-    """Parse JSON as leniently as can be said precisely: for naming faults, not for values.
-
-    `whole`: what it is, for messages: a body or a line. Pointers of errors begin with `pointer`.
-
-    Raises: MalformedJson.
-    """
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise MalformedJson(f"The {whole} is not UTF-8: byte {exc.start + 1}.") from None
-    if not text.strip():
-        raise MalformedJson(f"The {whole} is empty.")
-    if text[0] == "\ufeff":
-        raise MalformedJson(f"The {whole} begins with a byte order mark; JSON has none.")
-    try:
-        return json.loads(
-            text,
-            parse_int=_integer,
-            parse_constant=not_numbers.refuse,
-            object_pairs_hook=strict.members,
-        )
-    except json.JSONDecodeError as exc:
-        raise _not_json(whole, exc) from None
-    except not_numbers.NotNumber:
-        if len(text) > not_numbers.PLACED_MAX:
-            raise MalformedJson(f"The {whole} is not JSON: {not_numbers.WORDS}.") from None
-        fault, at = not_numbers.first(text, pointer)
-        words = f"{fault.pointer or 'it'} {fault.message},"
-        raise _not_json(whole, json.JSONDecodeError(words, text, at), fault) from None
-    except RecursionError:
-        raise MalformedJson(f"The {whole} is nested too deeply.") from None
-
-
 def refusal(faults: list[FieldError], whole: str = "The body") -> InvalidBody:
     """Make the problem that lists faults and begins with the first in words."""
     first = faults[0]
     more = f" ({len(faults) - 1} more under errors)" if len(faults) > 1 else ""
     return InvalidBody(f"{first.pointer or whole} {first.message}{more}.", errors=faults)
-
-
-def _integer(digits: str) -> float:
-    if len(digits) <= DIGITS_MAX:
-        return int(digits)
-    return -inf if digits[0] == "-" else inf
-
-
-def _not_json(whole: str, exc: json.JSONDecodeError, *faults: FieldError) -> MalformedJson:
-    # A line of an import has its number beside the problem.
-    where = f"line {exc.lineno}, column {exc.colno}" if whole == "body" else f"column {exc.colno}"
-    return MalformedJson(f"The {whole} is not JSON: {exc.msg} at {where}.", errors=faults)
 
 
 class Codec(Generic[T]):
@@ -186,7 +159,7 @@ class Codec(Generic[T]):
         self.rules = rules_of(wanted)
         self.plain_rules = plain_rules_of(wanted)
         self.hints = get_type_hints(wanted, include_extras=True)
-        self.shape = msgspec.inspect.type_info(wanted)
+        self.shape = cast("shapes.StructType", shapes.type_info(wanted))
         self.between = BETWEEN_FIELDS.get(wanted)
 
     def passes_plain(self, value: T) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from service.errors import FieldError, MalformedJson
-from service.model.decode import codec_of, parse, refusal
+from service.model.decode import codec_of, refusal
 from service.model.documents import (
     AgentDocument,
     IndustryDocument,
@@ -17,6 +17,7 @@ from service.model.documents import (
     TeamDocument,
 )
 from service.model.fields import Embedding
+from service.model.parsing import parse
 from service.model.rules import classification_faults
 from service.model.strict import is_doubtful
 

@@ -90,7 +90,7 @@ def _struct(value: object, shape: shapes.StructType, pointer: str) -> Iterator[F
     known = {field.encode_name: field for field in shape.fields}
     for key in value:
         if key not in known and key != shape.tag_field:
-            yield FieldError(child(pointer, key), "unknown-field", _unknown(key, known))
+            yield FieldError(child(pointer, key), "unknown-field", unknown(key, known))
     for name, field in known.items():
         if name in value:
             yield from faults(value[name], field.type, child(pointer, name))
@@ -98,7 +98,7 @@ def _struct(value: object, shape: shapes.StructType, pointer: str) -> Iterator[F
             yield FieldError(child(pointer, name), "required", "is missing")
 
 
-def _unknown(name: str, known: Collection[str]) -> str:
+def unknown(name: str, known: Collection[str]) -> str:
     """Say why a member is not taken, and what may be meant."""
     if name in READ_ONLY and "custom_attributes" in known:
         return READ_ONLY[name]

@@ -25,8 +25,16 @@ class Compliance(Struct, frozen=True):
 async def compliance(
     repository: Repository, context: Context, kind: str, identity: str
 ) -> Compliance | None:
-    """Ask every check of a kind about one entity; none when the caller sees no such entity."""
-    async with repository.reads.transaction(isolation="repeatable_read") as connection:
+    """Ask every check of a kind about one entity; none when the caller sees no such entity.
+
+    That takes long, as a search does, and its tenant's turn.
+
+    Raises: Unavailable, and what the server raises.
+    """
+    async with (
+        repository.searches.connection(context.tenant_id) as lent,
+        repository.reads.transaction(isolation="repeatable_read", held=lent) as connection,
+    ):
         subject = await repository.maybe(
             ComplianceSubject(kind, identity), context, connection=connection
         )

@@ -22,6 +22,7 @@ from service.repository.imports import (
 )
 from service.usecases.absent import MEMBERS, Handling, handle
 from service.usecases.import_session import Session
+from service.usecases.large import Large
 from service.usecases.lines import Batch, batches
 from service.usecases.outcomes import (
     OUTCOMES,
@@ -51,14 +52,20 @@ class Import:
         absent: Handling | None = None,
         naming: Naming = line_of_one_file,
         whole: Callable[[], bool] = lambda: True,
+        large: Large | None = None,
     ) -> None:
-        """Set up; `whole` says, when all lines are read, whether they are all there was."""
+        """Set up.
+
+        `whole` says, when all lines are read, whether they are all there was; by `large` large
+        lines are read in turns with what others send.
+        """
         self._id = uuid4()
         self._session = Session(repository, context, self._id)
         self._as_active = as_active
         self._absent: Handling | None = absent
         self._naming = naming
         self._whole = whole
+        self._large, self._whose = large, context.tenant_id
         self.lines = 0
         self.totals = dict.fromkeys(OUTCOMES + MEMBERS[absent], 0)
 
@@ -72,7 +79,7 @@ class Import:
 
         Raises: Problem when the import as a whole cannot go on; what was reported stays done.
         """
-        read = batches(lines)
+        read = batches(lines, self._large, self._whose)
         # What fits into one batch is read before anything of the database is taken.
         first = await anext(read, None)
         if first is None:

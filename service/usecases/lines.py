@@ -1,16 +1,20 @@
 """Lines of an import on their way into the staging table: checked one by one, sent in batches."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
+from functools import partial
 from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import Raw, Struct
 
+from service.database.turns import NOBODY
 from service.errors import FieldError, Problem, shown
 from service.model.decode import decode_line, refusal
 from service.model.kinds import BY_NAME
 from service.model.lines import Line
 from service.model.text import line_fault
+from service.usecases.large import SMALL_BYTES, Large
 
 LINE_BYTES_MAX: Final = 1024 * 1024
 """Of a line without its end."""
@@ -19,6 +23,9 @@ EXTERNAL_ID_MAX: Final = 255
 
 NAMING: Final = frozenset({"/kind", "/external_id"})
 """What says which entity a line is about."""
+
+LINE_BYTES_LEAST: Final = 200
+"""What a line counts for, however short it is, among those after which others have their turn."""
 
 BATCH_LINES_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -47,19 +54,30 @@ class _Named(Struct, frozen=True):
     kind: Any = None
 
 
-async def batches(lines: AsyncIterable[bytes]) -> AsyncIterator[Batch]:
+async def batches(
+    lines: AsyncIterable[bytes], large: Large | None = None, whose: str = NOBODY
+) -> AsyncIterator[Batch]:
     """Check lines and gather them; each counts, blank ones are left out.
 
-    A line may be cut off anywhere behind its first `LINE_BYTES_MAX` + 1 bytes.
+    Large ones are checked by `large`, in turns with those of others; after some small ones others
+    have theirs. A line may be cut off anywhere behind its first `LINE_BYTES_MAX` + 1 bytes.
+
+    Raises: Unavailable.
     """
+    large = large or Large()
     batch: list[_Staged] = []
     size = 0
-    number = 0
+    number = in_a_row = 0
     async for raw in lines:
         number += 1
+        in_a_row += max(len(raw), LINE_BYTES_LEAST)
+        if in_a_row > SMALL_BYTES:
+            # Thousands may have come in one piece.
+            await asyncio.sleep(0)
+            in_a_row = 0
         if raw.isspace() or not raw:
             continue
-        batch.append(_checked(number, raw))
+        batch.append(await large.read(len(raw), partial(_checked, number, raw), whose))
         size += len(raw)
         if len(batch) >= BATCH_LINES_MAX or size >= BATCH_BYTES_MAX:
             yield _encoded(batch)

@@ -2,7 +2,7 @@
 -- List the functions of schema q with everything the drift check compares.
 --
 -- returns: name text, arity integer, source text, settings text[], owner text,
---     definer boolean, executors text[]
+--     definer boolean, nature text, executors text[]
 -- raises: -
 -- isolation: read committed
 -- call: text
@@ -14,6 +14,10 @@ SELECT
     coalesce(pg_proc.proconfig, '{}') AS settings,
     pg_get_userbyid(pg_proc.proowner)::text AS owner,
     pg_proc.prosecdef AS definer,
+    concat_ws(
+        ' ', pg_language.lanname, pg_proc.prokind, pg_proc.provolatile, pg_proc.proparallel,
+        pg_proc.proisstrict, pg_proc.proleakproof, pg_proc.proretset
+    ) AS nature,
     array(
         SELECT
             CASE granted.grantee
@@ -29,6 +33,7 @@ SELECT
     ) AS executors
 FROM pg_catalog.pg_proc
 INNER JOIN pg_catalog.pg_namespace ON pg_proc.pronamespace = pg_namespace.oid
+INNER JOIN pg_catalog.pg_language ON pg_proc.prolang = pg_language.oid
 WHERE pg_namespace.nspname = 'q'
 ORDER BY pg_proc.proname ASC, pg_proc.oid ASC
 LIMIT 10000;

@@ -139,12 +139,14 @@ ELSEWHERE = {
     "headers of a request": "http/test_patience.py::test_half_a_head_is_400",
     "a body, also of a batch": "http/test_patience.py::test_a_body_has_its_own_time",
     "batches of a process": "http/test_limits.py::test_batches_take_turns",
+    "bodies, and lines of imports, of more than 16 KiB that are read, batches aside":
+        "http/test_large_bodies.py::test_one_tenant_leaves_places_to_others",
     "body of an import": "http/test_fairness.py::test_drops_are_not_enough",
     "a request, imports, exports and pairs of a kind aside":
         "http/test_pool.py::test_a_write_beyond_it_is_unknown_a_read_is_not",
     "the queue of requests that read, searches aside, and that of those that write":
         "unit/test_gate.py::test_who_would_come_too_late_is_refused",
-    "searches, duplicates and matches of a process":
+    "searches, duplicates, matches and compliance of a process":
         "http/test_searches_in_turn.py::test_another_tenant_has_the_next_turn",
     "texts of these that wait for their vector, where there is a model":
         "unit/test_embedding_queries.py::test_one_tenant_leaves_room_for_others",

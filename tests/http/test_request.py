@@ -15,7 +15,7 @@ from aiohttp import web
 from service import errors
 from service.catalog.load import load
 from service.database.pool import Pool
-from service.http import middleware, request, sent
+from service.http import bodies, middleware, request, sent
 from service.http.accept import accepted
 from service.http.metrics import METRICS, Metrics
 from service.http.reading import REPOSITORY
@@ -26,6 +26,7 @@ from service.model.kinds import KINDS
 from service.model.query import list_query
 from service.repository.base import Repository
 from service.settings import Settings
+from service.usecases.large import Large
 from tests.catalogued import strays
 
 ID = "0190a1b2-0000-7000-8000-000000000001"
@@ -117,12 +118,12 @@ def refuse(problem: errors.Problem | Exception, *before: Callable[[web.Request],
 
 async def create(http: web.Request) -> web.Response:
     """Read a body of JSON."""
-    return web.Response(body=payload(await request.read_json(http, SkillCreate)))
+    return web.Response(body=payload(await bodies.read_json(http, SkillCreate)))
 
 
 async def patch(http: web.Request) -> web.Response:
     """Read a merge patch."""
-    body = await request.read_json(http, SkillPatch, request.MERGE_PATCH, 1000)
+    body = await bodies.read_json(http, SkillPatch, request.MERGE_PATCH, 1000)
     return web.Response(body=payload(body))
 
 
@@ -193,6 +194,7 @@ def build() -> web.Application:
     # What the door in front of it asks; nothing here needs a connection.
     repository = Repository(load(), Pool("postgresql://nowhere/nothing", Settings()))
     app[REPOSITORY], app[METRICS] = repository, Metrics(repository)
+    app[bodies.LARGE] = Large()
     middleware.install(app)
     add = app.router.add_route
     add("POST", "/create", create)
@@ -365,6 +367,12 @@ class TestProblems:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+PACKED = (
+    b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: %%b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD)
+)
+"""A good body in chunks, which are said to be of some coding."""
+
 HOSTILE = {
     "no http": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
     "no method": b"/create HTTP/1.1\r\nHost: t\r\n\r\n",
@@ -382,6 +390,13 @@ HOSTILE = {
     "length and chunks": b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "odd coding": b"POST /create HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: odd\r\n\r\n",
+    "packed chunks": PACKED % b"gzip, chunked",
+    "deflated chunks": PACKED % b"deflate , CHUNKED",
+    "odd chunks": PACKED % b"foo,chunked",
+    "chunks of chunks": PACKED % b"chunked, chunked",
+    "version 2": b"GET /list HTTP/2.0\r\nHost: t\r\n\r\n",
+    "version 0.9": b"GET /list HTTP/0.9\r\nHost: t\r\n\r\n",
+    "no version": b"GET /list\r\n\r\n",
     "bad chunk": b"POST /create HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
     b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
     "odd expectation": b"POST /create HTTP/1.1\r\nHost: t\r\nExpect: tea\r\n"
@@ -407,6 +422,42 @@ class TestHostileRequests:
         assert answer.headers["server"] == "plant"
         assert answer.problem["detail"].endswith(".")
         assert (await service.send("GET", "/list")).status == 200
+
+    @pytest.mark.parametrize("name", ["version 2", "version 0.9", "no version"])
+    async def test_the_answer_is_of_a_version_that_is_spoken(
+        self, service: Service, name: str
+    ) -> None:
+        """Whatever was asked in; then the connection ends."""
+        async with service.connection() as (reader, writer):
+            writer.write(HOSTILE[name])
+            said = await reader.read()
+
+        assert said.startswith(b"HTTP/1.1 400 ")
+        assert b"The request must be one of HTTP/1.1 or HTTP/1.0." in said
+
+    @pytest.mark.parametrize("name", ["packed chunks", "deflated chunks", "odd chunks"])
+    async def test_packed_chunks_are_told_apart_from_bad_ones(
+        self, service: Service, name: str
+    ) -> None:
+        """They are refused for how they were sent; nothing behind them is taken for a request."""
+        async with service.connection() as (reader, writer):
+            writer.write(HOSTILE[name] + b"GET /list HTTP/1.1\r\nHost: t\r\n\r\n")
+            said = await reader.read()
+
+        assert 1 == said.count(b"HTTP/1.1 ")
+        assert b"The only transfer coding taken is chunked" in said
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            PACKED % b"Chunked",
+            b"GET /list HTTP/1.0\r\n\r\n",
+            b"GET /list HTTP/1.1\r\nHost: t\r\n\r\n",
+        ],
+    )
+    async def test_chunks_and_both_versions_are_taken(self, service: Service, data: bytes) -> None:
+        """However the coding is written."""
+        assert 200 == (await service.raw(data)).status
 
     async def test_a_body_cut_short_harms_nobody(
         self, service: Service, caplog: pytest.LogCaptureFixture

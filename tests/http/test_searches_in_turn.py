@@ -1,4 +1,4 @@
-"""Searches take turns, tenant by tenant, and are in the way of nobody who reads or writes."""
+"""Searches and checks take turns, tenant by tenant, and hold up nobody who reads or writes."""
 
 import asyncio
 from functools import partial
@@ -21,6 +21,9 @@ SETTINGS: dict[str, Any] = {"pool_max": 6, "waiting_max": 15, "acquire_timeout_m
 """Two connections for reads, one of which is for searches; 16 places, 4 of them one tenant's."""
 
 LABELS = "LOCK TABLE app.entity_label IN ACCESS EXCLUSIVE MODE"
+STEPS = "LOCK TABLE app.life_cycle_step IN ACCESS EXCLUSIVE MODE"
+"""Of what is looked at by checks, and by none who reads or creates."""
+
 VECTOR = {"embedding_384": [1.0] + [0.0] * 383}
 ASKED = {
     "/v1/search": VECTOR,
@@ -31,9 +34,15 @@ ASKED = {
 }
 
 
-def ask(api: Api, path: str = "/v1/search") -> asyncio.Task[Answer]:
-    """Begin to search."""
-    return asyncio.create_task(api.post(path, ASKED[path]))
+CHECKED = "/v1/skills/{}/compliance"
+SLOW = dict.fromkeys(ASKED, LABELS) | dict.fromkeys((CHECKED, "/v1/skills/{}/%63ompliance"), STEPS)
+"""What takes turns, and what it waits for where that is locked."""
+
+
+def ask(api: Api, path: str = "/v1/search", identity: str = "") -> asyncio.Task[Answer]:
+    """Begin to search, or to check an entity."""
+    asked = api.post(path, ASKED[path]) if path in ASKED else api.get(path.format(identity))
+    return asyncio.create_task(asked)
 
 
 async def waiting(api: Api) -> int:
@@ -41,21 +50,21 @@ async def waiting(api: Api) -> int:
     return await gauge(api, "plant_searches_waiting")
 
 
-@pytest.mark.parametrize("path", ASKED)
+@pytest.mark.parametrize("path", SLOW)
 async def test_whoever_reads_or_writes_goes_past_searches(
     cluster: Server, database: str, tenant: Tenant, other_tenant: Tenant, path: str
 ) -> None:
     """As many as may wait do; lists, entities and creations are answered, also of the tenant."""
     async with (
         Bench.open(cluster, database, tenant, **SETTINGS) as bench,
-        bench.blocking(LABELS) as session,
+        bench.blocking(SLOW[path]) as session,
     ):
         made = await bench.api.made("skill")
-        there = [ask(bench.api, path)]
+        there = [ask(bench.api, path, made["id"])]
         await bench.waiting_backends(session, 1)
-        there += [ask(bench.api, path) for _ in range(3)]
+        there += [ask(bench.api, path, made["id"]) for _ in range(3)]
         await until(partial(waiting, bench.api), lambda count: count == 3)
-        unavailable(await bench.api.post(path, ASKED[path]))
+        unavailable(await ask(bench.api, path, made["id"]))
         for api in (bench.api, bench.api.of(other_tenant)):
             assert 200 == (await api.get("/v1/skills")).status
             assert 201 == (await api.create("skill")).status
@@ -65,7 +74,7 @@ async def test_whoever_reads_or_writes_goes_past_searches(
         await asyncio.gather(*there, return_exceptions=True)
 
 
-@pytest.mark.parametrize("path", ASKED)
+@pytest.mark.parametrize("path", SLOW)
 async def test_searches_are_counted_apart_from_reads_and_writes(
     cluster: Server, database: str, tenant: Tenant, path: str
 ) -> None:
@@ -74,15 +83,16 @@ async def test_searches_are_counted_apart_from_reads_and_writes(
         served(structs.replace(SMALL, **SETTINGS), cluster.url("app", database)) as service,
         Api.open(service.url, tenant) as api,
         Bench.open(cluster, database, tenant) as bench,
-        bench.blocking(LABELS),
+        bench.blocking(SLOW[path]),
     ):
         found = service.repository
+        made = await api.made("skill")
 
         async def inside() -> tuple[int, ...]:
             gates = found.searches.entrance, found.reads.entrance, found.pool.entrance
             return tuple(gate.waiting for gate in gates)
 
-        there = [ask(api, path) for _ in range(3)]
+        there = [ask(api, path, made["id"]) for _ in range(3)]
         await until(inside, lambda counts: counts == (3, 0, 0))
         for one in there:
             one.cancel()

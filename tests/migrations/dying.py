@@ -49,13 +49,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def steps() -> list[Release]:
     """Cut the history of this release: the n-th has its first n migrations, from none to all.
 
-    Only the last has the functions, which need all of the schema.
+    Only the last has the functions, which need all of the schema, and rules to compare it with.
     """
     whole = release()
     few = Catalog({LISTING: whole.catalog[LISTING]})
     cut = [
-        msgspec.structs.replace(whole, migrations=whole.migrations[:count], catalog=few)
-        for count in range(len(whole.migrations))
+        Release(whole.migrations[:count], few, whole.name) for count in range(len(whole.migrations))
     ]
     return [*cut, whole]
 

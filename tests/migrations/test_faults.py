@@ -33,7 +33,7 @@ SAMPLED = 10
 PARTS = 2
 BARE_SAMPLED = 5
 DEPLOYERS = 5
-AFTER_FUNCTIONS = 5
+AFTER_FUNCTIONS = 11
 # Functions stay after a rollback; the last step installs them.
 FUNCTIONS = "q"
 CHANGES = (
@@ -242,7 +242,7 @@ class TestKilled:
         """At the first, the last, a function and ten drawn between: the next run mends it."""
         first, *between, last = history.boundaries()
         drawn = [(each, random.choice(HOWS)) for each in random.sample(between, SAMPLED)]
-        # The last exchanges commit the functions and give back the lock.
+        # The last exchanges commit the functions, compare the rules and give back the lock.
         function = Boundary(last.step, last.exchange - AFTER_FUNCTIONS)
         named = [(each, how) for each in (first, function, last) for how in HOWS]
 

@@ -311,6 +311,7 @@ def row(statement: Statement, **changes: Any) -> dict[str, Any]:
         "settings": ["plan_cache_mode=force_custom_plan"],
         "owner": "plant_owner",
         "definer": False,
+        "nature": "sql f v u f f t",
         "executors": ["plant_owner", "plant_app"],
     }
     return listed | changes
@@ -344,7 +345,9 @@ class TestDrift:
             ({"settings": []}, "other settings"),
             ({"owner": "mallory"}, "owned by mallory"),
             ({"definer": True}, "owner's rights"),
+            ({"nature": "sql f i s f f t"}, "another nature"),
             ({"executors": ["public", "plant_app"]}, "by everybody"),
+            ({"executors": ["plant_app", "plant_worker"]}, "by plant_worker, too"),
             ({"executors": ["plant_owner"]}, "not be executed by plant_app"),
         ],
     )
@@ -357,6 +360,15 @@ class TestDrift:
         assert [(item.function, fault in item.fault) for item in found] == [
             (statement.function, True)
         ]
+
+    @pytest.mark.parametrize(
+        "changes", [{"owner": "mallory"}, {"definer": True}, {"executors": ["public"]}]
+    )
+    def test_finds_what_no_release_makes_so(self, changes: dict[str, Any]) -> None:
+        """A function that sets the context may be another release's; this one is nobody's."""
+        (found,) = compare(Catalog({}), [row(parsed(GOOD), **changes)])
+
+        assert parsed(GOOD).function == found.function
 
     def test_finds_a_second_function_of_the_name(self) -> None:
         """An overload could be called in the place of ours."""

@@ -446,10 +446,33 @@ class TestHistory:
             raise BadMigrations(["0001.x.sql: there is no statement"])
 
         monkeypatch.setattr(history, "release", unreadable)
-        migrations, functions = history.compared("postgresql://nowhere/x", embedded=True)
+        migrations, *others = history.compared("postgresql://nowhere/x", embedded=True)
 
-        assert ("bad", "unknown") == (migrations.status, functions.status)
+        assert ["bad", "unknown", "unknown"] == [one.status for one in (migrations, *others)]
         assert "there is no statement" in migrations.found
+
+    def test_rules_that_differ_are_no_matter_of_migrations(self, brings: Release) -> None:
+        """Three are shown, the others counted; nobody is told that a command mends them."""
+        wrong = [Finding("rule", f"policy p{n} on app.x", "is missing") for n in range(5)]
+        migrations, functions, rules = history.said(brings, wrong, embedded=True)
+
+        assert ("good", "good", "bad") == (migrations.status, functions.status, rules.status)
+        assert "policy p2 on app.x: is missing; and 2 more" in rules.found
+        assert "Find out who did that" in str(rules.way_out)
+
+    @pytest.mark.parametrize(
+        "embedded,waits,status",
+        [(True, True, "warning"), (True, False, "unknown"), (False, True, "unknown")],
+    )
+    def test_rules_that_were_not_compared_are_not_called_good(
+        self, brings: Release, status: str, *, embedded: bool, waits: bool
+    ) -> None:
+        """What waits the next start of an embedded server's service applies: then they are."""
+        found = [Finding("unseen", "rules", "are not compared: why")]
+        found += [Finding("pending", "0001.x", "is not applied")] if waits else []
+        rules = history.rules(brings, found, embedded=embedded)
+
+        assert (status, "are not compared: why") == (rules.status, rules.found)
 
     def test_functions_that_differ_are_named_and_counted(self, brings: Release) -> None:
         """Three are shown, the others counted; they are no matter of migrations."""

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from service.errors import InvalidBody, MalformedJson
-from service.model.decode import codec_of, decode_line, parse
+from service.model.decode import codec_of, decode_line
 from service.model.lines import Line
+from service.model.parsing import parse
 from service.model.plain import is_plain
 
 ID = "0190a1b2-0000-7000-8000-000000000001"
