@@ -207,7 +207,7 @@ BY_OWNER: list[tuple[str, ...]] = [
 ]
 
 BY_SUPERUSER: list[tuple[str, ...]] = [
-    (f"ALTER FUNCTION {GUARD} OWNER TO postgres", f"function {GUARD}"),
+    (f"ALTER FUNCTION {GUARD} OWNER TO CURRENT_USER", f"function {GUARD}"),
     ("ALTER TABLE app.secret OWNER TO plant_writer", "table app.secret"),
     ("ALTER SCHEMA q OWNER TO plant_writer", "schema q"),
     ("ALTER VIEW app.wanted_label OWNER TO plant_rules", "view app.wanted_label"),
