@@ -19,7 +19,6 @@ from service.usecases.search import Found, Search
 SEARCH: Final = web.AppKey("search", Search)
 
 _BODY: Final = web.RequestKey("searched", Struct)
-"""Of scores: vectors are of single precision."""
 
 T = TypeVar("T", bound=Struct)
 

@@ -24,6 +24,8 @@ PAIRS_MAX: Final = 10_000
 TEXT_MAX: Final = 1_000
 KINDS: Final = get_args(EntityType)
 SCORE_DIGITS: Final = 6
+"""Of scores: vectors are of single precision."""
+
 HALF_A_DIGIT: Final = 10**-SCORE_DIGITS / 2
 """How much less a score may be than the one that is shown of it."""
 IN_FORCE: Final = ("certified", "active", "deprecated")
