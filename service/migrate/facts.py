@@ -29,7 +29,11 @@ _HEAD: Final = """
 WITH home AS (SELECT * FROM pg_namespace WHERE nspname = ANY(%(schemas)s)),
 relation AS MATERIALIZED (
     -- What is part of a table of ours counts wherever it stands.
-    SELECT pg_class.*, pg_class.oid::regclass::text AS named FROM pg_class
+    SELECT
+        pg_class.*, pg_class.oid::regclass::text AS named,
+        -- yoyo makes its tables as its version has them, and looks after them.
+        pg_class.oid::regclass::text ~ '^plant_migrate\\._?yoyo_' AS is_yoyos
+    FROM pg_class
     WHERE relpersistence <> 't' AND (
         relnamespace IN (SELECT home.oid FROM home)
         OR pg_class.oid IN (

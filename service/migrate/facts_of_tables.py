@@ -58,7 +58,6 @@ SELECT
     )
 FROM relation INNER JOIN pg_sequence ON seqrelid = relation.oid
 """
-# yoyo makes its tables as its version has them, and looks after them.
 _COLUMNS: Final = """
 SELECT
     'column ' || quote_ident(attname) || ' of ' || named,
@@ -81,7 +80,7 @@ FROM relation
 INNER JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
 INNER JOIN pg_type ON pg_type.oid = atttypid
 LEFT OUTER JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE relkind IN ('c', 'f', 'm', 'p', 'r', 'v') AND named !~ '^plant_migrate\\._?yoyo_'
+WHERE relkind IN ('c', 'f', 'm', 'p', 'r', 'v') AND NOT is_yoyos
 """
 # What a partition has of its parent has names of the server's: it goes by the parent's. NOT NULL,
 # whose names no dump keeps, is said of the column.
@@ -101,7 +100,7 @@ FROM relation
 INNER JOIN pg_constraint AS own ON own.conrelid = relation.oid
 LEFT OUTER JOIN pg_constraint AS parent ON parent.oid = own.conparentid
 WHERE own.contype <> 'n' AND parent.conrelid IS DISTINCT FROM own.conrelid
-    AND named !~ '^plant_migrate\\._?yoyo_'
+    AND NOT is_yoyos
 """
 _INDEXES: Final = """
 SELECT
@@ -122,7 +121,7 @@ INNER JOIN pg_index ON indrelid = relation.oid
 INNER JOIN relation AS own ON own.oid = indexrelid
 LEFT OUTER JOIN pg_inherits ON inhrelid = indexrelid
 LEFT OUTER JOIN relation AS parent ON parent.oid = inhparent
-WHERE relation.named !~ '^plant_migrate\\._?yoyo_'
+WHERE NOT relation.is_yoyos
 """
 
 PARTS: Final = (
