@@ -96,7 +96,7 @@ class Door:
         repository = self._repository
         # The router takes the same path written in other ways.
         target = unquote(target) if "%" in target else target
-        if any(takes_turns(method, target) for takes_turns in (searches, compares, checks)):
+        if searches(method, target) or compares(method, target) or checks(method, target):
             return repository.reads, repository.searches.entrance
         pool = repository.reads if method in problems.SAFE_METHODS else repository.pool
         return pool, pool.entrance
