@@ -129,11 +129,10 @@ class Campaign:
         """Have a result for the first of these mutants that is one."""
         for mutant in ways:
             result = self._results.of(mutant)
-            if result is None or (
-                self._options.again and result.outcome == "survived" and not _is_excused(mutant)
-            ):
-                patience = EXCUSED_S if _is_excused(mutant) else self._options.patience
-                result = hunt.end_of(mutant, patience)
+            excused = _is_excused(mutant)
+            again = self._options.again and not excused
+            if result is None or (again and result.outcome == "survived"):
+                result = hunt.end_of(mutant, EXCUSED_S if excused else self._options.patience)
                 self._results.add(result)
                 _say(result)
             if result.outcome != "stillborn":

@@ -5,8 +5,9 @@ import json
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.sabotage.results import Result, Results
 
@@ -21,10 +22,16 @@ WORDS = {
 }
 
 
+@cache
+def reasons() -> list[dict[str, Any]]:
+    """Give the entries of harmless.toml."""
+    found: list[dict[str, Any]] = tomllib.loads(HARMLESS.read_text(encoding="utf-8"))["harmless"]
+    return found
+
+
 def harmless(result: Result) -> str | None:
     """Say why it does no harm that a mutant survived."""
-    given = tomllib.loads(HARMLESS.read_text(encoding="utf-8"))["harmless"]
-    for entry in given:
+    for entry in reasons():
         if (
             _fits(result.id, entry["mutants"])
             and _fits(result.what, entry.get("what", "*"))
