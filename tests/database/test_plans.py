@@ -687,16 +687,23 @@ class TestFresh:
             await pool.close()
             await asyncio.to_thread(cluster.drop, name)
 
-    async def test_nothing_grows_with_the_rows_that_are_there(
+    @pytest_asyncio.fixture(loop_scope="module")
+    async def newcomer(
         self, fresh: Repository, cluster: Server, catalog: Catalog, settings: Settings
-    ) -> None:
-        """3,000 creates, and changes, steps and reads, with plans that were made while empty."""
+    ) -> Tenant:
+        """Have the first tenant there."""
         database = await self.database(fresh)
         keys = Pool(cluster.url("owner", database), settings, name="owner")
         await keys.open()
         tenant = await make_tenant(Repository(catalog, keys))
         await keys.close()
-        actor = tenant.author
+        return tenant
+
+    async def test_nothing_grows_with_the_rows_that_are_there(
+        self, fresh: Repository, catalog: Catalog, newcomer: Tenant
+    ) -> None:
+        """3,000 creates, and changes, steps and reads, with plans that were made while empty."""
+        actor = newcomer.author
         async with fresh.pool.connection() as connection:
             await self.read(connection, catalog, actor, [actor.context.key_id] * 10)
             parents = await self.create(connection, catalog, actor, 20, [])
@@ -709,7 +716,7 @@ class TestFresh:
             await self.create(connection, catalog, actor, 300, parents)
             last = await self.touched(connection) - late
             each = {}
-            for name, calls in self.operations(catalog, tenant, made[-20:]).items():
+            for name, calls in self.operations(catalog, newcomer, made[-20:]).items():
                 before = await self.touched(connection)
                 for query, arguments in calls:
                     await connection.fetch(query, *arguments)
@@ -724,24 +731,19 @@ class TestFresh:
         assert {} == {name: blocks for name, blocks in each.items() if blocks > 200}, each
 
     async def test_what_is_taken_is_looked_up_by_its_key(
-        self, fresh: Repository, cluster: Server, catalog: Catalog, settings: Settings
+        self, fresh: Repository, cluster: Server, newcomer: Tenant
     ) -> None:
         """However many drafts others have, with a plan that was made while there were none."""
-        database = await self.database(fresh)
-        keys = Pool(cluster.url("owner", database), settings, name="owner")
-        await keys.open()
-        tenant = await make_tenant(Repository(catalog, keys))
-        await keys.close()
         bodies = [json.dumps(skill_body(external_id=unique("e"))) for _ in range(600)]
-        async with connections(cluster, database) as connect:
+        async with connections(cluster, await self.database(fresh)) as connect:
             session = await connect("superuser")
-            await self.taken(session, tenant.certifier)
-            async with acting(session, tenant.author):
+            await self.taken(session, newcomer.certifier)
+            async with acting(session, newcomer.author):
                 # Nothing is counted meanwhile, as in an import.
                 await session.execute("SET LOCAL app.importing = 'yes'")
                 await session.execute(CREATE, bodies)
             before = await self.touched(session)
-            await self.taken(session, tenant.certifier)
+            await self.taken(session, newcomer.certifier)
             blocks = await self.touched(session) - before
 
         assert 0 < blocks / 10 < 20
