@@ -1,22 +1,31 @@
-"""Tests run in forked processes: everything is imported and collected once, in the parent."""
+"""Tests run in forked processes: everything is imported and collected once, in the parent.
+
+Each has a directory for temporary files, and what it leaves there goes with it: the files, and the
+servers that its tests started, which are in sessions of their own and outlive it.
+"""
 
 import json
 import os
 import selectors
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers import room
+
 Message = dict[str, Any]
 Say = Callable[[Message], None]
+SERVER_S_MAX = 10.0
+"""How long a server has to be gone that was told to be at once."""
 
 
 def forked(work: Callable[[Say], None], *, log: Path, seconds: float) -> Iterator[Message]:
@@ -25,26 +34,53 @@ def forked(work: Callable[[Say], None], *, log: Path, seconds: float) -> Iterato
     The last message is `{"ended": "late"}` when it was, `{"ended": "done"}` when it said all, and
     `{"ended": "died"}` when it went without a word.
     """
-    read, write = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        os.close(read)
-        _work(work, write, log)
-    os.close(write)
-    try:
-        yield from _heard(read, time.monotonic() + seconds)
-    finally:
-        os.close(read)
-        # Its own session: what it started goes with it.
-        with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    with _place() as place:
+        read, write = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            os.close(read)
+            _work(work, write, log, place)
+        os.close(write)
+        try:
+            yield from _heard(read, time.monotonic() + seconds)
+        finally:
+            os.close(read)
+            # Its own session: what it started goes with it.
+            with suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
-def _work(work: Callable[[Say], None], write: int, log: Path) -> None:
+@contextmanager
+def _place() -> Iterator[Path]:
+    """Give a directory for temporary files; servers whose data is in it end before it does."""
+    with room() as directory:
+        try:
+            yield directory
+        finally:
+            for pid_file in directory.rglob("postmaster.pid"):
+                with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+                    _end_server(int(pid_file.read_text().split()[0]), pid_file.parent)
+
+
+def _end_server(pid: int, data: Path) -> None:
+    """End the server of a directory at once, and wait until it is gone.
+
+    Raises: FileNotFoundError and ProcessLookupError when it is, or is not that server.
+    """
+    # A copied or invented file may name anybody.
+    command = Path(f"/proc/{pid}/cmdline")
+    deadline = time.monotonic() + SERVER_S_MAX
+    while str(data) in command.read_text():
+        os.kill(pid, signal.SIGQUIT if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _work(work: Callable[[Say], None], write: int, log: Path, place: Path) -> None:
     os.setsid()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)

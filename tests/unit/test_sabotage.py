@@ -1,12 +1,15 @@
 """What the sabotage run breaks, and what it leaves as it is."""
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.sabotage import listed, python_code
 from tests.sabotage.choice import fits, hinted
-from tests.sabotage.fork import forked
+from tests.sabotage.fork import Say, forked
 from tests.sabotage.ground import edited, inverse
 from tests.sabotage.mutant import Edit, Mutant
 from tests.sabotage.report import Made, harmless, write
@@ -118,6 +121,12 @@ def test_the_list_fits_the_tree() -> None:
     assert {"service/database/pool.py", "service/sqlstate.py"} < names
 
 
+def command(pid: str) -> str:
+    """Give what a process was started with; nothing when it is gone or about to be."""
+    path = Path("/proc", pid, "cmdline")
+    return path.read_text() if path.exists() else ""
+
+
 class TestFork:
     """Work in a process of its own."""
 
@@ -142,6 +151,32 @@ class TestFork:
         found = list(forked(work, log=tmp_path / "log", seconds=0.2))
 
         assert [{"ended": "late"}] == found
+
+    def test_what_it_leaves_is_removed(self, tmp_path: Path) -> None:
+        """A server of a directory that it made ends with it, and another process stays."""
+
+        def server(data: Path) -> str:
+            data.mkdir()
+            program = [sys.executable, "-c", "import signal; signal.pause()", str(data)]
+            pid = subprocess.Popen(program, start_new_session=True).pid
+            (data / "postmaster.pid").write_text(f"{pid}\n{data}\n")
+            return str(pid)
+
+        def work(say: Say) -> None:
+            place = Path(tempfile.mkdtemp())
+            pid = server(place / "data")
+            (place / "copy").mkdir()
+            (place / "copy/postmaster.pid").write_text(f"{stranger.pid}\n")
+            say({"server": pid, "place": str(place)})
+
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+            told, ended = forked(work, log=tmp_path / "log", seconds=30)
+            stays = stranger.poll() is None
+
+        assert stays
+        assert {"ended": "done"} == ended
+        assert not Path(told["place"]).exists()
+        assert not command(told["server"])
 
 
 class TestResults:
