@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sabotage import catalogue, listed, python_code, statements
+from tests.sabotage import catalogue, controls, listed, python_code, statements
 from tests.sabotage.choice import Choice
 from tests.sabotage.ground import Ground, ground
 from tests.sabotage.hunt import Hunt
@@ -46,22 +46,12 @@ PYTEST = (
     *("-q", "-s", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"),
     *("--no-cov", "--timeout", "60", "--tb=line", "--no-showlocals"),
 )
+CONTROL_S = 2.0
 EXCUSED_S = 2.0
 """Patience with a mutant that has a reason to survive."""
 
 DRAWS_MAX = 20 * statements.LINES
 """Lines that are looked at, most of which say what a later migration says anew."""
-
-CONTROLS = (
-    Mutant(id="control/nothing", group="control", what="nothing", sql=("SELECT 1",)),
-    Mutant(
-        id="control/everything",
-        group="control",
-        what="every write is refused",
-        sql=("DROP TABLE audit.entry CASCADE",),
-        names=("audit.entry",),
-    ),
-)
 
 
 class UncontrolledError(Exception):
@@ -98,7 +88,7 @@ class Campaign:
             gc.collect()
             gc.freeze()
             if not self._options.tests:
-                self._controlled(hunt)
+                self._controlled(hunt, tree)
             every = {group: list(every_of(group, found, tree)) for group in GROUPS}
             self._made = {
                 group: Made(
@@ -117,13 +107,15 @@ class Campaign:
         session.testsfailed = 0 if good else 1
         return True
 
-    def _controlled(self, hunt: Hunt) -> None:
-        nothing, everything = (hunt.end_of(mutant, 2.0) for mutant in CONTROLS)
-        for result in (nothing, everything):
+    def _controlled(self, hunt: Hunt, tree: Path) -> None:
+        wanted = {controls.NOTHING: "survived"}
+        wanted |= dict.fromkeys(controls.to_be_caught(tree), "caught")
+        for mutant, outcome in wanted.items():
+            result = hunt.end_of(mutant, CONTROL_S)
             self._results.add(result)
             _say(result)
-        if nothing.outcome != "survived" or everything.outcome != "caught":
-            raise UncontrolledError(f"{nothing} {everything}")
+            if result.outcome != outcome:
+                raise UncontrolledError(str(result))
 
     def _settled(self, hunt: Hunt, ways: list[Mutant]) -> bool:
         """Have a result for the first of these mutants that is one."""

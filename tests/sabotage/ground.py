@@ -21,6 +21,7 @@ from service.refusal import Refusal
 from service.settings import Settings
 from tests.postgres import Server
 from tests.sabotage.fingerprint import FINGERPRINT
+from tests.sabotage.forget import forget
 from tests.sabotage.mutant import Edit, Mutant
 from tests.servers import room
 
@@ -52,13 +53,18 @@ def copied(root: Path) -> Iterator[Path]:
 
 @contextmanager
 def edited(tree: Path, edits: tuple[Edit, ...]) -> Iterator[None]:
-    """Have files with edits in them; they are as they were afterwards, times included."""
+    """Have files with edits in them; they are as they were afterwards, times included.
+
+    Nobody knows them as they were before: this process reads them anew, now and afterwards.
+    """
     before = {}
     try:
         for edit in edits:
             path = tree / edit.path
             before[path] = (path.read_bytes(), path.stat())
             path.write_text(edit.applied(path.read_text(encoding="utf-8")), encoding="utf-8")
+        if edits:
+            forget()
         yield
     finally:
         for path, (content, _) in before.items():
@@ -66,6 +72,8 @@ def edited(tree: Path, edits: tuple[Edit, ...]) -> Iterator[None]:
         for path, (_, stat) in before.items():
             # Compiled files are told from stale ones by the time of their source.
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        if edits:
+            forget()
 
 
 def inverse(tree: Path, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
