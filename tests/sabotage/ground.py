@@ -92,7 +92,8 @@ class Ground:
         self.server = server
         self.url = superuser_url
         self.template = server.create("template")
-        apply(server.url("owner", self.template))
+        self._release = release()
+        apply(server.url("owner", self.template), brings=self._release)
         server.let_in(self.template)
         self._kept = {self.template}
         self._steps: dict[int, str] = {}
@@ -133,7 +134,7 @@ class Ground:
             if mutant.code:
                 _applied_anew(self.server.url("owner", name))
             else:
-                apply(self.server.url("owner", name))
+                apply(self.server.url("owner", name), brings=self._restated())
             return name
         first = min(int(Path(edit.path).name[:4]) for edit in mutant.edits)
         name = self.server.clone(self._step(first))
@@ -142,10 +143,14 @@ class Ground:
             raise StillbornError("The migrated database is the same.")
         return name
 
+    def _restated(self) -> Release:
+        """Give the release with the statements as they are edited: its migrations are not."""
+        return Release(self._release.migrations, load_catalog(), self._release.name)
+
     def _step(self, number: int) -> str:
         """Give a database with the migrations before a number, none of which is edited."""
         if number not in self._steps:
-            whole = release()
+            whole = self._release
             before = tuple(item for item in whole.migrations if int(item.id[:4]) < number)
             listing = Catalog({LISTING: load_catalog()[LISTING]})
             name = self.server.create(f"before_{number}")
