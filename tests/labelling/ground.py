@@ -15,7 +15,6 @@ from service.settings import Settings
 from tests.factories import Tenant
 from tests.postgres import Server
 
-CATALOG: Final = load()
 WORDS: Final = "words/1"
 
 
@@ -73,7 +72,7 @@ class Worker:
     def __init__(self, cluster: Server, database: str, settings: Settings) -> None:
         url = cluster.url("worker", database)
         self.lone = Lone(url, settings, name="labels", vectors=True)
-        self.repository = Repository(CATALOG, Pool(url, settings))
+        self.repository = Repository(load(), Pool(url, settings))
 
     def labels(self, tenant: Tenant, vectors: Counted, since: object = ALWAYS) -> TenantLabels:
         """Have the labels of a tenant at hand."""

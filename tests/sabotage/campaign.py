@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from service.catalog.load import Catalog
 from tests.sabotage import catalogue, controls, listed, python_code, statements
 from tests.sabotage.choice import Choice
+from tests.sabotage.forget import forget
 from tests.sabotage.ground import Ground, ground
 from tests.sabotage.hunt import Hunt
 from tests.sabotage.mutant import Mutant
@@ -76,6 +78,7 @@ class Campaign:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run everything that is asked for and has no result yet."""
         tree, log = Path.cwd(), self._state / "log.txt"
+        _nobody_knows_statements()
         with ground() as found:
             os.environ["PLANT_TEST_DATABASE_URL"] = found.url
             record = Record(self._state / "record.json")
@@ -154,6 +157,17 @@ class Campaign:
             if wanted == 0:
                 return
             wanted -= self._settled(hunt, ways)
+
+
+def _nobody_knows_statements() -> None:
+    """See that no module keeps statements: it would send them as they were, whatever is edited.
+
+    Raises: UncontrolledError.
+    """
+    forget()
+    gc.collect()
+    if any(isinstance(one, Catalog) for one in gc.get_objects()):
+        raise UncontrolledError("A module of the tests or the service keeps a catalogue.")
 
 
 def every_of(group: str, found: Ground, tree: Path) -> Iterator[list[Mutant]]:

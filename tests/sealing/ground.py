@@ -28,7 +28,6 @@ from tests.postgres import Server
 from tests.sealing.witness import LocalWitness
 from tests.sessions import Connection
 
-CATALOG: Final = load()
 # As a trigger writes it, without an entity: many entries in a short time.
 FILL: Final = """
 SELECT count(appended.audit_id)
@@ -47,7 +46,7 @@ class Process:
     def __init__(self, cluster: Server, database: str, settings: Settings) -> None:
         url = cluster.url("worker", database)
         self.lone = Lone(url, settings, name="worker")
-        self.desk = Desk(Repository(CATALOG, Pool(url, settings)), self.lone)
+        self.desk = Desk(Repository(load(), Pool(url, settings)), self.lone)
         self.standing = Standing()
         self.witnesses: list[str] = []
         self.file = StateFile(settings.sealer_state or settings.data_dir / "sealer.json")
@@ -174,8 +173,8 @@ async def ground_on(cluster: Server, database: str, data_dir: Path) -> AsyncIter
             stack.push_async_callback(pool.close)
         superuser = await asyncpg.connect(cluster.url("superuser", database))
         stack.push_async_callback(superuser.close)
-        tenant = await make_tenant(Repository(CATALOG, pools["owner"]))
-        app = Repository(CATALOG, pools["app"])
+        tenant = await make_tenant(Repository(load(), pools["owner"]))
+        app = Repository(load(), pools["app"])
         yield Ground(cluster, database, settings, app, superuser, tenant, stack)
 
 

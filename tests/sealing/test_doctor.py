@@ -4,13 +4,14 @@ import asyncpg
 import pytest
 from msgspec import structs
 
+from service.catalog.load import load
 from service.database.pool import Pool
 from service.doctor.check import Check
 from service.doctor.log import log, look_at
 from service.repository.base import Repository
 from service.settings import Settings
 from tests.postgres import Server
-from tests.sealing.ground import CATALOG, Ground, Process
+from tests.sealing.ground import Ground, Process
 from tests.sealing.test_refusals import ATTACKS, Attack, three
 
 pytestmark = pytest.mark.database
@@ -28,7 +29,7 @@ async def looked(ground: Ground, settings: Settings | None = None) -> Check:
     """Look at the log with the files of the leader, or others."""
     given = settings or ground.settings
     url = ground.cluster.url("worker", ground.database)
-    return log(await look_at(given, Repository(CATALOG, Pool(url, given)), url))
+    return log(await look_at(given, Repository(load(), Pool(url, given)), url))
 
 
 async def at_work(ground: Ground) -> Process:
