@@ -6,13 +6,14 @@ from pathlib import Path
 
 import asyncpg
 
+from service.catalog.load import load
 from service.database.pool import Pool
 from service.repository.base import Repository
 from service.sealing.keys import Keyring
 from service.sealing.state import State
 from service.settings import Settings
 from tests.postgres import Server
-from tests.sealing.ground import CATALOG, Process
+from tests.sealing.ground import Process
 from tests.sessions import Connection
 
 TRIGGERS = """
@@ -56,7 +57,7 @@ class Site:
             pool = Pool(self.cluster.url(role, self.database), self.settings, name=role)
             await pool.open()
             self._stack.push_async_callback(pool.close)
-            self._pools[role] = Repository(CATALOG, pool)
+            self._pools[role] = Repository(load(), pool)
         return self._pools[role]
 
     async def seal(self) -> int:
