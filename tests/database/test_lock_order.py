@@ -215,6 +215,25 @@ class TestEntities:
 
         await waits_without(pair, team.id, enter, ENTITY, agent.id)
 
+    async def test_a_put_of_an_agent_waits_for_nobody_who_has_another_entity(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """But for the team that the agent enters."""
+        world = await make_world(repository, tenant)
+        own = (world.job_role, world.industry)
+        team, other = [
+            await create(repository, tenant.author, "team", team_body(*own)) for _ in "ab"
+        ]
+        body = agent_body(*own, [world.skill], external_id=unique("put"))
+        await create(repository, tenant.author, "agent", body)
+        enters = json.dumps(body | {"team_id": str(team.id)})
+        async with acting(pair.first, tenant.author):
+            await pair.first.execute(HOLD, other.id)
+            act = Act(tenant.author, PUT, ("agent", body["external_id"], enters))
+            state = await pair.sent(act)
+
+        assert state is None
+
     async def test_what_is_absent_is_archived_in_the_order_of_ids(
         self,
         repository: Repository,

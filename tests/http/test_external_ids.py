@@ -45,6 +45,20 @@ class TestPut:
             found = await api.get(path)
             assert (200, made.body, made.etag) == (found.status, found.body, found.etag)
 
+    async def test_each_kind_has_ids_of_its_own(self, api: Api) -> None:
+        """What has the same id and is of another kind is neither found nor changed."""
+        external_id = unique("own")
+        bodies = {kind: await api.body(kind) for kind in NAMES}
+        made = {
+            kind: await put(api, kind, external_id, body, If_None_Match="*")
+            for kind, body in bodies.items()
+        }
+        for kind, body in bodies.items():
+            changed = {**body, "description": "Changed."}
+            answer = await put(api, kind, external_id, changed, If_Match=made[kind].etag)
+            assert (200, made[kind].json["id"]) == (answer.status, answer.json["id"]), answer.body
+        assert [201] * len(NAMES) == [answer.status for answer in made.values()]
+
     @pytest.mark.parametrize("kind", NAMES)
     async def test_equal_content_makes_no_version(self, api: Api, kind: str) -> None:
         """Also in another order: the document as it is, under its tag, without an entry."""

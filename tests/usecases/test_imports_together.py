@@ -363,6 +363,25 @@ class TestFamilies:
         assert ["created", "created", "rejected"] == found.outcomes
         assert 1 == calls["import_parts"]
 
+    async def test_a_member_is_told_of_its_team_and_of_all_else_that_is_not_there(
+        self, counted: Counted
+    ) -> None:
+        """Its team is refused for itself, and another member for want of skills."""
+        await counted(workshop(), active=True)
+        lines = [
+            line("team", "new", **staff("nowhere", "metal")),
+            *self.agents({1: []}, team_id=ref("new"), skill_ids=[ref("nowhere")]),
+            *self.agents({2: []}, team_id=ref("new"), skill_ids=[]),
+        ]
+
+        found, _ = await counted(lines, active=True)
+        pointers = [set(found.reason(number)[1]) for number in (1, 2)]
+
+        assert [
+            {"/job_role_id/external_id"},
+            {"/team_id/external_id", "/skill_ids/0/external_id"},
+        ] == pointers
+
     async def test_a_team_waits_for_a_name_with_its_members(self, counted: Counted) -> None:
         """The new team takes the name that the old one gives up, and its members come with it."""
         await counted(workshop())

@@ -444,8 +444,11 @@ class TestRefusals:
                 else line
                 for number, line in enumerate(lines)
             ]
-            with pytest.raises(ParentCycle):
+            with pytest.raises(ParentCycle) as refused:
                 await restored(repository, into, closed(ring), named(tenant))
+            assert [("/parent_ids", "acyclic", "An entity cannot be among its own ancestors.")] == [
+                (error.pointer, error.rule, error.message) for error in refused.value.errors
+            ]
 
     async def test_governance_agents_have_to_be_named(
         self,
