@@ -50,11 +50,6 @@ pytestmark = pytest.mark.database
 KINDS = ("skill", "industry", "job_role", "team", "agent")
 PATCH = {"description": "Amended."}
 UPDATE = "UPDATE app.base_entity SET {} WHERE id = $1"
-OPEN = """
-INSERT INTO app.amendment (
-    tenant_id, entity_id, entity_type, base_version, patch, governance_agent_id
-) VALUES ($1, $2, 'skill', 1, '{"description": "By hand."}', $3)
-"""
 # A superuser's way to plant what no function makes.
 PLANT = """
 INSERT INTO app.amendment (
@@ -392,24 +387,6 @@ class TestDoor:
         assert ["PL003", "PL013", "PL013", "PL013", "PL013", "PL013", "PL003"] == states
         assert ["create", "amend"] == [row["operation"] for row in rows]
         assert made.version == json.loads(rows[-1]["body"])["base_version"]
-
-    @pytest.mark.parametrize("status", ["draft", "under_review", "archived"])
-    async def test_a_superuser_opens_none_of_what_is_not_in_force(
-        self, repository: Repository, superuser: Connection, tenant: Tenant, status: str
-    ) -> None:
-        """By hand, as through the service."""
-        made = await create(repository, tenant.author, "skill", skill_body())
-        if status != "draft":
-            await step(repository, tenant.author, "skill", made.id, status)
-        author = tenant.author.context.governance_agent_id
-        async with acting(superuser, tenant.author):
-            error = await Savepoint(superuser).error(OPEN, tenant.id, made.id, author)
-
-        assert isinstance(error, asyncpg.PostgresError)
-        assert ("PL023", {"current_status": status}) == (
-            error.sqlstate,
-            json.loads(str(error.detail)),
-        )
 
     async def test_what_was_certified_of_one_entity_concerns_no_other(
         self, repository: Repository, tenant: Tenant

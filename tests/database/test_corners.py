@@ -11,6 +11,7 @@ from tests.amending import amended, propose, reviewed
 from tests.factories import (
     Tenant,
     active_skill,
+    agent_body,
     amend,
     create,
     document,
@@ -38,6 +39,13 @@ INSERT INTO app.amendment (
 SELECT tenant_id, id, entity_type, version, '{"description": "x"}', 'draft', version_hash,
     last_entry_id, governance_agent_id, document
 FROM app.base_entity WHERE id = $1
+"""
+SKILL = """
+INSERT INTO app.skill_entity (tenant_id, id, category, private_to) VALUES ($1, $2, 'technical', $3)
+"""
+BASE = """
+INSERT INTO app.base_entity (tenant_id, id, entity_type, name, description, governance_agent_id)
+VALUES ($1, $2, 'skill', 'By hand', 'What it is.', $3)
 """
 AMEND_TWO = """
 SELECT count(*) FROM app.job_role_amend(
@@ -277,6 +285,61 @@ class TestBodies:
         found = json.loads(made.document)
 
         assert ([world.team], ["one"]) == (found["parent_ids"], found["tags"])
+
+    async def test_a_document_is_the_same_wherever_its_links_lie(
+        self, repository: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """Read by no index, from a table in which the first link has moved behind the others."""
+        world = await make_world(repository, tenant)
+        skills = [str((await active_skill(repository, tenant)).id) for _ in "abc"]
+        own = (world.job_role, world.industry)
+        bodies = {
+            "skill": skill_body(parent_ids=skills, tags=["a", "b", "c"]),
+            "job_role": job_role_body(skills),
+            "agent": agent_body(*own, skills),
+        }
+        made = {
+            kind: (await create(repository, tenant.author, kind, body)).id
+            for kind, body in bodies.items()
+        }
+        async with acting(superuser, tenant.author):
+            for table, owner, link, kind, first in (
+                ("entity_tag", "entity_id", "tag", "skill", "a"),
+                ("entity_parent", "entity_id", "parent_id", "skill", skills[0]),
+                ("job_role_skill", "job_role_id", "skill_id", "job_role", skills[0]),
+                ("agent_skill", "agent_id", "skill_id", "agent", skills[0]),
+            ):
+                moved = await superuser.execute(
+                    f"UPDATE app.{table} SET {link} = {link} WHERE {owner} = $1 AND {link} = $2",
+                    made[kind], first,
+                )  # fmt: skip
+                assert moved == "UPDATE 1"
+            await superuser.execute(
+                "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off;"
+                " SET LOCAL enable_indexonlyscan = off"
+            )
+            rendered = await superuser.fetch(
+                "SELECT entity_type, document = app.entity_document(base_entity) AS is_same"
+                " FROM app.base_entity WHERE id = ANY($1)",
+                list(made.values()),
+            )
+
+        assert dict.fromkeys(made, True) == {row["entity_type"]: row["is_same"] for row in rendered}
+
+    async def test_what_is_inserted_without_a_state_is_a_draft(
+        self, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """Its author's alone, like any other."""
+        identity = await superuser.fetchval("SELECT uuidv7()")
+        author = tenant.author.context.governance_agent_id
+        async with acting(superuser, tenant.author):
+            for statement in (SKILL, BASE):
+                await superuser.execute(statement, tenant.id, identity, author)
+        row = await superuser.fetchrow(
+            "SELECT status, private_to::text FROM app.base_entity WHERE id = $1", identity
+        )
+
+        assert ("draft", author) == tuple(row or ())
 
 
 class TestInUse:
