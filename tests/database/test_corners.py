@@ -40,13 +40,6 @@ SELECT tenant_id, id, entity_type, version, '{"description": "x"}', 'draft', ver
     last_entry_id, governance_agent_id, document
 FROM app.base_entity WHERE id = $1
 """
-SKILL = """
-INSERT INTO app.skill_entity (tenant_id, id, category, private_to) VALUES ($1, $2, 'technical', $3)
-"""
-BASE = """
-INSERT INTO app.base_entity (tenant_id, id, entity_type, name, description, governance_agent_id)
-VALUES ($1, $2, 'skill', 'By hand', 'What it is.', $3)
-"""
 AMEND_TWO = """
 SELECT count(*) FROM app.job_role_amend(
     $1::uuid[],
@@ -325,21 +318,6 @@ class TestBodies:
             )
 
         assert dict.fromkeys(made, True) == {row["entity_type"]: row["is_same"] for row in rendered}
-
-    async def test_what_is_inserted_without_a_state_is_a_draft(
-        self, superuser: Connection, tenant: Tenant
-    ) -> None:
-        """Its author's alone, like any other."""
-        identity = await superuser.fetchval("SELECT uuidv7()")
-        author = tenant.author.context.governance_agent_id
-        async with acting(superuser, tenant.author):
-            for statement in (SKILL, BASE):
-                await superuser.execute(statement, tenant.id, identity, author)
-        row = await superuser.fetchrow(
-            "SELECT status, private_to::text FROM app.base_entity WHERE id = $1", identity
-        )
-
-        assert ("draft", author) == tuple(row or ())
 
 
 class TestInUse:
