@@ -441,6 +441,18 @@ async def test_nothing_is_truncated(superuser: Connection, role: str) -> None:
     assert {} == {table: state for table, state in states.items() if state != "PL013"}
 
 
+async def test_a_secret_that_is_added_by_hand_is_of_now(superuser: Connection) -> None:
+    """As the one is that came with the schema."""
+    added = superuser.transaction()
+    await added.start()
+    of_now = await superuser.fetchval(
+        "INSERT INTO app.secret (name, value) VALUES ('more', 'x') RETURNING created_at = now()"
+    )
+    await added.rollback()
+
+    assert of_now
+
+
 async def test_a_step_of_an_amendment_is_answered_once_for_a_request(
     repository: Repository, superuser: Connection, tenant: Tenant
 ) -> None:

@@ -49,7 +49,7 @@ from tests.restoring import (
     named,
     restored,
 )
-from tests.sessions import Savepoint, acting
+from tests.sessions import Savepoint, acting, become
 from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
@@ -636,6 +636,21 @@ class TestAfterwards:
             state = await Savepoint(superuser).state("SELECT app.restore_end()")
 
         assert "PL013" == state
+
+    async def test_nothing_begins_without_the_scope_or_in_an_older_snapshot(
+        self, tenant: Tenant, into: Empty, superuser: asyncpg.Connection
+    ) -> None:
+        """Nor would the restoration be refused only at its end, which nobody has to ask for."""
+        begin = "SELECT app.restore_begin('{}')"
+        async with acting(superuser, tenant.certifier):
+            states = [await Savepoint(superuser).state(begin)]
+        async with superuser.transaction(isolation="repeatable_read"):
+            await become(superuser, into.admin)
+            states.append(await Savepoint(superuser).state(begin))
+        async with acting(superuser, into.admin):
+            states.append(await Savepoint(superuser).state(begin))
+
+        assert ["PL007", "PL013", None] == states
 
     async def test_no_hand_restores(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
