@@ -55,6 +55,7 @@ from tests.triggers import asleep
 pytestmark = pytest.mark.database
 
 ENTRIES = "SELECT count(*) FROM audit.entry WHERE tenant_id = $1"
+READ = "SELECT entity_id FROM audit.entry INNER JOIN audit.payload USING (tenant_id, audit_id)"
 OF_ALL = "SELECT coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t WHERE tenant_id = $1"
 TABLES = ("app.base_entity", "app.entity_tag", "audit.entry", "app.governance_agent")
 BY_HAND = """
@@ -242,6 +243,28 @@ class TestRoundTrip:
         assert await document(repository, into.admin, "skill", made.id) is None
         assert await document(repository, back.certifier, "skill", made.id) is None
         assert b"hush" not in await exported(repository, into.admin.context)
+
+    async def test_what_a_version_said_is_read_by_whom_it_was_read_before(
+        self,
+        repository: Repository,
+        owner: Repository,
+        superuser: asyncpg.Connection,
+        tenant: Tenant,
+        into: Empty,
+    ) -> None:
+        """In the log: of a draft by its author, of what is in force by everybody."""
+        draft = await create(repository, tenant.author, "skill", skill_body())
+        active = await active_skill(repository, tenant)
+        stream = await exported(repository, tenant.author.context)
+        await restored(repository, into, stream, named(tenant))
+        back = await come_back(owner, into)
+        read = []
+        for actor in (back.author, back.certifier):
+            async with acting(superuser, actor):
+                await superuser.execute("SET LOCAL ROLE plant_app")
+                read.append({row["entity_id"] for row in await superuser.fetch(READ)})
+
+        assert [{draft.id, active.id}, {active.id}] == read
 
 
 class TestRefusals:
