@@ -137,6 +137,22 @@ class TestNames:
         now = await state(superuser, tenant)
         assert before == {name: now[name] for name in before}
 
+    async def test_nobody_waits_for_what_is_archived(
+        self, counted: Counted, repository: Repository, tenant: Tenant
+    ) -> None:
+        """It has no name to give up: who takes the one that it had is first, in one look."""
+        made, _ = await counted([line("skill", "gone", name="x"), line("skill", "stays", name="y")])
+        await step(repository, tenant.author, "skill", str(made[1].id), "archived")
+        lines = [
+            line("skill", name, name=wanted)
+            for name, wanted in (("gone", "y"), ("stays", "x"), ("new", "y"))
+        ]
+
+        found, calls = await counted(lines)
+
+        assert ["rejected", "amended", "created"] == found.outcomes
+        assert 1 == calls["import_parts"]
+
     async def test_what_waits_for_one_that_is_refused_is_refused(self, counted: Counted) -> None:
         """The last one wants what an entity outside has: nobody moves, and all say why."""
         await counted([*steps([*range(30)]), line("skill", "outside", name="Chain step 00030")])
