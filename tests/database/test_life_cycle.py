@@ -21,6 +21,7 @@ from tests.factories import (
     agent_body,
     amend,
     create,
+    document,
     industry_body,
     job_role_body,
     make_world,
@@ -542,7 +543,10 @@ class TestFourEyes:
             await take(repository, tenant.certifier, "skill", made.id, "certified")
         await take(repository, third, "skill", made.id, "certified")
 
-        assert await amended(repository, tenant, "skill", made.id, {"description": "Two."})
+        await amended(repository, tenant, "skill", made.id, {"description": "Two."})
+        now = await document(repository, tenant.author, "skill", made.id) or {}
+
+        assert "Two." == now["description"]
 
 
 class TestDeprecation:

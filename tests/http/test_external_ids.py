@@ -201,6 +201,19 @@ class TestPut:
             assert (201, first.body) == (again.status, again.body)
             assert "true" == again.headers["Idempotency-Replayed"]
 
+    async def test_a_key_changes_it_once(self, api: Api) -> None:
+        """What is answered anew says so, and nothing else does."""
+        external_id, body = unique("own"), skill_body()
+        made = await put(api, "skill", external_id, body, If_None_Match="*")
+        changed = {**body, "description": "Changed."}
+        sent = [
+            await put(api, "skill", external_id, one, If_Match=made.etag, Idempotency_Key=key)
+            for one, key in ((body, "same"), (changed, "k"), (changed, "k"))
+        ]
+
+        assert [(200, 1), (200, 2), (200, 2)] == [(one.status, one.json["version"]) for one in sent]
+        assert [None, None, "true"] == [one.headers.get("Idempotency-Replayed") for one in sent]
+
     async def test_a_dry_run_does_nothing(self, api: Api) -> None:
         """200 with what would be there, which is not."""
         external_id = unique("own")

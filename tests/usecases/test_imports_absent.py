@@ -552,9 +552,10 @@ async def test_what_is_absent_is_numbered_from_the_newest(
 
     What was archived before has none.
     """
-    for n in range(5):
-        made = await create(repository, tenant.author, "skill", skill_body(external_id=f"s:{n}"))
-    await step(repository, tenant.author, "skill", made.id, "archived")
+    for n in range(4):
+        await create(repository, tenant.author, "skill", skill_body(external_id=f"s:{n}"))
+    gone = await create(repository, tenant.author, "skill", skill_body(external_id="s:gone"))
+    await step(repository, tenant.author, "skill", gone.id, "archived")
     run = await superuser.fetchval("SELECT uuidv7()")
     given = '[{"line": 1, "kind": "skill", "external_id": "s:0", "body": {}}]'
     session = await connect("superuser")
