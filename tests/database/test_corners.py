@@ -11,6 +11,7 @@ from tests.amending import amended, propose, reviewed
 from tests.factories import (
     Tenant,
     active_skill,
+    agent_body,
     amend,
     create,
     document,
@@ -278,6 +279,46 @@ class TestBodies:
 
         assert ([world.team], ["one"]) == (found["parent_ids"], found["tags"])
 
+    async def test_a_document_is_the_same_wherever_its_links_lie(
+        self, repository: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """Read by no index, from a table in which the first link has moved behind the others."""
+        world = await make_world(repository, tenant)
+        skills = [str((await active_skill(repository, tenant)).id) for _ in "abc"]
+        own = (world.job_role, world.industry)
+        bodies = {
+            "skill": skill_body(parent_ids=skills, tags=["a", "b", "c"]),
+            "job_role": job_role_body(skills),
+            "agent": agent_body(*own, skills),
+        }
+        made = {
+            kind: (await create(repository, tenant.author, kind, body)).id
+            for kind, body in bodies.items()
+        }
+        async with acting(superuser, tenant.author):
+            for table, owner, link, kind, first in (
+                ("entity_tag", "entity_id", "tag", "skill", "a"),
+                ("entity_parent", "entity_id", "parent_id", "skill", skills[0]),
+                ("job_role_skill", "job_role_id", "skill_id", "job_role", skills[0]),
+                ("agent_skill", "agent_id", "skill_id", "agent", skills[0]),
+            ):
+                moved = await superuser.execute(
+                    f"UPDATE app.{table} SET {link} = {link} WHERE {owner} = $1 AND {link} = $2",
+                    made[kind], first,
+                )  # fmt: skip
+                assert moved == "UPDATE 1"
+            await superuser.execute(
+                "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off;"
+                " SET LOCAL enable_indexonlyscan = off"
+            )
+            rendered = await superuser.fetch(
+                "SELECT entity_type, document = app.entity_document(base_entity) AS is_same"
+                " FROM app.base_entity WHERE id = ANY($1)",
+                list(made.values()),
+            )
+
+        assert dict.fromkeys(made, True) == {row["entity_type"]: row["is_same"] for row in rendered}
+
 
 class TestInUse:
     """What in force depends on an entity."""
@@ -398,6 +439,18 @@ async def test_nothing_is_truncated(superuser: Connection, role: str) -> None:
 
     assert len(states) > 30
     assert {} == {table: state for table, state in states.items() if state != "PL013"}
+
+
+async def test_a_secret_that_is_added_by_hand_is_of_now(superuser: Connection) -> None:
+    """As the one is that came with the schema."""
+    added = superuser.transaction()
+    await added.start()
+    of_now = await superuser.fetchval(
+        "INSERT INTO app.secret (name, value) VALUES ('more', 'x') RETURNING created_at = now()"
+    )
+    await added.rollback()
+
+    assert of_now
 
 
 async def test_a_step_of_an_amendment_is_answered_once_for_a_request(

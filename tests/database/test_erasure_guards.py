@@ -14,6 +14,7 @@ from tests.chain import LOG, history
 from tests.erasing import erased
 from tests.factories import Actor, Tenant, active_skill, create, skill_body
 from tests.sessions import Connection, Savepoint, become
+from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
@@ -129,6 +130,25 @@ class TestPayloads:
 
         assert {"again": None} == {name: None for name, state in states.items() if not state}
         assert {"PL013", None} == set(states.values())
+
+    async def test_amid_an_erasure_nothing_that_another_transaction_has_left(
+        self, repository: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """Its entry is in the log, and what it has not emptied stays."""
+        made, beside = [await active_skill(repository, tenant) for _ in "ab"]
+        async with undone(superuser, tenant.author) as savepoint:
+            await superuser.execute(BEGIN, tenant.id, beside.id, beside.version)
+            await superuser.execute(ASK, beside.id)
+            async with asleep(superuser, "audit.erasure"):
+                await superuser.execute(
+                    "UPDATE audit.erasure SET transaction_id = '7' WHERE entity_id = $1", beside.id
+                )
+            await superuser.execute(ERASE, made.id)
+            state = await savepoint.state(
+                EMPTY + f" AND entry.version <= {beside.version}", beside.id
+            )
+
+        assert "PL013" == state
 
     async def test_none_that_the_log_does_not_tell(
         self, repository: Repository, superuser: Connection, tenant: Tenant

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from service.errors import Problem, RuleViolated
+from service.errors import OwnWork, Problem, RuleViolated
 from service.repository.base import Repository
 from service.repository.entities import Written
 from service.usecases.compliance import compliance
+from tests.amending import amended, reviewed, take
 from tests.factories import (
     Actor,
     ActorWith,
@@ -20,6 +21,7 @@ from tests.factories import (
     agent_body,
     amend,
     create,
+    document,
     industry_body,
     job_role_body,
     make_world,
@@ -528,6 +530,23 @@ class TestFourEyes:
             )
 
         assert state is None
+
+    async def test_what_another_has_certified_since_does_not_count(
+        self, repository: Repository, tenant: Tenant, actor_with: ActorWith
+    ) -> None:
+        """Who tagged it certifies nothing until a third has, and everything afterwards."""
+        made = await active_skill(repository, tenant)
+        third = await actor_with("certify", name="third")
+        await amend(repository, tenant.certifier, "skill", made.id, {"tags": ["x"]})
+        await reviewed(repository, tenant, "skill", made.id, {"description": "One."})
+        with pytest.raises(OwnWork):
+            await take(repository, tenant.certifier, "skill", made.id, "certified")
+        await take(repository, third, "skill", made.id, "certified")
+
+        await amended(repository, tenant, "skill", made.id, {"description": "Two."})
+        now = await document(repository, tenant.author, "skill", made.id) or {}
+
+        assert "Two." == now["description"]
 
 
 class TestDeprecation:

@@ -40,6 +40,8 @@ STEP = "SELECT app.entity_step($1, $2, NULL, $3, 'because', $4)"
 STEP_IF = "SELECT app.entity_step($1, $2, $3, $4, 'because', NULL)"
 MAKE = "SELECT app.{}_create(ARRAY[uuidv7()], ARRAY[$1::jsonb], 'draft')"
 CHANGE = "SELECT app.{}_amend($1::uuid[], $2::text[], $3::jsonb[], TRUE, NULL)"
+PUT = "SELECT app.put_once('skill', $1, $2, FALSE, $3, 'null')"
+LINK = "SELECT app.link_once('job_role', $1, NULL, 'skill', $2, $3, 'null')"
 
 
 class Act(Struct, frozen=True):
@@ -313,6 +315,37 @@ class TestOneEntity:
         ]
 
         assert "PL002" == await pair.race(*acts)
+
+    async def test_put_and_put_under_the_same_tag(
+        self, repository: Repository, tenant: Tenant, pair: Pair
+    ) -> None:
+        """The tag of the second is not that of what it finds."""
+        body = skill_body(external_id=unique("put"))
+        made = await create(repository, tenant.author, "skill", body)
+        first, second = [
+            Act(
+                tenant.author,
+                PUT,
+                (body["external_id"], made.etag, json.dumps(body | {"description": text})),
+            )
+            for text in ("One.", "Two.")
+        ]
+
+        assert "PL002" == await pair.race(first, second)
+
+    async def test_link_and_link(self, repository: Repository, tenant: Tenant, pair: Pair) -> None:
+        """The second is made beside the first."""
+        skills = [str((await active_skill(repository, tenant)).id) for _ in "abc"]
+        made = await create(repository, tenant.author, "job_role", job_role_body(skills[:1]))
+        first, second = [
+            Act(tenant.author, LINK, (made.id, skill, '{"relation": "optional"}'))
+            for skill in skills[1:]
+        ]
+        state = await pair.race(first, second)
+        found = await document(repository, tenant.author, "job_role", made.id) or {}
+
+        assert state is None
+        assert skills == [required["id"] for required in found["required_skills"]]
 
     async def test_amend_and_archive(
         self, repository: Repository, tenant: Tenant, pair: Pair

@@ -45,6 +45,20 @@ class TestPut:
             found = await api.get(path)
             assert (200, made.body, made.etag) == (found.status, found.body, found.etag)
 
+    async def test_each_kind_has_ids_of_its_own(self, api: Api) -> None:
+        """What has the same id and is of another kind is neither found nor changed."""
+        external_id = unique("own")
+        bodies = {kind: await api.body(kind) for kind in NAMES}
+        made = {
+            kind: await put(api, kind, external_id, body, If_None_Match="*")
+            for kind, body in bodies.items()
+        }
+        for kind, body in bodies.items():
+            changed = {**body, "description": "Changed."}
+            answer = await put(api, kind, external_id, changed, If_Match=made[kind].etag)
+            assert (200, made[kind].json["id"]) == (answer.status, answer.json["id"]), answer.body
+        assert [201] * len(NAMES) == [answer.status for answer in made.values()]
+
     @pytest.mark.parametrize("kind", NAMES)
     async def test_equal_content_makes_no_version(self, api: Api, kind: str) -> None:
         """Also in another order: the document as it is, under its tag, without an entry."""
@@ -186,6 +200,19 @@ class TestPut:
 
             assert (201, first.body) == (again.status, again.body)
             assert "true" == again.headers["Idempotency-Replayed"]
+
+    async def test_a_key_changes_it_once(self, api: Api) -> None:
+        """What is answered anew says so, and nothing else does."""
+        external_id, body = unique("own"), skill_body()
+        made = await put(api, "skill", external_id, body, If_None_Match="*")
+        changed = {**body, "description": "Changed."}
+        sent = [
+            await put(api, "skill", external_id, one, If_Match=made.etag, Idempotency_Key=key)
+            for one, key in ((body, "same"), (changed, "k"), (changed, "k"))
+        ]
+
+        assert [(200, 1), (200, 2), (200, 2)] == [(one.status, one.json["version"]) for one in sent]
+        assert [None, None, "true"] == [one.headers.get("Idempotency-Replayed") for one in sent]
 
     async def test_a_dry_run_does_nothing(self, api: Api) -> None:
         """200 with what would be there, which is not."""

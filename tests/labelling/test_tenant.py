@@ -124,13 +124,16 @@ async def test_a_changed_text_is_embedded_anew_and_what_is_not_said_any_more_goe
 async def test_a_label_that_only_went_goes(
     repository: Repository, superuser: Connection, tenant: Tenant, labeller: Worker
 ) -> None:
-    """An alias that is taken away leaves no row behind."""
-    made = await create(repository, tenant.author, "skill", skill_body(aliases=["Two"]))
+    """An alias that is taken away leaves no row behind, whether another one stays or none."""
+    made = await create(repository, tenant.author, "skill", skill_body(aliases=["Two", "Three"]))
     await labeller.embedded(tenant, Counted())
-    await amend(repository, tenant.author, "skill", made.id, {"aliases": []})
+    for left in (["Three"], []):
+        await amend(repository, tenant.author, "skill", made.id, {"aliases": left})
 
-    assert 0 == await labeller.embedded(tenant, Counted())
-    assert {"name", "description"} == {row["source"] for row in await labels(superuser, made.id)}
+        assert 0 == await labeller.embedded(tenant, Counted())
+        found = [(row["source"], row["label"]) for row in await labels(superuser, made.id)]
+        assert left == [label for source, label in found if source == "alias"]
+        assert len(left) + 2 == len(found)
 
 
 async def test_an_alias_that_stands_twice_or_is_the_name_is_embedded_once_each(

@@ -548,9 +548,14 @@ FOUND = "SELECT external_id FROM app.import_line WHERE import_id = $1 AND chunk 
 async def test_what_is_absent_is_numbered_from_the_newest(
     repository: Repository, tenant: Tenant, superuser: asyncpg.Connection, connect: Connect
 ) -> None:
-    """Wherever the entities lie: who came last has the number that comes first, -1."""
+    """Wherever the entities lie: who came last has the number that comes first, -1.
+
+    What was archived before has none.
+    """
     for n in range(4):
         await create(repository, tenant.author, "skill", skill_body(external_id=f"s:{n}"))
+    gone = await create(repository, tenant.author, "skill", skill_body(external_id="s:gone"))
+    await step(repository, tenant.author, "skill", gone.id, "archived")
     run = await superuser.fetchval("SELECT uuidv7()")
     given = '[{"line": 1, "kind": "skill", "external_id": "s:0", "body": {}}]'
     session = await connect("superuser")

@@ -137,6 +137,22 @@ class TestNames:
         now = await state(superuser, tenant)
         assert before == {name: now[name] for name in before}
 
+    async def test_nobody_waits_for_what_is_archived(
+        self, counted: Counted, repository: Repository, tenant: Tenant
+    ) -> None:
+        """It has no name to give up: who takes the one that it had is first, in one look."""
+        made, _ = await counted([line("skill", "gone", name="x"), line("skill", "stays", name="y")])
+        await step(repository, tenant.author, "skill", str(made[1].id), "archived")
+        lines = [
+            line("skill", name, name=wanted)
+            for name, wanted in (("gone", "y"), ("stays", "x"), ("new", "y"))
+        ]
+
+        found, calls = await counted(lines)
+
+        assert ["rejected", "amended", "created"] == found.outcomes
+        assert 1 == calls["import_parts"]
+
     async def test_what_waits_for_one_that_is_refused_is_refused(self, counted: Counted) -> None:
         """The last one wants what an entity outside has: nobody moves, and all say why."""
         await counted([*steps([*range(30)]), line("skill", "outside", name="Chain step 00030")])
@@ -362,6 +378,25 @@ class TestFamilies:
 
         assert ["created", "created", "rejected"] == found.outcomes
         assert 1 == calls["import_parts"]
+
+    async def test_a_member_is_told_of_its_team_and_of_all_else_that_is_not_there(
+        self, counted: Counted
+    ) -> None:
+        """Its team is refused for itself, and another member for want of skills."""
+        await counted(workshop(), active=True)
+        lines = [
+            line("team", "new", **staff("nowhere", "metal")),
+            *self.agents({1: []}, team_id=ref("new"), skill_ids=[ref("nowhere")]),
+            *self.agents({2: []}, team_id=ref("new"), skill_ids=[]),
+        ]
+
+        found, _ = await counted(lines, active=True)
+        pointers = [set(found.reason(number)[1]) for number in (1, 2)]
+
+        assert [
+            {"/job_role_id/external_id"},
+            {"/team_id/external_id", "/skill_ids/0/external_id"},
+        ] == pointers
 
     async def test_a_team_waits_for_a_name_with_its_members(self, counted: Counted) -> None:
         """The new team takes the name that the old one gives up, and its members come with it."""

@@ -49,12 +49,13 @@ from tests.restoring import (
     named,
     restored,
 )
-from tests.sessions import Savepoint, acting
+from tests.sessions import Savepoint, acting, become
 from tests.triggers import asleep
 
 pytestmark = pytest.mark.database
 
 ENTRIES = "SELECT count(*) FROM audit.entry WHERE tenant_id = $1"
+READ = "SELECT entity_id FROM audit.entry INNER JOIN audit.payload USING (tenant_id, audit_id)"
 OF_ALL = "SELECT coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t WHERE tenant_id = $1"
 TABLES = ("app.base_entity", "app.entity_tag", "audit.entry", "app.governance_agent")
 BY_HAND = """
@@ -242,6 +243,28 @@ class TestRoundTrip:
         assert await document(repository, into.admin, "skill", made.id) is None
         assert await document(repository, back.certifier, "skill", made.id) is None
         assert b"hush" not in await exported(repository, into.admin.context)
+
+    async def test_what_a_version_said_is_read_by_whom_it_was_read_before(
+        self,
+        repository: Repository,
+        owner: Repository,
+        superuser: asyncpg.Connection,
+        tenant: Tenant,
+        into: Empty,
+    ) -> None:
+        """In the log: of a draft by its author, of what is in force by everybody."""
+        draft = await create(repository, tenant.author, "skill", skill_body())
+        active = await active_skill(repository, tenant)
+        stream = await exported(repository, tenant.author.context)
+        await restored(repository, into, stream, named(tenant))
+        back = await come_back(owner, into)
+        read = []
+        for actor in (back.author, back.certifier):
+            async with acting(superuser, actor):
+                await superuser.execute("SET LOCAL ROLE plant_app")
+                read.append({row["entity_id"] for row in await superuser.fetch(READ)})
+
+        assert [{draft.id, active.id}, {active.id}] == read
 
 
 class TestRefusals:
@@ -444,8 +467,11 @@ class TestRefusals:
                 else line
                 for number, line in enumerate(lines)
             ]
-            with pytest.raises(ParentCycle):
+            with pytest.raises(ParentCycle) as refused:
                 await restored(repository, into, closed(ring), named(tenant))
+            assert [("/parent_ids", "acyclic", "An entity cannot be among its own ancestors.")] == [
+                (error.pointer, error.rule, error.message) for error in refused.value.errors
+            ]
 
     async def test_governance_agents_have_to_be_named(
         self,
@@ -633,6 +659,21 @@ class TestAfterwards:
             state = await Savepoint(superuser).state("SELECT app.restore_end()")
 
         assert "PL013" == state
+
+    async def test_nothing_begins_without_the_scope_or_in_an_older_snapshot(
+        self, tenant: Tenant, into: Empty, superuser: asyncpg.Connection
+    ) -> None:
+        """Nor would the restoration be refused only at its end, which nobody has to ask for."""
+        begin = "SELECT app.restore_begin('{}')"
+        async with acting(superuser, tenant.certifier):
+            states = [await Savepoint(superuser).state(begin)]
+        async with superuser.transaction(isolation="repeatable_read"):
+            await become(superuser, into.admin)
+            states.append(await Savepoint(superuser).state(begin))
+        async with acting(superuser, into.admin):
+            states.append(await Savepoint(superuser).state(begin))
+
+        assert ["PL007", "PL013", None] == states
 
     async def test_no_hand_restores(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
