@@ -209,3 +209,26 @@ def test_tokens_of_an_issuer_stand_for_an_agent(
     assert ["https://id.example"] == [one["issuer"] for one in listed["items"]]
     assert (1, True) == (rotated, "works" in said)
     assert [64, 64] == wrong
+
+
+@pytest.mark.parametrize(
+    "issuer,says",
+    [
+        (None, ["PLANT_JWT_ISSUER is not set here: a service takes tokens of https://id.example"]),
+        ("https://other.example", ["PLANT_JWT_ISSUER is https://other.example here, not https://id.example"]),
+        ("https://id.example", []),
+    ],
+)  # fmt: skip
+def test_whoever_admits_tokens_that_are_not_taken_is_told(
+    cluster: Server, database: str, tmp_path: Path, issuer: str | None, says: list[str]
+) -> None:
+    """The row is made, and the two issuers are named beside the answer."""
+    told = {"PLANT_JWKS": "https://id.example/keys", "PLANT_JWT_AUDIENCE": "plant"}
+    told = told | {"PLANT_JWT_ISSUER": issuer} if issuer else {}
+    words = (*CREATE, "s4", "--agent", "alice", "--issuer", "https://id.example", "--json")
+    ran = plant(tmp_path, "key", *words, **cluster.environ(database), **told)
+
+    assert (0, "https://id.example") == (ran.returncode, json.loads(ran.stdout)["issuer"])
+    assert [True] * len(says) == [
+        said.startswith(say) for said, say in zip(ran.stderr.splitlines(), says, strict=True)
+    ]
