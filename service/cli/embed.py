@@ -11,6 +11,7 @@ from service.cli.connected import existing_database, repository
 from service.cli.embed_work import Work
 from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command, add_json
+from service.cli.tenant_named import NoTenant
 from service.database.lone import Lone
 from service.database.pool import Pool
 from service.database.roles import require_login
@@ -46,12 +47,6 @@ such tenant."""
 
 SAMPLE: Final = 500
 SAMPLE_MAX: Final = 100_000
-
-
-class NoSuchTenant(Refusal):
-    """Nobody has that name."""
-
-    exit_code = 64
 
 
 class WrongEmbed(Refusal):
@@ -118,9 +113,7 @@ async def _done(work: "Work", arguments: argparse.Namespace) -> int:
     if arguments.tenant is not None:
         tenants = [one for one in tenants if one.name == arguments.tenant]
         if not tenants:
-            raise NoSuchTenant(
-                f"There is no tenant {arguments.tenant!r}.", "See `plant tenant list`."
-            )
+            raise NoTenant(arguments.tenant)
     if arguments.what == "check":
         return await _checked(work, arguments, tenants)
     since = (await work.owner.one(ServerClock())).at if arguments.all else ALWAYS
