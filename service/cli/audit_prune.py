@@ -9,7 +9,7 @@ from uuid import UUID
 
 from service.cli import archive
 from service.cli.connected import existing_database, repository
-from service.cli.output import Output
+from service.cli.output import Output, counted
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
 from service.cli.tenant_named import tenant_named
 from service.cli.times import moment
@@ -155,9 +155,11 @@ def _agreed(arguments: argparse.Namespace, output: Output, found: Prunable) -> b
     """Ask, unless --yes has said it."""
     if arguments.yes:
         return True
+    documents = counted(found.documents, "document", "documents")
+    them = "it" if found.documents == 1 else "them"
     output.say(
-        f"This empties {found.documents:,} documents ({found.bytes:,} bytes) of the log of "
-        f"{arguments.tenant}, positions 1 to {found.through:,}. Then only {arguments.to} has them."
+        f"This empties {documents} ({found.bytes:,} bytes) of the log of {arguments.tenant}, "
+        f"positions 1 to {found.through:,}. Then only {arguments.to} has {them}."
     )
     return output.agreed(
         "plant: nothing was pruned. Repeat it with --yes.",
@@ -187,7 +189,7 @@ def _document(
 def _lines(path: Path, found: Prunable, made: archive.Archive, done: list[Pruned]) -> list[str]:
     emptied = sum(piece.emptied for piece in done)
     return [
-        f"pruned    {emptied} documents, positions 1 to {found.through}",
+        f"pruned    {counted(emptied, 'document', 'documents')}, positions 1 to {found.through}",
         f"archive   {path}, {made.size} bytes, sha256 {made.digest.hex()}",
         *(f"entry     {piece.audit_id}, hash {piece.entry_hash.hex()}" for piece in done),
         "Keep the archive: nothing else has what is in it.",

@@ -9,7 +9,7 @@ from typing import Final
 from service.catalog.load import load as load_catalog
 from service.cli.connected import existing_database, repository
 from service.cli.embed_work import Work
-from service.cli.output import Output
+from service.cli.output import Output, counted
 from service.cli.parser import Subparsers, add_command, add_json
 from service.cli.tenant_named import NoTenant
 from service.database.lone import Lone
@@ -118,7 +118,7 @@ async def _done(work: "Work", arguments: argparse.Namespace) -> int:
         return await _checked(work, arguments, tenants)
     since = (await work.owner.one(ServerClock())).at if arguments.all else ALWAYS
     done = [await work.embedded(tenant, since) for tenant in tenants]
-    lines = [f"{one.tenant:<30}  {one.labels:,} labels embedded" for one in done]
+    lines = [f"{one.tenant:<30}  {counted(one.labels, 'label', 'labels')} embedded" for one in done]
     work.output.answer(
         {"model": work.vectors.model, "items": [one._asdict() for one in done]},
         [f"model  {work.vectors.model}", *lines],

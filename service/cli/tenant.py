@@ -5,7 +5,7 @@ import asyncio
 
 from service.cli import tenant_isolate
 from service.cli.connected import database, repository
-from service.cli.output import Output
+from service.cli.output import Output, counted
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
 from service.cli.tenant_named import NoTenant
 from service.refusal import Refusal
@@ -67,10 +67,7 @@ def _list(arguments: argparse.Namespace) -> int:
         tenants = asyncio.run(found())
     output.answer(
         {"items": tenants},
-        [
-            f"{one.tenant_id}  {one.name:<30}  {one.keys} {'key' if one.keys == 1 else 'keys'}"
-            for one in tenants
-        ]
+        [f"{one.tenant_id}  {one.name:<30}  {counted(one.keys, 'key', 'keys')}" for one in tenants]
         or ["There is no tenant."],
     )
     return 0
