@@ -52,6 +52,10 @@ def _reference(pointer: str, what: str) -> Violation:
     return Violation(errors.ReferenceNotFound, message, pointer, "exists")
 
 
+_TWICE: Final = "A {} is named twice, once by its id and once by its external_id."
+"""What is named twice in the same way is found before it is looked up."""
+
+
 def _field(pointer: str, message: str, rule: str) -> Violation:
     return Violation(errors.InvalidBody, message, pointer, rule)
 
@@ -82,9 +86,9 @@ BY_CONSTRAINT: Final[dict[str, Violation]] = {
     "agent_skill_skill_fkey": _reference("/skill_ids", "skill"),
     "entity_parent_parent_fkey": _reference("/parent_ids", "parent"),
     # once only
-    "job_role_skill_pkey": _field("/required_skills", "A skill is named twice.", "duplicate"),
-    "agent_skill_pkey": _field("/skill_ids", "A skill is named twice.", "duplicate"),
-    "entity_parent_pkey": _field("/parent_ids", "A parent is named twice.", "duplicate"),
+    "job_role_skill_pkey": _field("/required_skills", _TWICE.format("skill"), "duplicate"),
+    "agent_skill_pkey": _field("/skill_ids", _TWICE.format("skill"), "duplicate"),
+    "entity_parent_pkey": _field("/parent_ids", _TWICE.format("parent"), "duplicate"),
     "entity_tag_pkey": _field("/tags", "A tag is given twice.", "duplicate"),
     "entity_parent_not_itself": Violation(
         errors.ParentCycle, "An entity cannot be its own parent.", "/parent_ids", "acyclic"

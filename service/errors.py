@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from service.problem import BY_SLUG, SHOWN_MAX, FieldError, Problem, shown
+from service.problem import BY_SLUG, EMPTY, SHOWN_MAX, FieldError, Problem, shown
 
-__all__ = ["BY_SLUG", "SHOWN_MAX", "FieldError", "Problem", "shown"]
+__all__ = ["BY_SLUG", "EMPTY", "SHOWN_MAX", "FieldError", "Problem", "shown"]
 """What comes from beneath and is asked for here; the classes of this file need no mention."""
 
 # --- the request cannot be read ---------------------------------------------------------------

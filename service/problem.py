@@ -7,12 +7,15 @@ a stack.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
 SHOWN_MAX = 100
 """Characters of a client's own text that an answer repeats at most."""
+
+EMPTY: Final = "it is empty"
+"""What is said of a client's text where there is nothing to show."""
 
 
 def shown(text: str) -> str:

@@ -114,7 +114,7 @@ RULES: dict[str, Rule] = {
     # Of fewer an import or export could hold the last connection for writes or for reads.
     "pool_max": whole(6, 10_000),
     "acquire_timeout_ms": _DURATION,
-    "waiting_max": whole(0, 1_000_000),
+    "waiting_max": whole(1, 1_000_000),
     "connect_timeout_ms": _DURATION,
     "lock_timeout_ms": _DURATION,
     "statement_timeout_ms": _DURATION,

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from service.cli.connected import existing_database, repository
 from service.cli.identity import KEY_HELP, context_of, identity, key_given
-from service.cli.output import Output
+from service.cli.output import Output, counted
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
 from service.database.target import Target
 from service.errors import AmendmentOpen, NotFound
@@ -123,7 +123,7 @@ def _agreed(arguments: argparse.Namespace, output: Output, found: Found) -> bool
         return True
     what = f"{BY_NAME[arguments.kind].title} {arguments.id}, which is {found.status}"
     now = "what it says now too" if found.status == "archived" else "but not what it says now"
-    output.say(f"This empties versions 1 to {found.version} of the {what}, for good, {now}.")
+    output.say(f"This empties {_until(found.version)} of the {what}, for good, {now}.")
     return output.agreed(
         "plant: nothing was erased. Repeat it with --yes.",
         "Type yes to go on:",
@@ -145,10 +145,14 @@ def _document(kind: str, erased: Erased) -> dict[str, object]:
     }
 
 
+def _until(version: int) -> str:
+    return "version 1" if version == 1 else f"versions 1 to {version}"
+
+
 def _lines(erased: Erased) -> list[str]:
-    amendments = "amendment" if erased.amendments == 1 else "amendments"
+    amendments = counted(erased.amendments, "amendment", "amendments")
     return [
-        f"erased       versions 1 to {erased.version - 1}, and {erased.amendments} {amendments}",
+        f"erased       {_until(erased.version - 1)}, and {amendments}",
         f"version      {erased.version}, {erased.status}",
         f"entry        {erased.audit_id}, hash {erased.entry_hash.hex()}",
         "What it said is blank now."

@@ -8,16 +8,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.cli import archive
-from service.cli.audit_verify import NoSuchTenant
 from service.cli.connected import existing_database, repository
-from service.cli.output import Output
+from service.cli.output import Output, counted
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
+from service.cli.tenant_named import tenant_named
 from service.cli.times import moment
 from service.database.roles import require_login
 from service.database.target import Target
 from service.errors import NotSealed, OutcomeUnknown
 from service.refusal import Refusal
-from service.repository.keys import TenantByName
 from service.repository.pruning import Prunable, Pruned
 from service.sealing.keys import Keyring
 from service.settings import Settings, load
@@ -110,15 +109,13 @@ class Work(NamedTuple):
     ) -> tuple[UUID, Prunable | None]:
         """Find the tenant, and what of its log would be pruned.
 
-        Raises: NoSuchTenant, PruneRefusal, and what the database refuses.
+        Raises: NoTenant, PruneRefusal, and what the database refuses.
         """
         async with repository(self.settings, self.target, "owner") as owner:
-            tenant = await owner.maybe(TenantByName(self.tenant))
-        if tenant is None:
-            raise NoSuchTenant(f"There is no tenant {self.tenant!r}.", "See `plant tenant list`.")
+            tenant_id = await tenant_named(owner, self.tenant)
         async with repository(self.settings, self.target, "worker") as worker:
             try:
-                return tenant.tenant_id, await prunable(worker, tenant.tenant_id, through, before)
+                return tenant_id, await prunable(worker, tenant_id, through, before)
             except NotSealed as error:
                 raise PruneRefusal(error.detail, "See `plant worker`.") from None
 
@@ -158,9 +155,11 @@ def _agreed(arguments: argparse.Namespace, output: Output, found: Prunable) -> b
     """Ask, unless --yes has said it."""
     if arguments.yes:
         return True
+    documents = counted(found.documents, "document", "documents")
+    them = "it" if found.documents == 1 else "them"
     output.say(
-        f"This empties {found.documents:,} documents ({found.bytes:,} bytes) of the log of "
-        f"{arguments.tenant}, positions 1 to {found.through:,}. Then only {arguments.to} has them."
+        f"This empties {documents} ({found.bytes:,} bytes) of the log of {arguments.tenant}, "
+        f"positions 1 to {found.through:,}. Then only {arguments.to} has {them}."
     )
     return output.agreed(
         "plant: nothing was pruned. Repeat it with --yes.",
@@ -190,7 +189,7 @@ def _document(
 def _lines(path: Path, found: Prunable, made: archive.Archive, done: list[Pruned]) -> list[str]:
     emptied = sum(piece.emptied for piece in done)
     return [
-        f"pruned    {emptied} documents, positions 1 to {found.through}",
+        f"pruned    {counted(emptied, 'document', 'documents')}, positions 1 to {found.through}",
         f"archive   {path}, {made.size} bytes, sha256 {made.digest.hex()}",
         *(f"entry     {piece.audit_id}, hash {piece.entry_hash.hex()}" for piece in done),
         "Keep the archive: nothing else has what is in it.",

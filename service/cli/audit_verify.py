@@ -10,10 +10,10 @@ from service.cli.connected import existing_database, repository
 from service.cli.ending import Ending
 from service.cli.output import Output
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_json
+from service.cli.tenant_named import tenant_named
 from service.database.target import Target
 from service.proof.keys import VerifierKey
 from service.refusal import Refusal
-from service.repository.keys import TenantByName
 from service.settings import Settings, load
 from service.verify.bundle import verify_bundle
 from service.verify.database import verify_database
@@ -54,12 +54,6 @@ VKEY_HELP: Final = (
 
 class WrongOffline(Refusal):
     """There is nothing that could be checked offline, or something that cannot be."""
-
-    exit_code = WRONG_USAGE
-
-
-class NoSuchTenant(Refusal):
-    """The tenant that is named is not there."""
 
     exit_code = WRONG_USAGE
 
@@ -188,14 +182,11 @@ async def _looked_at(
 async def _tenant_id(name: str, settings: Settings, target: Target) -> str:
     """Find a tenant by its id or its name.
 
-    Raises: NoSuchTenant.
+    Raises: NoTenant.
     """
     try:
         return str(UUID(name))
     except ValueError:
         pass
     async with repository(settings, target, "owner") as owner:
-        found = await owner.maybe(TenantByName(name))
-    if found is None:
-        raise NoSuchTenant(f"There is no tenant {name!r}.", "See `plant tenant list`.")
-    return str(found.tenant_id)
+        return str(await tenant_named(owner, name))

@@ -9,8 +9,9 @@ from typing import Final
 from service.catalog.load import load as load_catalog
 from service.cli.connected import existing_database, repository
 from service.cli.embed_work import Work
-from service.cli.output import Output
+from service.cli.output import Output, counted
 from service.cli.parser import Subparsers, add_command, add_json
+from service.cli.tenant_named import NoTenant
 from service.database.lone import Lone
 from service.database.pool import Pool
 from service.database.roles import require_login
@@ -46,12 +47,6 @@ such tenant."""
 
 SAMPLE: Final = 500
 SAMPLE_MAX: Final = 100_000
-
-
-class NoSuchTenant(Refusal):
-    """Nobody has that name."""
-
-    exit_code = 64
 
 
 class WrongEmbed(Refusal):
@@ -118,14 +113,12 @@ async def _done(work: "Work", arguments: argparse.Namespace) -> int:
     if arguments.tenant is not None:
         tenants = [one for one in tenants if one.name == arguments.tenant]
         if not tenants:
-            raise NoSuchTenant(
-                f"There is no tenant {arguments.tenant!r}.", "See `plant tenant list`."
-            )
+            raise NoTenant(arguments.tenant)
     if arguments.what == "check":
         return await _checked(work, arguments, tenants)
     since = (await work.owner.one(ServerClock())).at if arguments.all else ALWAYS
     done = [await work.embedded(tenant, since) for tenant in tenants]
-    lines = [f"{one.tenant:<30}  {one.labels:,} labels embedded" for one in done]
+    lines = [f"{one.tenant:<30}  {counted(one.labels, 'label', 'labels')} embedded" for one in done]
     work.output.answer(
         {"model": work.vectors.model, "items": [one._asdict() for one in done]},
         [f"model  {work.vectors.model}", *lines],

@@ -8,10 +8,11 @@ from service.cli import key_create
 from service.cli.key_owner import KeyRefusal, add_expiry, as_owner, shown
 from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command, add_group, add_json
+from service.cli.tenant_named import tenant_named
 from service.cli.times import MOMENT, duration, to_come
 from service.repository.base import Repository
-from service.repository.keys import Key, KeyRevoke, KeysList, TenantByName
-from service.usecases.keys import Absent, rotate_key
+from service.repository.keys import Key, KeyRevoke, KeysList
+from service.usecases.keys import rotate_key
 
 KEY = """\
 Make, list, replace and revoke the keys that callers send.
@@ -22,7 +23,7 @@ read the data directory, or has PLANT_DATABASE_URL."""
 LIST = """\
 List keys, newest first, without the keys themselves. Times are in UTC.
 
-Exit code: 0 they are listed, 1 there is no such tenant."""
+Exit code: 0 they are listed, 64 there is no such tenant."""
 
 ROTATE = """\
 Make a key in the place of another, for the same governance agent and scopes.
@@ -64,16 +65,14 @@ def _add_id(parser: argparse.ArgumentParser) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     output = Output(as_json=arguments.json)
-    keys = as_owner(
-        output, lambda owner: _found(owner, arguments.tenant), "See `plant tenant list`."
-    )
+    keys = as_owner(output, lambda owner: _found(owner, arguments.tenant))
     output.answer({"items": keys}, [_line(key) for key in keys] or ["There is no key."])
     return 0
 
 
 async def _found(owner: Repository, tenant: str | None) -> list[Key]:
-    if tenant is not None and await owner.maybe(TenantByName(tenant)) is None:
-        raise Absent(f"There is no tenant {tenant}.")
+    if tenant is not None:
+        await tenant_named(owner, tenant)
     return await owner.many(KeysList(tenant))
 
 

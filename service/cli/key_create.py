@@ -9,6 +9,7 @@ from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command, add_json
 from service.cli.times import to_come
 from service.repository.base import Repository
+from service.settings import load
 from service.spelling import nearest
 from service.usecases.keys import SCOPES, AdmittedTokens, CreatedKey, admit_tokens, create_key
 
@@ -28,7 +29,8 @@ The key is shown once: only its hash is stored.
 
 With --issuer no key is made but a row that tokens of that issuer (PLANT_JWT_ISSUER) stand behind:
 those that name this tenant and governance agent, and carry at least these scopes. What they may do
-is what the row says; several rows for one governance agent may have different scopes.
+is what the row says; several rows for one governance agent may have different scopes. It is told
+where PLANT_JWT_ISSUER is another one here, or not set: then the row is made all the same.
 
   plant key create --tenant acme --agent alice --scopes read --issuer https://id.example
 
@@ -82,7 +84,25 @@ def _create(arguments: argparse.Namespace) -> int:
     else:
         lines = [f"tokens of           {made.issuer}", *lines]
     output.answer(made, lines)
+    if isinstance(made, AdmittedTokens) and (warning := _untaken(made.issuer)):
+        output.say(warning)
     return 0
+
+
+def _untaken(issuer: str) -> str | None:
+    """Say why tokens of an issuer are not taken, as far as the settings here tell."""
+    taken = load().jwt_issuer
+    if taken == issuer:
+        return None
+    if taken is None:
+        return (
+            f"PLANT_JWT_ISSUER is not set here: a service takes tokens of {issuer} "
+            "once it has that, PLANT_JWKS and PLANT_JWT_AUDIENCE."
+        )
+    return (
+        f"PLANT_JWT_ISSUER is {taken} here, not {issuer}: a service with that setting takes no "
+        "token for this row."
+    )
 
 
 async def _made(

@@ -14,6 +14,11 @@ REDRAW_S = 0.1
 LINE_S = 5.0
 
 
+def counted(count: int, one: str, more: str) -> str:
+    """Write how many there are of what."""
+    return f"{count:,} {one if count == 1 else more}"
+
+
 class Output:
     """The two streams of a command; `as_json` makes the answer one JSON document."""
 

@@ -86,6 +86,8 @@ async def _restored(
         progress = Progress("restoring", None, sys.stderr)
         try:
             restored = await run.run(read_lines(source, progress, ending))
+            # The last line of an export is none of an entity.
+            progress.done = restored
         except LineRefused as refused:
             _print(
                 Reported(

@@ -5,8 +5,9 @@ import asyncio
 
 from service.cli import tenant_isolate
 from service.cli.connected import database, repository
-from service.cli.output import Output
+from service.cli.output import Output, counted
 from service.cli.parser import WRONG_USAGE, Subparsers, add_command, add_group, add_json
+from service.cli.tenant_named import NoTenant
 from service.refusal import Refusal
 from service.repository.keys import Tenant, TenantsList
 from service.repository.search import TenantSimilarByName, TenantSimilarSet, TenantThreshold
@@ -30,16 +31,10 @@ null where it has none.
   plant tenant similar acme 0.9
   plant tenant similar acme default
 
-Exit code: 0 it is told or set, 1 there is no such tenant."""
+Exit code: 0 it is told or set, 64 there is no such tenant."""
 
 DEFAULT = "default"
 SCORE = between(-1, 1)
-
-
-class NoTenant(Refusal):
-    """There is no such tenant."""
-
-    exit_code = 1
 
 
 class WrongScore(Refusal):
@@ -72,10 +67,7 @@ def _list(arguments: argparse.Namespace) -> int:
         tenants = asyncio.run(found())
     output.answer(
         {"items": tenants},
-        [
-            f"{one.tenant_id}  {one.name:<30}  {one.keys} {'key' if one.keys == 1 else 'keys'}"
-            for one in tenants
-        ]
+        [f"{one.tenant_id}  {one.name:<30}  {counted(one.keys, 'key', 'keys')}" for one in tenants]
         or ["There is no tenant."],
     )
     return 0
@@ -96,7 +88,7 @@ def _similar(arguments: argparse.Namespace) -> int:
     with database(settings, output.say) as target:
         found = asyncio.run(told())
     if found is None:
-        raise NoTenant(f"There is no tenant {arguments.tenant}.", "See `plant tenant list`.")
+        raise NoTenant(arguments.tenant)
     # The database keeps single precision; what was asked for is shown.
     least = found.similar_min if asked is None else least
     output.answer(

@@ -8,11 +8,10 @@ from typing import NamedTuple
 from service.cli.connected import existing_database, repository
 from service.cli.output import Output
 from service.cli.parser import Subparsers, add_command, add_json
+from service.cli.tenant_named import tenant_named
 from service.database.lone import Lone
 from service.database.target import Target
 from service.labelling.partition import Made, OwnPartition
-from service.refusal import Refusal
-from service.repository.keys import TenantByName
 from service.settings import Settings, load
 
 ISOLATE = """\
@@ -27,14 +26,8 @@ embedded until it is through.
 
   plant tenant isolate acme
 
-Exit code: 0 it has a table of its own now, or had one; 1 there is no such tenant, others would not
-let go of the tables, or a table of its name that somebody detached is in the way."""
-
-
-class NoTenant(Refusal):
-    """There is no such tenant."""
-
-    exit_code = 1
+Exit code: 0 it has a table of its own now, or had one; 1 others would not let go of the tables, or
+a table of its name that somebody detached is in the way; 64 there is no such tenant."""
 
 
 class Isolated(NamedTuple):
@@ -75,15 +68,11 @@ def _isolate(arguments: argparse.Namespace) -> int:
 async def _done(name: str, settings: Settings, target: Target, output: Output) -> Isolated:
     lone = Lone(target.url("owner"), settings, name="isolate", patient=True)
     async with repository(settings, target, "owner") as owner:
-        tenant = await owner.maybe(TenantByName(name))
-        if tenant is None:
-            raise NoTenant(f"There is no tenant {name}.", "See `plant tenant list`.")
+        tenant_id = await tenant_named(owner, name)
         begun = time.monotonic()
         await lone.open()
         try:
-            own = OwnPartition(
-                owner, lone, tenant.tenant_id, lambda words: output.say(f"{name}: {words}")
-            )
+            own = OwnPartition(owner, lone, tenant_id, lambda words: output.say(f"{name}: {words}"))
             made = None if await own.there() else await own.isolated()
         finally:
             await lone.close()

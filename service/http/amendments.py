@@ -88,7 +88,7 @@ class Amendments:
         query = AmendmentStep(self._kind.name, identity, etags, body.to, body.reason, again)
         row = await write.done(
             query,
-            lambda conflict: certifying(conflict, repository, who, self._kind, identity),
+            lambda conflict: certifying(conflict, repository, who, self._kind, identity, body.to),
         )
         answer = write.answer(row)
         if row.entity_etag is not None:
@@ -104,7 +104,10 @@ class Amendments:
         identity = path_id(request)
         query = AmendmentStep(self._kind.name, identity, write.etags(), "withdrawn", None)
         row = await write.done(
-            query, lambda conflict: certifying(conflict, repository, who, self._kind, identity)
+            query,
+            lambda conflict: certifying(
+                conflict, repository, who, self._kind, identity, "withdrawn"
+            ),
         )
         if write.dry:
             return rehearsed(row)

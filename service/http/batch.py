@@ -17,9 +17,10 @@ from service.errors import (
     MalformedJson,
     PreconditionFailed,
     Problem,
+    ScopeMissing,
 )
 from service.http.answers import JSON, PRIVATE, entry_named
-from service.http.caller import Caller, caller
+from service.http.caller import Caller, caller, lacking
 from service.http.conflicts import Refused, explained, stepping
 from service.http.reading import REPOSITORY
 from service.http.request import JSON as JSON_BODY
@@ -110,10 +111,14 @@ async def _pointed(
         problem.detail = problem.detail.replace(HIDDEN, HERE)
     if isinstance(problem, PreconditionFailed):
         _unmet(problem, operations, place)
-    problem.detail = f"/operations/{place}: {problem.detail}"
+    scope = problem.extensions.get("required_scope")
+    if isinstance(problem, ScopeMissing) and operation.op == "create" and scope:
+        # The database takes a creation for a change.
+        problem.detail = lacking(scope)
     problem.errors = tuple(within(fault, place, operation) for fault in problem.errors) or (
-        FieldError(f"/operations/{place}", problem.slug, problem.title),
+        FieldError(f"/operations/{place}", problem.slug, problem.detail),
     )
+    problem.detail = f"/operations/{place}: {problem.detail}"
     return problem
 
 

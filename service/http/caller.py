@@ -176,11 +176,15 @@ def require(identity: Identity, *scopes: str, header: str | None = None) -> None
     Raises: ScopeMissing.
     """
     if scopes and not set(scopes) & set(identity.scopes):
-        which = f" in {header}" if header else ""
         raise ScopeMissing(
-            f"This needs a key with scope {' or '.join(scopes)}{which}.",
+            lacking(" or ".join(scopes), header),
             extensions={"required_scope": scopes[0] if len(scopes) == 1 else list(scopes)},
         )
+
+
+def lacking(scope: object, header: str | None = None) -> str:
+    """Say that a key lacks a scope; `header` names it where there are two keys."""
+    return f"This needs a key with scope {scope}{f' in {header}' if header else ''}."
 
 
 def context_of(identity: Identity, request_id: str) -> Context:

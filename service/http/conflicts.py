@@ -39,6 +39,11 @@ ARCHIVED: Final = (
     "review."
 )
 
+OUTDATED_DRAFT: Final = (
+    "It is based on version {base_version}, and the entity is at version {current_version}: PATCH "
+    "it, which bases it on that version, and submit it again."
+)
+
 Refused = Conflict | InvalidBody
 """What the database says of a body or a step."""
 
@@ -97,14 +102,17 @@ def _left(conflict: StepNotAllowed, who: Caller, needed: dict[str, str]) -> None
 
 
 async def certifying(
-    conflict: Refused, repository: Repository, who: Caller, kind: Kind, identity: str
+    conflict: Refused, repository: Repository, who: Caller, kind: Kind, identity: str, to: str
 ) -> Refused:
-    """Complete a conflict that a step of an amendment of the entity `identity` met."""
+    """Complete a conflict that the step of an amendment of `identity` to that state met."""
     match conflict:
         case StepNotAllowed():
             _left(conflict, who, {"certified": "certify", "rejected": "certify"})
         case AmendmentOutdated() if conflict.extensions.get("current_status") == "archived":
             conflict.detail = ARCHIVED
+        case AmendmentOutdated() if to == "under_review":
+            # It is a draft, which nobody has to take back.
+            conflict.detail = OUTDATED_DRAFT.format_map(conflict.extensions)
         case NameTaken() | ExternalIdTaken() | CodeTaken():
             stored = await repository.maybe(AmendmentByEntity(kind.name, identity), who.context)
             if stored is not None:

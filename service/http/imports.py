@@ -47,6 +47,11 @@ NO_TRIAL: Final = (
     "Nothing was done."
 )
 
+NO_SECOND: Final = (
+    f"The header {CERTIFIER} goes with `as=active` only: leave it out, or ask for that. "
+    "Nothing was done."
+)
+
 
 async def imports(request: web.Request) -> web.StreamResponse:
     """Import NDJSON; the answer is 200 with NDJSON, whatever becomes of single lines."""
@@ -60,6 +65,9 @@ async def imports(request: web.Request) -> web.StreamResponse:
     if prefers_rollback(request.headers.getall("Prefer", ())):
         # It would be done for good, line by line, while its sender takes it for a trial.
         raise MalformedRequest(NO_TRIAL)
+    if CERTIFIER in request.headers and not as_active:
+        # Its sender means what comes in to be in force, and it would all be drafts.
+        raise MalformedRequest(NO_SECOND)
     check_media(request, NDJSON)
     context = await _certified(request, who) if as_active else who.context
     run = Import(

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from service.errors import MalformedRequest, PreconditionRequired, shown
+from service.errors import EMPTY, MalformedRequest, PreconditionRequired, shown
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1: empty elements of a list are skipped.
 _TAG: Final = re.compile(r'(W/)?"([!#-~]*)"')
@@ -73,7 +73,8 @@ def _condition(value: str, header: str) -> Condition:
         return _ANY
     if _LIST.fullmatch(value) is None:
         raise MalformedRequest(
-            f'{header} must be *, or entity tags as "tag" with commas between: {shown(value)}'
+            f'{header} must be *, or entity tags as "tag" with commas between: '
+            f"{shown(value) or EMPTY}"
         )
     tags: list[tuple[str, str]] = _TAG.findall(value)
     return Condition(

@@ -36,8 +36,8 @@ Category = Annotated[CategoryName, Meta(description="What sort of skill it is.")
 SuccessorId = Annotated[
     UUID,
     Meta(
-        description="With `deprecated` only: the entity of the same kind in force that takes its "
-        "place, needed while others in force depend on it."
+        description="With `deprecated` only: another entity of the same kind, certified or active, "
+        "that takes its place; needed while others in force depend on it."
     ),
 ]
 SeniorityName = Literal["junior", "mid", "senior"]

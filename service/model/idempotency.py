@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from service.errors import MalformedRequest, shown
+from service.errors import EMPTY, MalformedRequest, shown
 
 KEY_MAX: Final = 255
 
@@ -44,7 +44,7 @@ def idempotency_key(value: str | None) -> str | None:
         return key
     raise MalformedRequest(
         f"Idempotency-Key must have 1 to {KEY_MAX} visible ASCII characters, bare or between "
-        f"quotation marks: {shown(value)}"
+        f"quotation marks: {shown(value) or EMPTY}"
     )
 
 

@@ -63,7 +63,7 @@ SECURITY: Final[Schema] = {
         "in": "header",
         "name": "Certifier-Authorization",
         "description": "`Bearer <key>` with the key of a second governance agent of the tenant "
-        "that has scope `certify`.",
+        "that has scope `certify`; with `as=active` only.",
     },
     "metrics": {
         "type": "http",

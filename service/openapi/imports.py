@@ -13,7 +13,7 @@ AS = Parameter(
     where="query",
     type=Literal["active"],
     description="`active` brings entities in certified and active, with one log entry each that "
-    "names both identities; it needs `Certifier-Authorization`.",
+    "names both identities; it needs `Certifier-Authorization`, which is refused without (400).",
 )
 
 ABSENT = Parameter(

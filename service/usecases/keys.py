@@ -158,7 +158,7 @@ async def _added(
             made_tenant = await repository.maybe(TenantAdd(tenant), connection=connection)
         found = made_tenant or await repository.maybe(TenantByName(tenant), connection=connection)
         if found is None:
-            raise Absent(f"There is no tenant {tenant}.")
+            raise Absent(f"There is no tenant {tenant!r}.")
         made_agent = None
         if not existing:
             made_agent = await repository.maybe(

@@ -35,6 +35,12 @@ LOOKED_UP: Final = frozenset(
 Source: app.import_explained.
 """
 
+UNSEEN_DRAFT: Final = "amendment_open_key"
+"""What an import meets where an amendment is open that it does not see: there is nothing to show.
+
+Source: app.import_propose.
+"""
+
 Naming: TypeAlias = Callable[[int], str]
 """Says what a person calls a line, by its number."""
 
@@ -118,7 +124,8 @@ def _members(stored: dict[str, Any], identity: UUID | None, naming: Naming) -> d
         problem.extensions["existing_id"] = stored["existing_id"]
     elif stored.get("constraint") in LOOKED_UP:
         problem.detail += HIDDEN
-    if isinstance(problem, CertifiedIsImmutable | AmendmentOpen) and identity is not None:
+    to_see = isinstance(problem, CertifiedIsImmutable | AmendmentOpen) and identity is not None
+    if to_see and stored.get("constraint") != UNSEEN_DRAFT:
         point_to_amendment(problem, BY_NAME[stored["kind"]], identity)
     return dict(problem.members())
 

@@ -75,7 +75,7 @@ class Verdict:
         for name, count in self.counts.items():
             took = self.seconds.get(name)
             rate = f" ({count / took:,.0f} a second)" if took and count else ""
-            parts.append(f"{count:,} {name.replace('_', ' ')}{rate}")
+            parts.append(f"{count:,} {_named(name, count)}{rate}")
         return f"Looked at {', '.join(parts)}."
 
     def _sum(self) -> str:
@@ -85,3 +85,11 @@ class Verdict:
         if self.unchecked:
             return "COULD NOT TELL: nothing is damaged in what was checked, and not all was."
         return f"INTACT: {self._intact}"
+
+
+def _named(name: str, count: int) -> str:
+    """Name what was counted, one of it as one."""
+    first, *rest = name.split("_")
+    if count == 1 and first.endswith("s"):
+        first = f"{first[:-3]}y" if first.endswith("ies") else first[:-1]
+    return " ".join((first, *rest))

@@ -72,7 +72,7 @@ async def test_nobody_there_is_no(
     asked = run(environ, tenant.author.key, "skill", str(made.id))
 
     assert (64, "") == (asked.returncode, asked.stdout)
-    assert f"versions 1 to 1 of the skill {made.id}, which is draft" in asked.stderr
+    assert f"This empties version 1 of the skill {made.id}, which is draft" in asked.stderr
     assert "but not what it says now" in asked.stderr
     assert "Repeat it with --yes." in asked.stderr
     assert 1 == await version(repository, tenant, made)

@@ -156,7 +156,7 @@ async def test_what_was_pruned_before_is_in_the_file_before(
         if one.exists()
     ]
 
-    assert "pruned    1 documents, positions 1 to 8" in done.stdout
+    assert "pruned    1 document, positions 1 to 8" in done.stdout
     assert ["pruned", "pruned", "pruned"] == words[0][:3]
     assert "withheld" == words[0][7]
     assert 5 == sum(len(word) == 32 for word in words[0]) + 1

@@ -46,7 +46,7 @@ def test_create_makes_tenant_and_agent_when_they_are_new(key: Command) -> None:
 @pytest.mark.parametrize(
     "words,code,says",
     [
-        ((*CREATE, "none", "--agent", "a", "--existing"), 1, "no tenant none"),
+        ((*CREATE, "none", "--agent", "a", "--existing"), 1, "no tenant 'none'"),
         ((*CREATE, "not a name", "--agent", "a"), 64, "name of the tenant"),
         ((*CREATE, "t", "--agent", ""), 64, "name of the agent"),
         (("create", "--scopes", "read,fly", "--tenant", "t", "--agent", "a"), 64,
@@ -54,7 +54,7 @@ def test_create_makes_tenant_and_agent_when_they_are_new(key: Command) -> None:
         (("create", "--scopes", "read,wirte", "--tenant", "t", "--agent", "a"), 64,
          "There is no scope wirte. Did you mean write?"),
         (("create", "--scopes", " , ", "--tenant", "t", "--agent", "a"), 64, "No scope is named"),
-        (("list", "--tenant", "nix"), 1, "There is no tenant nix. See `plant tenant list`."),
+        (("list", "--tenant", "nix"), 64, "There is no tenant 'nix'. See `plant tenant list`."),
         ((*CREATE, "t", "--agent", "a", "--expires-at", "soon"), 64, "no time"),
         ((*CREATE, "t", "--agent", "a", "--expires-at", "2001-01-01T00:00:00Z"), 64, "is over"),
         (("rotate", NEITHER), 1, "no key"),
@@ -156,7 +156,7 @@ def test_a_tenant_has_a_threshold_of_its_own(key: Command, cluster: Server, data
     wrong = [key("similar", "s1", score, group="tenant") for score in ("1.5", "nan", "high", "")]
 
     assert [(0, 0.5, 0.5), (0, -1, -1), (0, None, None)] == told
-    assert [1, True] == [nobody, "See `plant tenant list`." in absent]
+    assert [64, True] == [nobody, "See `plant tenant list`." in absent]
     assert [64] * 4 == [code for code, *_ in wrong]
     assert all("a number from -1 to 1, or default" in said for *_, said in wrong)
 
@@ -189,7 +189,7 @@ def test_the_threshold_that_holds_is_told(
     assert "s3 takes two for the same from 0.9 on.\n" == own
     assert everybodys == left
     assert key("similar", "s3", group="tenant")[1]["similar_min"] is None
-    assert [1, True] == [nobody, "There is no tenant nobody." in absent]
+    assert [64, True] == [nobody, "There is no tenant 'nobody'." in absent]
 
 
 def test_tokens_of_an_issuer_stand_for_an_agent(
@@ -209,3 +209,26 @@ def test_tokens_of_an_issuer_stand_for_an_agent(
     assert ["https://id.example"] == [one["issuer"] for one in listed["items"]]
     assert (1, True) == (rotated, "works" in said)
     assert [64, 64] == wrong
+
+
+@pytest.mark.parametrize(
+    "issuer,says",
+    [
+        (None, ["PLANT_JWT_ISSUER is not set here: a service takes tokens of https://id.example"]),
+        ("https://other.example", ["PLANT_JWT_ISSUER is https://other.example here, not https://id.example"]),
+        ("https://id.example", []),
+    ],
+)  # fmt: skip
+def test_whoever_admits_tokens_that_are_not_taken_is_told(
+    cluster: Server, database: str, tmp_path: Path, issuer: str | None, says: list[str]
+) -> None:
+    """The row is made, and the two issuers are named beside the answer."""
+    told = {"PLANT_JWKS": "https://id.example/keys", "PLANT_JWT_AUDIENCE": "plant"}
+    told = told | {"PLANT_JWT_ISSUER": issuer} if issuer else {}
+    words = (*CREATE, "s4", "--agent", "alice", "--issuer", "https://id.example", "--json")
+    ran = plant(tmp_path, "key", *words, **cluster.environ(database), **told)
+
+    assert (0, "https://id.example") == (ran.returncode, json.loads(ran.stdout)["issuer"])
+    assert [True] * len(says) == [
+        said.startswith(say) for said, say in zip(ran.stderr.splitlines(), says, strict=True)
+    ]

@@ -85,6 +85,7 @@ async def test_the_log_is_intact_and_the_next_export_the_same(
 
     count = json.loads(first.read_bytes().splitlines()[-1])["count"]
     assert {"totals": {"restored": count, "rejected": 0}} == json.loads(done.stdout)
+    assert f"restoring: {count}, " in done.stderr
     assert first.read_bytes() == second.read_bytes()
     assert (0, 0) == (verified.returncode, alone.returncode), (verified, alone)
     assert count + 1 == checked.count

@@ -85,8 +85,8 @@ def test_a_tenant_that_there_is_not_is_refused(environ: dict[str, str]) -> None:
     """It is named, with the way out."""
     ended = run(environ, "tenant", "isolate", "nobody")
 
-    assert 1 == ended.returncode
-    assert "plant: There is no tenant nobody. See `plant tenant list`.\n" == ended.stderr
+    assert 64 == ended.returncode
+    assert "plant: There is no tenant 'nobody'. See `plant tenant list`.\n" == ended.stderr
 
 
 @pytest_asyncio.fixture(loop_scope="module")

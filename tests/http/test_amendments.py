@@ -691,6 +691,9 @@ class TestCertify:
         back = await step(api, before, "draft")
         early = await step(api, back, "under_review")
         assert (409, "amendment-outdated") == (early.status, early.problem)
+        # Only what is under review has to be taken back.
+        assert [True, False] == ["take it back" in one.json["detail"] for one in (refused, early)]
+        assert f"version {version + 1}: PATCH it" in early.json["detail"]
         rebased = await propose(api, back, {})
         assert (version + 1, ["new"], "Amended.") == tuple(
             rebased.json[name] for name in ("base_version", "tags", "description")

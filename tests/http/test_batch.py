@@ -331,6 +331,12 @@ class TestRefused:
             assert (status, problem) == found[:2], answer.body
             assert any(f"/operations/1{fault}" == pointer for pointer, _ in found[2]), found
             assert answer.json["detail"].startswith("/operations/1: ")
+            if not fault:
+                # It has no body to point into: what the problem says, by its slug.
+                assert [(problem, answer.json["detail"])] == [
+                    (one["rule"], f"/operations/1: {one['message']}")
+                    for one in answer.json["errors"]
+                ]
             assert before == await count(api)
             if problem == "name-taken":
                 assert held["id"] == answer.json["existing_id"]
@@ -395,6 +401,7 @@ class TestRefused:
         certifier = api.by(await actor_with("certify", "read"))
         mixed = await run(certifier, step, creating(skill_body()))
         assert (403, "scope-missing") == (mixed.status, mixed.problem)
+        assert "/operations/1: This needs a key with scope write." == mixed.json["detail"]
         own = await run(api.by(await actor_with("read")), step)
         assert (403, "scope-missing") == (own.status, own.problem)
         answer = await run(certifier, step)

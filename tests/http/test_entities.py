@@ -447,6 +447,7 @@ class TestCreateReferences:
 
         assert (422, "invalid-body") == (answer.status, answer.problem)
         assert {("/required_skills", "duplicate")} == faults(answer)
+        assert "once by its id and once by its external_id" in answer.json["detail"]
 
 
 class TestRead:

@@ -47,6 +47,7 @@ def test_no_other_key_is_taken(value: str) -> None:
         idempotency_key(value)
 
     assert 300 > len(refused.value.detail)
+    assert value != "" or refused.value.detail.endswith("between quotation marks: it is empty")
     refused.value.detail.encode()
 
 

@@ -124,6 +124,8 @@ def test_an_unknown_name_is_refused(tmp_path: Path, name: str, said: str) -> Non
         ("PLANT_HOST", "a b"),
         ("PLANT_POOL_MAX", "0"),
         ("PLANT_POOL_MAX", "5"),
+        # Whoever comes stands in the queue until a connection is theirs, be it free.
+        ("PLANT_WAITING_MAX", "0"),
         ("PLANT_STATEMENT_TIMEOUT_MS", "1.5"),
     ],
 )

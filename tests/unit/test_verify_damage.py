@@ -85,6 +85,13 @@ class TestVerdict:
         assert "Looked at 1,000 entries (2,000 a second), 3 not sealed yet." in verdict.lines()
         assert {"entries": 0.5} == verdict.document()["seconds"]
 
+    def test_one_is_told_as_one(self) -> None:
+        """Whatever was counted."""
+        verdict = Verdict()
+        verdict.counts |= {"histories": 1, "tiles": 1, "roots": 0, "checkpoints_held": 1}
+
+        assert "Looked at 1 history, 1 tile, 0 roots, 1 checkpoint held." in verdict.lines()
+
 
 def test_words_of_others_end_as_a_sentence() -> None:
     """Whatever a finding says, one period stands before who it could have been."""

@@ -80,7 +80,7 @@ class TestOffline:
         )
         assert "the receipt in one.json proves " in said.out
         assert f"log index 20 of the 60 entries of {ORIGIN}" in said.out
-        assert "Looked at 2 receipts, 1 checkpoints." in said.out
+        assert "Looked at 2 receipts, 1 checkpoint." in said.out
         assert before == {path.name for path in Path().iterdir()}
 
     @pytest.mark.parametrize(

@@ -118,6 +118,13 @@ async def test_as_active_refuses_a_wrong_second_identity(
         (f"{PATH}?archive_absent=true", NDJSON, 400, "unknown-parameter"),
         (PATH, {"Content-Type": "application/json"}, 415, "unsupported-media-type"),
         (PATH, NDJSON | {"Authorization": "Bearer plant_x"}, 401, "unauthenticated"),
+        (PATH, NDJSON | {"Certifier-Authorization": "Bearer x"}, 400, "malformed-request"),
+        (
+            f"{PATH}?absent=report",
+            NDJSON | {"Certifier-Authorization": ""},
+            400,
+            "malformed-request",
+        ),
     ],
 )
 async def test_requests_that_are_refused_whole(
@@ -170,8 +177,12 @@ async def test_what_is_absent_comes_after_the_lines(
     second = {"Certifier_Authorization": f"Bearer {api.tenant.certifier.key}"}
 
     found = [
-        told(await sent(api, lines[:1], f"{PATH}?{query}", **second))
-        for query in ("absent=report", "as=active&absent=report", "absent=archive&as=active")
+        told(await sent(api, lines[:1], f"{PATH}?{query}", **more))
+        for query, more in (
+            ("absent=report", {}),
+            ("as=active&absent=report", second),
+            ("absent=archive&as=active", second),
+        )
     ]
 
     listed = {"absent", now["s:b"].id, "s:b"}, {"absent", now["s:c"].id, "s:c"}
