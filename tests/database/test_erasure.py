@@ -41,6 +41,7 @@ from tests.factories import (
     team_body,
 )
 from tests.postgres import Server
+from tests.restoring import come_back, exported, make_empty, named, restored
 from tests.sessions import Connect, Connection, acting, connections, sent, until_blocked
 
 pytestmark = pytest.mark.database
@@ -50,6 +51,11 @@ VECTOR = [1.0] + [0.0] * 383
 TABLES = """
 SELECT oid::regclass::text AS name FROM pg_class
 WHERE relnamespace IN ('app'::regnamespace, 'audit'::regnamespace) AND relkind = 'r'
+"""
+OF_TENANTS = f"""
+{TABLES} AND EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'tenant_id'
+)
 """
 LABEL = """
 INSERT INTO app.entity_label
@@ -61,6 +67,14 @@ STAGED = """
 INSERT INTO app.import_line (tenant_id, import_id, line, governance_agent_id, kind, body)
 SELECT tenant_id, $2, 1, governance_agent_id, entity_type, json_build_object('name', name)
 FROM app.base_entity WHERE id = $1
+"""
+OF_TENANT = "SELECT one::text FROM {} AS one WHERE tenant_id = $1 ORDER BY one::text"
+SAYS = """
+SELECT base_entity::text, entity_tag::text, skill_entity::text
+FROM app.base_entity
+INNER JOIN app.skill_entity USING (tenant_id, id)
+INNER JOIN app.entity_tag ON base_entity.tenant_id = entity_tag.tenant_id AND id = entity_id
+WHERE base_entity.id = $1 ORDER BY tag
 """
 AMENDMENTS = "SELECT * FROM app.amendment WHERE entity_id = $1 ORDER BY id"
 
@@ -371,18 +385,52 @@ class TestReach:
         assert ["erase", "erase"] == [row["operation"] for row in rows[-2:]]
         assert rows[-1]["body"] is not None
 
+    @pytest.mark.parametrize("state", ["active", "archived"])
     async def test_another_entity_is_left_alone(
-        self, repository: Repository, superuser: Connection, tenant: Tenant, word: str
+        self,
+        repository: Repository,
+        superuser: Connection,
+        tenant: Tenant,
+        word: str,
+        state: str,
     ) -> None:
-        """With its amendments, its labels and its past."""
+        """With all that it says, its amendments, its labels and its past."""
         beside = await filled(repository, superuser, tenant, "skill", word)
-        before = [await superuser.fetch(AMENDMENTS, beside), await superuser.fetch(LOG, beside)]
-        made = await active_skill(repository, tenant)
-        await erased(repository, tenant.author, "skill", made.id)
-        after = [await superuser.fetch(AMENDMENTS, beside), await superuser.fetch(LOG, beside)]
 
-        assert before == after
+        async def of_it() -> list[object]:
+            return [await superuser.fetch(query, beside) for query in (AMENDMENTS, LOG, SAYS)]
+
+        before = await of_it()
+        made = await create(repository, tenant.author, "skill", skill_body(tags=["x"]))
+        await raise_to(repository, tenant, "skill", made.id, state)
+        await erased(repository, tenant.author, "skill", made.id)
+
+        assert before == await of_it()
         assert "app.entity_label_default" in await places(superuser, word)
+
+    async def test_what_another_tenant_has_of_its_id_stays(
+        self, repository: Repository, owner: Repository, superuser: Connection, tenant: Tenant
+    ) -> None:
+        """Who restored the same export has a vector, amendments and a past of their own."""
+        made = await create(repository, tenant.author, "industry", industry_body(
+            scheme="s", code="1", level=1, embedding_384=VECTOR
+        ))  # fmt: skip
+        into = await make_empty(owner)
+        whole = await exported(repository, tenant.author.context)
+        await restored(repository, into, whole, named(tenant))
+        twin = await come_back(owner, into)
+        await raise_to(repository, twin, "industry", made.id, "certified")
+        await amended(repository, twin, "industry", made.id, {"description": "Better."})
+
+        async def of_twin() -> list[object]:
+            tables = [row["name"] for row in await superuser.fetch(OF_TENANTS)]
+            return [await superuser.fetch(OF_TENANT.format(one), twin.id) for one in tables]
+
+        before = await of_twin()
+        await step(repository, tenant.author, "industry", made.id, "archived")
+        await erased(repository, tenant.author, "industry", made.id)
+
+        assert before == await of_twin()
 
     async def test_lines_of_an_import_that_runs_stay(
         self,

@@ -209,6 +209,8 @@ class TestTaken:
         """The database goes by the row, which is never more than the token carries."""
         await admit_tokens(owner, ISSUER, tenant.name, "carol", ["certify"])
         await admit_tokens(owner, ISSUER, tenant.name, "carol", ["certify", "write"])
+        both = await me(client, issuer.token(tenant, sub="carol", scope=["certify", "write"]))
+        assert ["certify", "write"] == both.json["scopes"]
         token = issuer.token(tenant, sub="carol", scope=["certify"])
         body = {"operations": [{"op": "create", "kind": "skill", "body": skill_body()}]}
         headers = {"Authorization": f"Bearer {token}"}

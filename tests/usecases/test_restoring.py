@@ -219,6 +219,20 @@ class TestRoundTrip:
         assert first == await exported(repository, tenant.author.context)
         assert first != await exported(repository, other.as_(tenant.author))
 
+    async def test_lines_may_stand_in_any_order(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """A child may come before its parent, and an older one behind a younger."""
+        parent = await create(repository, tenant.author, "skill", skill_body())
+        for _ in range(3):
+            body = skill_body(parent_ids=[str(parent.id)])
+            await create(repository, tenant.author, "skill", body)
+        whole = await exported(repository, tenant.author.context)
+        lines = whole.splitlines()[:-1]
+
+        assert 4 == await restored(repository, into, closed(lines[::-1]), named(tenant))
+        assert whole == await exported(repository, into.as_(tenant.author))
+
     async def test_nothing_is_an_export_too(
         self, repository: Repository, tenant: Tenant, into: Empty
     ) -> None:
@@ -341,6 +355,24 @@ class TestRefusals:
             await restored(repository, into, closed([changed(lines[0], **change)]), named(tenant))
 
         assert [words] == [error.message[-len(words) :] for error in refused.value.problem.errors]
+
+    async def test_fields_are_told_in_the_order_of_their_names(
+        self, repository: Repository, tenant: Tenant, into: Empty
+    ) -> None:
+        """All of them at once."""
+        await create(repository, tenant.author, "skill", skill_body())
+        (line,) = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        spoilt = {
+            "updated_at": "2026-01-01T00:00:00Z",
+            "tags": ["b", "a"],
+            "embedding_sha256": "0" * 64,
+            "created_at": "2026-01-01T00:00:00Z",
+        }
+        with pytest.raises(LineRefused) as refused:
+            await restored(repository, into, closed([changed(line, **spoilt)]), named(tenant))
+        pointers = [error.pointer for error in refused.value.problem.errors]
+
+        assert sorted(f"/{name}" for name in spoilt) == pointers
 
     @pytest.mark.parametrize(
         "spoil",
@@ -674,6 +706,21 @@ class TestAfterwards:
             states.append(await Savepoint(superuser).state(begin))
 
         assert ["PL007", "PL013", None] == states
+
+    async def test_after_anothers_draft_the_session_is_the_restorers(
+        self, repository: Repository, tenant: Tenant, into: Empty, superuser: asyncpg.Connection
+    ) -> None:
+        """Whose draft is written has its turn for the time of it."""
+        await create(repository, tenant.author, "skill", skill_body())
+        (line,) = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+        author = {tenant.author.context.governance_agent_id: "author"}
+        lines = [{"document": line.decode()}]
+        async with acting(superuser, into.admin):
+            await superuser.execute("SELECT app.restore_begin($1)", json.dumps(author))
+            await superuser.execute("SELECT app.restore_write('skill', $1)", json.dumps(lines))
+            agent = await superuser.fetchval("SELECT app.governance_agent_id()")
+
+        assert into.admin.context.governance_agent_id == str(agent)
 
     async def test_no_hand_restores(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
