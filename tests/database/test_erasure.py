@@ -402,9 +402,12 @@ class TestReach:
 
         before = await of_it()
         made = await create(repository, tenant.author, "skill", skill_body(tags=["x"]))
-        await raise_to(repository, tenant, "skill", made.id, state)
-        await erased(repository, tenant.author, "skill", made.id)
+        await raise_to(repository, tenant, "skill", made.id, "active")
+        if state == "archived":
+            await step(repository, tenant.author, "skill", made.id, state)
+        done = await erased(repository, tenant.author, "skill", made.id)
 
+        assert state == done.status
         assert before == await of_it()
         assert "app.entity_label_default" in await places(superuser, word)
 
