@@ -13,6 +13,7 @@ from service.database.pool import Pool
 from service.errors import (
     Conflict,
     Defect,
+    NameTaken,
     OwnWork,
     ParentCycle,
     ReferenceNotFound,
@@ -32,6 +33,7 @@ from tests.factories import (
     amend,
     create,
     document,
+    industry_body,
     make_actor,
     skill_body,
     step,
@@ -232,6 +234,26 @@ class TestRoundTrip:
 
         assert 4 == await restored(repository, into, closed(lines[::-1]), named(tenant))
         assert whole == await exported(repository, into.as_(tenant.author))
+
+    @pytest.mark.parametrize("order", [1, -1])
+    async def test_industries_of_one_name_stand_at_their_own_levels(
+        self, repository: Repository, owner: Repository, tenant: Tenant, into: Empty, order: int
+    ) -> None:
+        """Each has its own scheme and level, within which its name is taken afterwards too."""
+        levels = [
+            industry_body(name="Mining", scheme="S", code=str(level), level=level)
+            for level in (1, 2)
+        ]
+        for body in levels:
+            await create(repository, tenant.author, "industry", body)
+        lines = (await exported(repository, tenant.author.context)).splitlines()[:-1]
+
+        assert 2 == await restored(repository, into, closed(lines[::order]), named(tenant))
+        back = await come_back(owner, into)
+        for body in levels:
+            with pytest.raises(NameTaken):
+                await create(repository, back.author, "industry", body | {"code": "3"})
+        await create(repository, back.author, "industry", levels[0] | {"code": "3", "level": 3})
 
     async def test_nothing_is_an_export_too(
         self, repository: Repository, tenant: Tenant, into: Empty
