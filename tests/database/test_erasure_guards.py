@@ -118,6 +118,8 @@ class TestPayloads:
                 "a body": earlier.replace(
                     "salt = NULL, body = NULL", "salt = uuid_send(uuidv7()), body = 'x'"
                 ),
+                "a body alone": earlier.replace("body = NULL", "body = 'x'"),
+                "a salt alone": earlier.replace("salt = NULL", "salt = uuid_send(uuidv7())"),
                 "a reason": earlier.replace("reason = NULL", "reason = 'x'"),
                 "whose it is": earlier.replace("reason = NULL", "private_to = uuidv7()"),
                 "the successor": earlier.replace("reason = NULL", "successor_id = uuidv7()"),

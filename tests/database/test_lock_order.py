@@ -369,6 +369,21 @@ class TestEntities:
 
         await waits_without(pair, None, act, ENTITY, made.id)
 
+    @pytest.mark.parametrize("kind", ["skill", "industry", "job_role", "team", "agent"])
+    async def test_another_change_keeps_nobody_from_changing_parents(
+        self, repository: Repository, tenant: Tenant, pair: Pair, kind: str
+    ) -> None:
+        """Nor does a put that says nothing of them, and not only of what is below nobody."""
+        world = await make_world(repository, tenant)
+        body = bodies_in(world)[kind] | {"external_id": unique("put")}
+        below = body | {"parent_ids": [str(getattr(world, kind))]}
+        made = await create(repository, tenant.author, kind, below)
+        put = Act(tenant.author, PUT, (kind, body["external_id"], json.dumps(body)))
+        for act in (changing(tenant.author, kind, [made.id], {"tags": ["changed"]}), put):
+            async with acting(pair.first, tenant.author):
+                await pair.first.execute(act.statement, *act.arguments)
+                assert await pair.watcher.fetchval(TURN, tenant.id)
+
     async def test_who_is_new_below_another_keeps_nobody_from_changing_parents(
         self, repository: Repository, tenant: Tenant, pair: Pair
     ) -> None:

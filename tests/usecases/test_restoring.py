@@ -744,6 +744,21 @@ class TestAfterwards:
 
         assert into.admin.context.governance_agent_id == str(agent)
 
+    async def test_what_another_transaction_has_begun_is_not_ones_own(
+        self, repository: Repository, tenant: Tenant, into: Empty, superuser: asyncpg.Connection
+    ) -> None:
+        """Nor when it has begun, and has ended, since one's own has begun."""
+        await create(repository, tenant.author, "skill", skill_body())
+        whole = await exported(repository, tenant.author.context)
+        begun = "SELECT count(*), bool_or(audit.restoration_begun($1)) FROM audit.restoration"
+        async with acting(superuser, into.admin):
+            await restored(repository, into, whole, named(tenant))
+            theirs = await superuser.fetchrow(
+                f"{begun} WHERE tenant_id = $1", into.admin.context.tenant_id
+            )
+
+        assert (1, False) == tuple(theirs)
+
     async def test_no_hand_restores(
         self, repository: Repository, tenant: Tenant, superuser: asyncpg.Connection
     ) -> None:
