@@ -757,6 +757,7 @@ class TestAfterwards:
                 f"{begun} WHERE tenant_id = $1", into.admin.context.tenant_id
             )
 
+        assert theirs is not None
         assert (1, False) == tuple(theirs)
 
     async def test_no_hand_restores(
