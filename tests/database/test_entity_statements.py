@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.repository.base import Repository
-from service.repository.entities import EntitiesById, EntityIdByName
+from service.repository.entities import (
+    EntitiesById,
+    EntityByExternalId,
+    EntityById,
+    EntityIdByExternalId,
+    EntityIdByName,
+)
 from service.repository.history import EntitiesAsOfWalked
 from service.repository.lists import LAST_ID
 from tests.factories import Tenant, create, skill_body, step, unique
@@ -33,6 +39,35 @@ async def test_what_has_one_of_these_ids_comes_in_their_order(
 
     assert sorted(made)[:100] == [str(row.id) for row in found]
     assert sorted({*asked[:9]} - {*hidden}) == [str(row.id) for row in few]
+
+
+async def test_what_has_an_id_of_a_kind_is_found_by_both(
+    repository: Repository, tenant: Tenant
+) -> None:
+    """Not others of the kind, nor what has that id in another kind."""
+    made = {}
+    for key in ("b", "a"):
+        for kind in ("industry", "skill"):
+            body = skill_body() if kind == "skill" else {"name": key, "description": "d"}
+            body |= {"external_id": key}
+            made[kind, key] = await create(repository, tenant.author, kind, body)
+    context = tenant.author.context
+    for (kind, key), one in made.items():
+        held = await repository.maybe(EntityIdByExternalId(kind, key), context)
+        for look_up in (EntityByExternalId(kind, key), EntityById(kind, str(one.id))):
+            found = await repository.maybe(look_up, context)
+            assert found is not None
+            assert held is not None
+            assert (one.id, one.document) == (held.id, found.document)
+    for look_up in (
+        EntityByExternalId("team", "a"),
+        EntityByExternalId("skill", "c"),
+        EntityById("team", str(made["skill", "a"].id)),
+        EntityById("skill", str(made["industry", "a"].id)),
+    ):
+        assert None is await repository.maybe(look_up, context)
+    for kind, key in (("team", "a"), ("skill", "c")):
+        assert None is await repository.maybe(EntityIdByExternalId(kind, key), context)
 
 
 async def test_a_name_is_held_by_what_is_not_archived(

@@ -78,6 +78,10 @@ class Stock:
         """Give the id that those who share have: the second one, which everybody may see."""
         return self._id(kind, int(n in SHARE[name]))
 
+    def _two(self, kind: str, name: str, n: int) -> list[str]:
+        """Give that id and, of what is seen, one more: who has two is met under either."""
+        return [*{self._shared(kind, name, n), *([self._id(kind, n // 2)] if n < ROWS else [])}]
+
     def _body(self, kind: str, n: int) -> dict[str, Any]:
         own: dict[str, Any] = {
             "name": f"{'ba'[n % 2]}{ROWS - n} {kind}",
@@ -86,7 +90,7 @@ class Stock:
             "tags": ["all", "some" if n in SHARE["tag"] else f"tag {n}"],
         }
         if n:
-            own["parent_ids"] = [self._shared(kind, "parent", n)]
+            own["parent_ids"] = self._two(kind, "parent", n)
         if kind == "skill":
             own["category"] = ["technical", "soft_skill"][n % 2]
         if kind == "industry":
@@ -96,8 +100,7 @@ class Stock:
         if n == NEXT:
             own["name"] = "c"
         if kind == "job_role":
-            skills = {self._shared("skill", "skill", n)}
-            skills |= {self._id("skill", n // 2)} if n != HIDDEN else set()
+            skills = self._two("skill", "skill", n)
             own["required_skills"] = [{"id": one, "relation": "essential"} for one in skills]
             own |= {"seniority_level": ["junior", "mid"][n % 2]}
         if kind in {"job_role", "team", "agent"}:
@@ -105,7 +108,7 @@ class Stock:
         if kind in {"team", "agent"}:
             own |= {"job_role_id": self._shared("job_role", "job_role", n)}
         if kind == "agent":
-            own["skill_ids"] = [self._shared("skill", "skill", n)]
+            own["skill_ids"] = self._two("skill", "skill", n)
             if n % 3:
                 own["team_id"] = self._shared("team", "team", n)
         return own
@@ -124,6 +127,16 @@ async def reading_whole(
             await connection.execute(f"SET enable_{way} = off")
     yield Repository(catalog, pool)
     await pool.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sorting(reading_whole: Repository) -> AsyncIterator[Repository]:
+    """Let that session sort: what is sorted afterwards is first met in the order of the table."""
+    async with reading_whole.pool.connection() as connection:
+        await connection.execute("SET enable_sort = on")
+    yield reading_whole
+    async with reading_whole.pool.connection() as connection:
+        await connection.execute("SET enable_sort = off")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -190,7 +203,21 @@ async def test_it_gives_these_rows_and_no_others(
     With several values of what drives it: what has two of them is given once, and the order is
     the one that is written, whatever the plan.
     """
-    repository = reading_whole if many else repository
+    await compared(reading_whole if many else repository, stock, kind, chosen, many=many)
+
+
+@pytest.mark.parametrize("name", ["name", "parent_id", "tag"])
+async def test_where_a_walk_ends_is_counted_in_the_order_of_the_list(
+    sorting: Repository, stock: Stock, name: str
+) -> None:
+    """Not in the order in which the rows come, where no index gives them in the other."""
+    await compared(sorting, stock, "job_role", (name, "status"), many=True)
+
+
+async def compared(
+    repository: Repository, stock: Stock, kind: str, chosen: tuple[str, ...], *, many: bool
+) -> None:
+    """See that a list gives what it should, from each place on and with each room."""
     documents = stock.documents[kind]
     filters: Filters = {name: (asked(documents, name),) for name in chosen}
     statement, _, _, rest = driven(kind, filters)

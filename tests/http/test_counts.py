@@ -5,11 +5,12 @@ from tests.factories import Tenant
 
 
 async def counts(api: Api) -> dict[tuple[str, str], int]:
-    """Count."""
+    """Count: each kind and state once, in their order."""
     answer = await api.get("/v1/counts")
     assert (200, "private, no-cache") == (answer.status, answer.headers["Cache-Control"])
     found = {(one["entity_type"], one["status"]): one["count"] for one in answer.json["items"]}
     assert len(found) == len(answer.json["items"])
+    assert sorted(found) == [*found]
     return found
 
 
