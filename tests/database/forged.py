@@ -8,7 +8,10 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from service.repository.base import Many, One, Repository
+from msgspec import structs
+
+from service.repository.base import Context, Many, Maybe, One, Repository
+from service.repository.binding import stem
 from tests.sessions import Connection
 
 BEFORE, FIRST, LAST, BEHIND = range(1, 5)
@@ -146,6 +149,65 @@ def amendment_of(tenant: int, number: int, **more: Any) -> Row:
     return row | more
 
 
+def text_of(row: Row) -> str:
+    """Write what is hashed of an entry."""
+    moment = round(datetime.fromisoformat(row["at"]).timestamp() * 1_000_000)
+    said = ["plant-entry/v1", row["tenant_id"], row["entity_type"], row["entity_id"]]
+    said += [row["version"], row["operation"], row["actor"], row["key"], moment]
+    said += [row[name].removeprefix("\\x") for name in ("payload_hash", "prev_hash")]
+    return json.dumps(said, separators=(",", ":"))
+
+
+def bytes_of(text: str) -> bytes:
+    """Give the bytes that a hash is written for."""
+    return bytes.fromhex(text.removeprefix("\\x"))
+
+
+def checkpoint_of(incarnation: int, size: int) -> Row:
+    """Give a checkpoint whose note names its life and its size."""
+    return {
+        "incarnation": incarnation,
+        "size": size,
+        "origin": "origin",
+        "root": hashed(incarnation, size),
+        "note": f"{incarnation}/{size}",
+        "sealed_at": NOON.isoformat(),
+    }
+
+
+def cosignature_of(incarnation: int, size: int, witness: str) -> Row:
+    """Give what a witness signed of a checkpoint."""
+    line = f"{incarnation}/{size}/{witness}"
+    return {"incarnation": incarnation, "size": size, "witness": witness, "line": line}
+
+
+def incarnation_of(incarnation: int) -> Row:
+    """Give a life of the log."""
+    return {
+        "incarnation": incarnation,
+        "origin": f"origin {incarnation}",
+        "system_identifier": 10 - incarnation,
+        "began_at": NOON.isoformat(),
+        "size": 10 - incarnation,
+        "root": NOTHING,
+        "reason": "begun",
+    }
+
+
+def prune_of(tenant: int, version: int, through: int) -> Row:
+    """Give a pruning up to a position."""
+    return {
+        "tenant_id": uid(tenant),
+        "version": version,
+        "through": through,
+        "archive": "a file",
+        "digest": NOTHING,
+        "emptied": 1,
+        "transaction_id": "1",
+        "pruned_at": NOON.isoformat(),
+    }
+
+
 class Forged:
     """A transaction in which rows are written as a superuser does, and read as the worker."""
 
@@ -158,7 +220,7 @@ class Forged:
         given = list(rows)[::-1]
         columns = ", ".join(given[0])
         await self._superuser.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {columns}"
+            f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns}"
             f" FROM jsonb_populate_recordset(NULL::{table}, $1)",
             json.dumps(given),
         )
@@ -172,6 +234,37 @@ class Forged:
             found.append([plain(row) for row in rows])
         assert found[0] == found[1]
         return found[0]
+
+    async def maybe(self, query: Maybe[Any]) -> tuple[Any, ...] | None:
+        """Give the one row that a statement may find."""
+        row = await self._at_most_one(query)
+        return row and plain(row)
+
+    async def _at_most_one(self, query: Maybe[Any], context: Context | None = None) -> Any:
+        """See that a statement finds no second row, which nobody would look at."""
+        statement = self._repository.catalog[stem(type(query))]
+        given: tuple[object, ...] = structs.astuple(query)
+        if statement.call == "function" and context:
+            given += context.arguments
+        every = await self._superuser.fetch(statement.query, *given)
+        row = await self._repository.maybe(query, context, connection=self._superuser)
+        assert len(every) == (row is not None)
+        return row
+
+    async def told(
+        self, query: Maybe[Any] | Many[Any], tenant: int, agent: int = 1
+    ) -> list[tuple[Any, ...]]:
+        """Give what the service tells a governance agent, whom row security holds to a tenant."""
+        context = Context(tenant_id=uid(tenant), governance_agent_id=uid(agent), key_id=uid(agent))
+        rows: list[Any]
+        await self._superuser.execute("SET LOCAL ROLE plant_app")
+        if isinstance(query, Maybe):
+            row = await self._at_most_one(query, context)
+            rows = [row] if row else []
+        else:
+            rows = await self._repository.many(query, context, connection=self._superuser)
+        await self._superuser.execute("RESET ROLE")
+        return [plain(row) for row in rows]
 
     async def one(self, query: One[Any]) -> tuple[Any, ...]:
         """Give the one row of a statement."""

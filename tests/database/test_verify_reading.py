@@ -35,12 +35,17 @@ from tests.database.forged import (
     Row,
     at,
     audit_of,
+    bytes_of,
+    checkpoint_of,
+    cosignature_of,
     entity_of,
     entry_of,
     forging,
     hashed,
+    incarnation_of,
     payload_of,
     position_of,
+    text_of,
     uid,
 )
 from tests.sessions import Connection
@@ -65,10 +70,6 @@ async def forged(superuser: Connection, repository: Repository) -> AsyncIterator
     """Have tables without a row."""
     async with forging(superuser, repository) as found:
         yield found
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.removeprefix("\\x"))
 
 
 class TestEntries:
@@ -135,7 +136,7 @@ class TestEntries:
         await forged.put("audit.entry", [entry_of(FIRST, 10, 1, at="-infinity")])
 
         (row,) = await forged.many(VerifyEntries(uid(FIRST), uid(0), uid(FIRST), COUNT))
-        assert (None, _bytes(hashed(FIRST, 10, 1)), None) == row[2:5]
+        assert (None, bytes_of(hashed(FIRST, 10, 1)), None) == row[2:5]
 
 
 def _read(tenant: int, entity: int, parts: int) -> tuple[Any, ...]:
@@ -145,16 +146,13 @@ def _read(tenant: int, entity: int, parts: int) -> tuple[Any, ...]:
     payload: tuple[Any, ...] = (False, None, None)
     place: tuple[Any, ...] = (None,) * 4
     if parts & 1:
+        row = entry_of(tenant, entity, 1)
         time = round(at(1_000 * entity + 1).timestamp() * 1_000_000)
-        zeros = ZEROS.hex()
-        said = ["plant-entry/v1", uid(tenant), "skill", uid(entity), 1, "create", "somebody"]
-        said += ["a key", time, zeros, zeros]
-        text = json.dumps(said, separators=(",", ":"))
-        entry = (text, _bytes(hashed(tenant, entity, 1)), time)
+        entry = (text_of(row), bytes_of(hashed(tenant, entity, 1)), time)
     if parts & 2:
         payload = (True, b"Z" * 16 + f'"{tenant}/{entity}/1"'.encode(), None)
     if parts & 4:
-        place = (number, number + 1, ZEROS, _bytes(hashed("leaf", number)))
+        place = (number, number + 1, ZEROS, bytes_of(hashed("leaf", number)))
     return (tenant, number, *entry, *payload, *place)
 
 
@@ -173,7 +171,7 @@ class TestPlaces:
 
         def place(tenant: int, index: int) -> tuple[Any, ...]:
             audit = audit_of(tenant, 10 + indexes[tenant].index(index), 1)
-            return (index, tenant, audit, index + 1, ZEROS, _bytes(hashed("leaf", index)))
+            return (index, tenant, audit, index + 1, ZEROS, bytes_of(hashed("leaf", index)))
 
         every = sorted(place(tenant, index) for tenant in TENANTS for index in indexes[tenant])
         assert every == await forged.many(VerifyOrder(0, COUNT))
@@ -217,7 +215,7 @@ class TestPlaces:
             ],
         )
 
-        expected = [(index, _bytes(hashed(1, index))) for index in range(5)]
+        expected = [(index, bytes_of(hashed(1, index))) for index in range(5)]
         assert expected == await forged.many(VerifyTiles(1, 0, COUNT))
         assert expected[2:4] == await forged.many(VerifyTiles(1, 2, 2))
 
@@ -230,7 +228,7 @@ class TestSigned:
         await forged.put("audit.checkpoint", _checkpoints())
 
         expected = [
-            (life, size, "origin", _bytes(hashed(life, size)), f"{life}/{size}")
+            (life, size, "origin", bytes_of(hashed(life, size)), f"{life}/{size}")
             for life in (1, 2, 3)
             for size in (4, 8, 16)
         ]
@@ -240,7 +238,7 @@ class TestSigned:
     async def test_each_cosignature_has_the_note_that_it_is_for(self, forged: Forged) -> None:
         """The checkpoint of its life and of its size, or none."""
         rows = [
-            {"incarnation": life, "size": size, "witness": who, "line": f"{life}/{size}/{who}"}
+            cosignature_of(life, size, who)
             for life in (2, 1)
             for size in (16, 4, 9)
             for who in ("w", "a")
@@ -261,18 +259,7 @@ class TestSigned:
         """From the first on."""
         await forged.put(
             "audit.incarnation",
-            [
-                {
-                    "incarnation": life,
-                    "origin": f"origin {life}",
-                    "system_identifier": 10 - life,
-                    "began_at": WRITTEN_AT,
-                    "size": 10 - life,
-                    "root": NOTHING,
-                    "reason": "begun",
-                }
-                for life in (2, 3, 1)
-            ],
+            [incarnation_of(life) for life in (2, 3, 1)],
         )
 
         expected = [
@@ -283,18 +270,7 @@ class TestSigned:
 
 
 def _checkpoints() -> list[Row]:
-    return [
-        {
-            "incarnation": life,
-            "size": size,
-            "origin": "origin",
-            "root": hashed(life, size),
-            "note": f"{life}/{size}",
-            "sealed_at": WRITTEN_AT,
-        }
-        for life in (2, 3, 1)
-        for size in (8, 16, 4)
-    ]
+    return [checkpoint_of(life, size) for life in (2, 3, 1) for size in (8, 16, 4)]
 
 
 class TestWhereTheLogStands:
