@@ -10,7 +10,6 @@ import pytest_asyncio
 
 from service.proof.entry import leaf_bytes
 from service.proof.tree import leaf_hash
-from service.repository.base import Repository
 from service.repository.pruning import LogArchivePage, LogBefore, LogPrunable
 from service.repository.sealing import (
     LogCosigned,
@@ -31,7 +30,6 @@ from tests.database.forged import (
     FIRST,
     LAST,
     TENANTS,
-    UNTRIGGERED,
     Forged,
     Row,
     at,
@@ -40,7 +38,6 @@ from tests.database.forged import (
     checkpoint_of,
     cosignature_of,
     entry_of,
-    forging,
     hashed,
     incarnation_of,
     payload_of,
@@ -57,18 +54,6 @@ pytestmark = pytest.mark.database
 COUNT = 100
 ZEROS = bytes(32)
 MINE, OTHER = UUID(int=FIRST), UUID(int=LAST)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def _untriggered(superuser: Connection) -> None:
-    await superuser.execute(UNTRIGGERED)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def forged(superuser: Connection, repository: Repository) -> AsyncIterator[Forged]:
-    """Have tables without a row."""
-    async with forging(superuser, repository) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

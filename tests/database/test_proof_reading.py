@@ -1,12 +1,9 @@
 """What the service tells of a tenant's log: what row security leaves, in order, page by page."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from service.repository.base import Repository
 from service.repository.proof import (
     ProofCheckpoint,
     ProofCheckpointOfSize,
@@ -21,14 +18,12 @@ from tests.database.forged import (
     FIRST,
     LAST,
     TENANTS,
-    UNTRIGGERED,
     Forged,
     audit_of,
     bytes_of,
     checkpoint_of,
     cosignature_of,
     entry_of,
-    forging,
     hashed,
     payload_of,
     position_of,
@@ -36,25 +31,12 @@ from tests.database.forged import (
     uid,
 )
 from tests.database.gone import GONE, put_gone, read_of
-from tests.sessions import Connection
 
 pytestmark = pytest.mark.database
 
 COUNT = 100
 ZEROS = bytes(32)
 GREATEST = 2**31 - 1
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def _untriggered(superuser: Connection) -> None:
-    await superuser.execute(UNTRIGGERED)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def forged(superuser: Connection, repository: Repository) -> AsyncIterator[Forged]:
-    """Have tables without a row."""
-    async with forging(superuser, repository) as found:
-        yield found
 
 
 async def _sign(forged: Forged) -> None:

@@ -1,13 +1,10 @@
 """What a verification has the database find: of two tenants among four, each fault, in order."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from service.repository.base import Repository
 from service.repository.verify import (
     VerifyAmendments,
     VerifyCurrent,
@@ -27,7 +24,6 @@ from tests.database.forged import (
     LAST,
     NOTHING,
     TENANTS,
-    UNTRIGGERED,
     Forged,
     Row,
     amendment_of,
@@ -35,13 +31,11 @@ from tests.database.forged import (
     audit_of,
     entity_of,
     entry_of,
-    forging,
     hashed,
     payload_of,
     position_of,
     uid,
 )
-from tests.sessions import Connection
 
 pytestmark = pytest.mark.database
 
@@ -54,18 +48,6 @@ LINKS = {
     "entity_tag": ("skill", "entity_id"),
 }
 """Tables of links: whose they are, and the column that says so."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def _untriggered(superuser: Connection) -> None:
-    await superuser.execute(UNTRIGGERED)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def forged(superuser: Connection, repository: Repository) -> AsyncIterator[Forged]:
-    """Have tables without a row."""
-    async with forging(superuser, repository) as found:
-        yield found
 
 
 async def finds(

@@ -2,15 +2,12 @@
 
 import json
 import struct
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from service.repository.base import Repository
 from service.repository.verify import (
     VerifyCheckpoints,
     VerifyClock,
@@ -30,7 +27,6 @@ from tests.database.forged import (
     LAST,
     NOTHING,
     TENANTS,
-    UNTRIGGERED,
     Forged,
     Row,
     at,
@@ -40,7 +36,6 @@ from tests.database.forged import (
     cosignature_of,
     entity_of,
     entry_of,
-    forging,
     hashed,
     incarnation_of,
     payload_of,
@@ -58,18 +53,6 @@ VECTOR = [((7 * nth) % 19 - 9) / 7 for nth in range(384)]
 TAGS = ("b", "Z", "ä", "a", "a-1", "a1")
 WRITTEN_AT = "2030-01-01T12:00:00.000000Z"
 ESTIMATED = "UPDATE pg_class SET reltuples = $1::real WHERE oid = 'audit.entry'::regclass"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def _untriggered(superuser: Connection) -> None:
-    await superuser.execute(UNTRIGGERED)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def forged(superuser: Connection, repository: Repository) -> AsyncIterator[Forged]:
-    """Have tables without a row."""
-    async with forging(superuser, repository) as found:
-        yield found
 
 
 class TestEntries:
