@@ -101,3 +101,20 @@ async def test_links_are_looked_up_one_by_one(
 
     joins = {node["Join Type"] for node in plan.nodes() if "Join Type" in node}
     assert ({"Left"}, 0) == (joins, plan.top["Actual Rows"])
+
+
+async def test_a_page_of_entries_reads_no_more_than_a_page_of_each_table(
+    worker: Connection, catalog: Catalog, many: list[Tenant]
+) -> None:
+    """Else each page would read the log to its end."""
+    statement = catalog["verify_entries"]
+    given = {param.name: OF_NAME[param.name] for param in statement.params}
+
+    plan = await explained(worker, statement, given, ", ANALYZE")
+
+    read = {
+        node["Relation Name"]: node["Actual Rows"] * node["Actual Loops"]
+        for node in plan.nodes()
+        if node["Actual Loops"] and "Relation Name" in node
+    }
+    assert dict.fromkeys(("entry", "payload", "position"), OF_NAME["count"]) == read
