@@ -183,9 +183,8 @@ async def planted(superuser: Connection, world: World) -> None:
         await superuser.executemany(ADD, labels)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(owner: Repository, superuser: Connection) -> World:
-    """Have a tenant, and another one like it."""
+async def stocked(owner: Repository, superuser: Connection) -> World:
+    """Have the world of a tenant, and that of another one."""
     await as_bytes(superuser)
     worlds = []
     for seed in (1, 2):
@@ -195,6 +194,12 @@ async def world(owner: Repository, superuser: Connection) -> World:
         await planted(superuser, worlds[-1])
     await superuser.execute("ANALYZE")
     return worlds[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(owner: Repository, superuser: Connection) -> World:
+    """Have a tenant, and another one like it."""
+    return await stocked(owner, superuser)
 
 
 @pytest.fixture(params=["author", "reader"])
