@@ -154,6 +154,13 @@ def drawn(tenant: Tenant, other: Actor, seed: int) -> World:
         for identity, row in entities[kind].items()
         for no in chance.sample(range(9), chance.randint(0, 6))
     ]  # fmt: skip
+    brought: set[UUID] = set()
+    for one in labels:
+        # A caller brings one vector.
+        if one["source"] == "caller" and one["id"] in brought:
+            one["source"] = "alias"
+        elif one["source"] == "caller":
+            brought.add(one["id"])
     return World(tenant, other, entities, needs, has, labels, vectors)
 
 
