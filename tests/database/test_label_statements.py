@@ -34,9 +34,21 @@ PLACE = """
 INSERT INTO audit.position (log_index, tenant_id, pos, audit_id, tenant_prev, leaf_hash)
 VALUES ($1, $2, $3, $4, sha256(''), sha256(''))
 """
-PENDING = "INSERT INTO audit.pending (tenant_id, audit_id) VALUES ($1, $2) RETURNING seq"
+PENDING = """
+INSERT INTO audit.pending (seq, tenant_id, audit_id) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)
+"""
 CURSOR = "INSERT INTO app.label_cursor (tenant_id, embedder, pos) VALUES ($1, $2, $3)"
 ALIASES = "UPDATE app.base_entity SET aliases = $2 WHERE id = $1"
+TWICE = """
+INSERT INTO app.entity_label (
+    tenant_id, entity_id, label_no, entity_type, source, label, text_sha256, embedder,
+    embedding_384, lexical_384
+)
+SELECT
+    $2, entity_id, label_no, entity_type, 'caller', label, text_sha256, embedder, embedding_384,
+    lexical_384
+FROM app.entity_label WHERE tenant_id = $1
+"""
 DUE = """
 SELECT entity_type, version, source, label, text_sha256, embedder
 FROM app.due_labels($1, $2, $3, $4, $5)
@@ -76,7 +88,7 @@ async def kept(owner: Repository, superuser: Connection) -> Kept:
     placed = [chance.choice(ids) for _ in range(60)]
     versions = dict.fromkeys(ids, 0)
     lasts = {tenant: len(placed)} | {
-        (await make_tenant(owner)).id: count for count in (70, 4, 4, 4, 9, 0)
+        (await make_tenant(owner)).id: count for count in (70, 4, 4, 4, 9, 1, 0)
     }
     await superuser.execute("SET session_replication_role = replica")
     await superuser.execute("ALTER TABLE app.base_entity DISABLE TRIGGER USER")
@@ -96,18 +108,21 @@ async def kept(owner: Repository, superuser: Connection) -> Kept:
         for pos in range(1, last + 1)
     ]
     chance.shuffle(places)
+    places.sort(key=lambda one: one[0], reverse=True)
     await superuser.executemany(PLACE, [(nth, *one) for nth, one in enumerate(places)])
-    pending = {}
-    for one in [chance.choice(ids) for _ in range(30)]:
-        pending[await superuser.fetchval(PENDING, tenant, await entered(one))] = one
+    pending = {seq: chance.choice(ids) for seq in chance.sample(range(100, 200, 2), 30)}
+    for seq, one in pending.items():
+        await superuser.execute(PENDING, seq, tenant, await entered(one))
         # Another tenant's stands between them.
-        await superuser.fetchval(PENDING, list(lasts)[1], UUID(int=len(pending)))
+        await superuser.execute(PENDING, seq + 1, list(lasts)[1], UUID(int=seq))
     others = list(lasts)
     cursors = {
         (tenant, "m/1"): 7, (tenant, "m/2"): 60, (others[1], "m/1"): 69, (others[2], "m/2"): 3,
         (others[5], "m/1"): 5,
     }  # fmt: skip
     await superuser.executemany(CURSOR, [(*key, pos) for key, pos in cursors.items()])
+    # What was restored from an export has its ids in two tenants.
+    await superuser.execute(TWICE, tenant, others[1])
     await superuser.execute("RESET session_replication_role")
     return Kept(world, aliases, placed, pending, lasts, cursors)
 
