@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 
+from service.catalog.load import Catalog
 from service.repository.base import Repository
 from service.repository.search import (
     SearchBreadth,
@@ -32,7 +33,7 @@ from tests.database.test_match_statements import (
     stocked,
 )
 from tests.factories import Actor
-from tests.sessions import Connection
+from tests.sessions import Connection, become
 
 pytestmark = pytest.mark.database
 
@@ -268,3 +269,47 @@ def _likest(
             found.append((likeness, one["label"], other["label"]))
     found.sort(key=lambda each: (-round(each[0], 6), each[1:]))
     return found[0] if found else None
+
+
+async def test_the_scale_is_that_of_the_table_that_is_searched(
+    superuser: Connection, catalog: Catalog, world: World
+) -> None:
+    """A tenant's own where there is one, as it was counted last; what is no part of it is not."""
+    own = f"entity_label_{world.tenant.id.hex}"
+    other = f"entity_label_{UUID(int=1).hex}"
+    told = []
+
+    async def tell(*statements: str) -> None:
+        for one in statements:
+            await superuser.execute(one)
+        await superuser.execute("SET LOCAL ROLE plant_app")
+        told.append(tuple(await superuser.fetchrow(catalog["search_scale"].text) or ()))
+        await superuser.execute("RESET ROLE")
+
+    def counted(table: str, tuples: int, *, part: bool = True) -> str:
+        return (
+            f"UPDATE pg_class SET reltuples = {tuples}, relispartition = {part}"
+            f" WHERE oid = '{table}'::regclass"
+        )
+
+    undone = superuser.transaction()
+    await undone.start()
+    try:
+        await become(superuser, world.tenant.reader)
+        await tell(counted("app.entity_label_default", -1))
+        await tell(counted("app.entity_label_default", 500))
+        for name in (f"public.{own}", f"app.{other}"):
+            await tell(f"CREATE TABLE {name} ()", counted(name, 900))
+        await tell(f"CREATE TABLE app.{own} ()", counted(f"app.{own}", 7, part=False))
+        await tell(counted(f"app.{own}", 7))
+        await tell(f"CREATE TABLE app.{own}_2 ()", counted(f"app.{own}_2", 9))
+        await tell(counted(f"app.{own}_2", -1), counted(f"app.{own}", -1))
+        await tell(counted(f"app.{own}_2", 0, part=False), counted(f"app.{own}", 7, part=False),
+                   counted("app.entity_label_default", 500, part=False))  # fmt: skip
+    finally:
+        await undone.rollback()
+
+    assert told == [
+        (0, False), (500, False), (500, False), (500, False), (500, False), (7, True), (9, True),
+        (0, True), (0, False),
+    ]  # fmt: skip
