@@ -133,6 +133,7 @@ async def worker(superuser: Connection) -> AsyncIterator[Connection]:
     undone = superuser.transaction()
     await undone.start()
     await superuser.execute("SET LOCAL ROLE plant_worker")
+    await superuser.execute("SET LOCAL statement_timeout = '10s'")
     for way in ("indexscan", "indexonlyscan", "bitmapscan", "mergejoin"):
         await superuser.execute(f"SET LOCAL enable_{way} = off")
     yield superuser
