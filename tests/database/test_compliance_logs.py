@@ -452,24 +452,26 @@ async def test_a_trigger_that_is_not_as_it_was_is_told_by_its_name(
     wrong = []
     undone = superuser.transaction()
     await undone.start()
-    await superuser.execute(
-        "CREATE FUNCTION public.another() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'"
-    )
-    for guard in guards:
-        for way, said in broken(guard):
-            inner = superuser.transaction()
-            await inner.start()
-            await superuser.execute(way)
-            told = [row["message"] for row in await superuser.fetch(text, seen)]
-            await inner.rollback()
-            if told != [f"The trigger {guard['name']} on {guard['relation']}{said}"]:
-                wrong.append((way, told))
-    # Last of all none is left.
-    for guard in guards:
-        await superuser.execute(f"DROP TRIGGER {guard['name']} ON {guard['relation']}")
-    without = [row["message"] for row in await superuser.fetch(text, seen)]
-    of_nothing = await superuser.fetch(text, UUID(int=1))
-    await undone.rollback()
+    try:
+        await superuser.execute(
+            "CREATE FUNCTION public.another() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'"
+        )
+        for guard in guards:
+            for way, said in broken(guard):
+                inner = superuser.transaction()
+                await inner.start()
+                await superuser.execute(way)
+                told = [row["message"] for row in await superuser.fetch(text, seen)]
+                await inner.rollback()
+                if told != [f"The trigger {guard['name']} on {guard['relation']}{said}"]:
+                    wrong.append((way, told))
+        # Last of all none is left.
+        for guard in guards:
+            await superuser.execute(f"DROP TRIGGER {guard['name']} ON {guard['relation']}")
+        without = [row["message"] for row in await superuser.fetch(text, seen)]
+        of_nothing = await superuser.fetch(text, UUID(int=1))
+    finally:
+        await undone.rollback()
 
     assert [] == wrong
     assert 35 == len(guards)
