@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.sabotage.choice import Choice
+from tests.sabotage.controls import NOTHING
 from tests.sabotage.fork import Say, forked, run
 from tests.sabotage.ground import Ground, StillbornError, edited, inverse
 from tests.sabotage.mutant import Edit, Mutant
@@ -16,7 +17,6 @@ from tests.sabotage.results import Result
 
 MARGIN_S = 150.0
 UNSTEADY_MAX = 3
-NOTHING = Mutant(id="control/nothing", group="control", what="nothing")
 
 
 class Hunt:
